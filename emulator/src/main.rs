@@ -1,0 +1,2 @@
+//! btemu
+fn main() {}
