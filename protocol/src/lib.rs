@@ -4,3 +4,52 @@
 #![no_std]
 
 extern crate alloc;
+
+/// Rule versions, modes, parameter profiles.
+pub mod rules;
+/// Units and identifiers.
+pub mod units;
+
+/// Orders to the chain.
+pub mod call;
+/// Facts in the past tense.
+pub mod event;
+/// Reasons for a "no".
+pub mod rejection;
+
+/// Where events change the state.
+pub mod apply;
+/// The block step and a block's calls.
+pub mod block;
+/// A block as the log keeps it.
+pub mod frame;
+/// What the chain stores.
+pub mod state;
+
+/// Emission terms and accrual, as numbers.
+pub mod emission;
+/// Fixed-point arithmetic with named rounding.
+pub mod fixed;
+/// The issuance curve.
+pub mod issuance;
+/// The square-root-price pool.
+pub mod pool;
+/// Lock cost, burn adjustment, pruning choices, the epoch clock.
+pub mod registration_math;
+/// Share pools.
+pub mod shares;
+/// Flow averages and emission shares.
+pub mod taoflow;
+
+/// Canonical encoding and digests.
+pub mod canon;
+/// Chance and derived ids.
+pub mod dice;
+/// What players say to each other.
+pub mod envelope;
+#[cfg(feature = "planted")]
+pub mod planted;
+/// The state root.
+mod root;
+/// What a player may see.
+pub mod view;

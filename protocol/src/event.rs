@@ -1,0 +1,439 @@
+//! Events: facts in the past tense. They carry results, so that history never depends on formulas.
+//!
+//! Calls emit one event per fact; a phase of the block step and an epoch emit one columnar event
+//! each. Append variants only: their position is part of every log. Amounts are checked deltas;
+//! fixed-point values are new raw bits.
+
+use crate::rules::Rules;
+use crate::state::{Axon, Leak, Row};
+use crate::units::{AccountId, Alpha, Height, NetUid, Rao};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// A public fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(
+    missing_docs,
+    reason = "fields are named for what they hold; units are their types"
+)]
+pub enum Event {
+    /// A block began.
+    BlockOpened { height: Height },
+    /// Stake added in the block may leave from the next one on.
+    StakeMarkersCleared,
+    /// A call was included: its signer's nonce moved on.
+    CallIncluded { signer: AccountId, nonce: u32 },
+    /// The rules were switched.
+    RulesSwitched { rules: Rules },
+    /// A parameter has a new value.
+    ParameterSet {
+        netuid: Option<NetUid>,
+        name: Parameter,
+        value: u128,
+    },
+
+    /// Free balance left an account.
+    BalanceWithdrawn { account: AccountId, amount: Rao },
+    /// Free balance came to an account.
+    BalanceCredited { account: AccountId, amount: Rao },
+    /// An account below the existential deposit was removed.
+    AccountReaped { account: AccountId, dust: Rao },
+    /// TAO left the issuance.
+    IssuanceRecycled { amount: Rao },
+    /// A leak of the reference, booked to its ledger.
+    LeakBooked { leak: Leak, amount: i64 },
+
+    /// A hotkey got its owner.
+    HotkeyAssociated {
+        hotkey: AccountId,
+        coldkey: AccountId,
+    },
+    /// A hotkey's delegate take.
+    DelegateTakeSet { hotkey: AccountId, take: u16 },
+    /// A coldkey may hold stake on a hotkey.
+    StakingHotkeyListed {
+        coldkey: AccountId,
+        hotkey: AccountId,
+    },
+    /// A root staker got its index.
+    RootStakerIndexed { coldkey: AccountId, index: u64 },
+
+    /// A subnet was registered and its pool filled.
+    SubnetRegistered(Box<SubnetRegistered>),
+    /// A subnet may trade and emit.
+    SubnetStarted { netuid: NetUid, first_emission: u64 },
+    /// A neuron took a uid: a new one, or that of `replaced`.
+    NeuronPlaced {
+        netuid: NetUid,
+        uid: u16,
+        hotkey: AccountId,
+        replaced: Option<AccountId>,
+        via: Via,
+    },
+    /// A registration counted towards the limits; `price` is the nominal one.
+    RegistrationCounted {
+        netuid: NetUid,
+        via: Via,
+        price: Rao,
+    },
+    /// Burn and difficulty were adjusted, interval counters restarted.
+    RegistrationTermsAdjusted {
+        netuids: Vec<NetUid>,
+        burn: Vec<Rao>,
+        difficulty: Vec<u64>,
+    },
+    /// The per-block registration counters restarted.
+    RegistrationCountersCleared { netuids: Vec<NetUid> },
+
+    /// A pool served an order. Reserves are deltas, price and liquidity new values.
+    PoolSwapped(Box<PoolSwapped>),
+    /// Alpha outside the pool was destroyed.
+    AlphaDestroyed { netuid: NetUid, amount: Alpha },
+    /// A holder's stake changed: alpha by a delta, shares to new values.
+    ShareChanged {
+        netuid: NetUid,
+        hotkey: AccountId,
+        coldkey: AccountId,
+        alpha: i64,
+        shares: u128,
+        share: u128,
+    },
+    /// Net staking flow, in rao.
+    FlowRecorded { netuid: NetUid, by: i64 },
+    /// Stake came in this block, so it cannot leave in it.
+    StakeMarked {
+        hotkey: AccountId,
+        coldkey: AccountId,
+        netuid: NetUid,
+    },
+    /// Claims were kept neutral while root stake changed: new totals.
+    RootClaimedSet {
+        hotkey: AccountId,
+        coldkey: AccountId,
+        netuids: Vec<NetUid>,
+        claimed: Vec<u128>,
+    },
+    /// TAO became stake. A headline: the facts above moved the amounts.
+    StakeAdded {
+        coldkey: AccountId,
+        hotkey: AccountId,
+        netuid: NetUid,
+        tao: Rao,
+        alpha: Alpha,
+        fee: Rao,
+    },
+    /// Stake became TAO. A headline: the facts above moved the amounts.
+    StakeRemoved {
+        coldkey: AccountId,
+        hotkey: AccountId,
+        netuid: NetUid,
+        tao: Rao,
+        alpha: Alpha,
+        fee: Alpha,
+    },
+
+    /// A validator's row was stored.
+    WeightsSet {
+        netuid: NetUid,
+        mechanism: u8,
+        uid: u16,
+        row: Row,
+        last_update: Option<u64>,
+    },
+    /// An endpoint was published.
+    AxonServed {
+        netuid: NetUid,
+        hotkey: AccountId,
+        axon: Axon,
+    },
+
+    /// Flow averages and emission shares of the block.
+    EmissionShared(Box<EmissionShared>),
+    /// TAO and alpha went into the pools.
+    EmissionInjected(Box<EmissionInjected>),
+    /// Alpha was minted into the pots.
+    EmissionAccrued(Box<EmissionAccrued>),
+    /// Subnets at their epoch slot gave up their pots.
+    PotsDrained(Box<PotsDrained>),
+    /// Moving prices and root proportions of the block.
+    PricesAveraged {
+        netuids: Vec<NetUid>,
+        moving_price: Vec<i128>,
+        root_proportion: Vec<u128>,
+    },
+    /// A subnet's epoch: consensus, permits, bonds.
+    EpochRun(Box<EpochRun>),
+    /// A subnet's pots were paid out.
+    EpochPaid(Box<EpochPaid>),
+}
+
+/// How a neuron came to its uid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// The subnet's founder.
+    Founder,
+    /// Burned registration.
+    Burn,
+    /// Proof of work.
+    Work,
+    /// Root registration.
+    Root,
+}
+
+/// A parameter by name; the value's meaning is the parameter's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(
+    missing_docs,
+    reason = "the names are the chain's; 30 §12 says what they are"
+)]
+pub enum Parameter {
+    Tempo,
+    Kappa,
+    MaxAllowedValidators,
+    WeightsSetRateLimit,
+    SubtokenEnabled,
+    NetworkRegistrationAllowed,
+    SubnetLimit,
+    SubnetOwnerCut,
+    StakeThreshold,
+    NetworkRateLimit,
+    NetworkMinLockCost,
+    NetworkImmunityPeriod,
+}
+
+/// See [`Event::SubnetRegistered`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(
+    missing_docs,
+    reason = "fields are named for what they hold; units are their types"
+)]
+pub struct SubnetRegistered {
+    pub netuid: NetUid,
+    pub owner: AccountId,
+    pub owner_hotkey: AccountId,
+    pub symbol: String,
+    /// What the owner paid.
+    pub locked: Rao,
+    /// TAO and alpha of the new pool.
+    pub pool: u64,
+    /// What was recycled of the payment.
+    pub recycled: Rao,
+}
+
+/// See [`Event::PoolSwapped`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(
+    missing_docs,
+    reason = "fields are named for what they hold; units are their types"
+)]
+pub struct PoolSwapped {
+    pub netuid: NetUid,
+    /// Change of the TAO reserve.
+    pub tao: i64,
+    /// Change of the alpha reserve.
+    pub alpha_in: i64,
+    /// Change of the alpha outside the pool.
+    pub alpha_out: i64,
+    /// Change of the chain's staked-TAO counter.
+    pub total_stake: i64,
+    pub volume: u64,
+    pub initialized: bool,
+    pub sqrt_price: u128,
+    pub liquidity: u64,
+    pub position_liquidity: u64,
+    pub net_liquidity: u64,
+}
+
+/// See [`Event::EmissionShared`]; one entry per eligible subnet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "columns are named for what they hold")]
+pub struct EmissionShared {
+    /// TAO the curve allows this block.
+    pub block_emission: Rao,
+    pub netuids: Vec<NetUid>,
+    /// I64F64 bits.
+    pub flow_average: Vec<i128>,
+    /// U64F64 bits.
+    pub share: Vec<u128>,
+}
+
+/// See [`Event::EmissionInjected`]; one entry per eligible subnet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "columns are named for what they hold")]
+pub struct EmissionInjected {
+    pub netuids: Vec<NetUid>,
+    pub tao_in: Vec<Rao>,
+    pub alpha_in: Vec<Alpha>,
+    /// TAO meant for the chain buy.
+    pub excess: Vec<Rao>,
+    /// TAO the chain buy put into the pool.
+    pub bought_with: Vec<Rao>,
+    /// Alpha bought and destroyed.
+    pub bought: Vec<Alpha>,
+    pub initialized: Vec<bool>,
+    pub sqrt_price: Vec<u128>,
+    pub liquidity: Vec<u64>,
+    pub position_liquidity: Vec<u64>,
+    pub net_liquidity: Vec<u64>,
+    pub scrap_tao: Vec<u64>,
+    pub scrap_alpha: Vec<u64>,
+    /// Growth of the issuance.
+    pub issued: Rao,
+    /// Growth of the chain's staked-TAO counter.
+    pub staked: Rao,
+}
+
+/// See [`Event::EmissionAccrued`]; one entry per eligible subnet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "columns are named for what they hold")]
+pub struct EmissionAccrued {
+    pub netuids: Vec<NetUid>,
+    pub minted: Vec<Alpha>,
+    pub owner: Vec<Alpha>,
+    pub server: Vec<Alpha>,
+    pub validator: Vec<Alpha>,
+    /// Root's part, to its pot.
+    pub root: Vec<Alpha>,
+    /// Root's part, recycled while root may not sell.
+    pub recycled: Vec<Alpha>,
+    /// What the chain's informational `BlockEmission` reads after the block step (quirk Q1).
+    pub block_emission: Rao,
+}
+
+/// See [`Event::PotsDrained`]; one entry per subnet at its slot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "columns are named for what they hold")]
+pub struct PotsDrained {
+    pub netuids: Vec<NetUid>,
+    pub server: Vec<Alpha>,
+    pub validator: Vec<Alpha>,
+    pub root: Vec<Alpha>,
+    pub owner: Vec<Alpha>,
+}
+
+/// See [`Event::EpochRun`]; columns are indexed by uid.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "columns are named for what they hold")]
+pub struct EpochRun {
+    pub netuid: NetUid,
+    pub active: Vec<bool>,
+    pub emission: Vec<Alpha>,
+    pub consensus: Vec<u16>,
+    pub dividends: Vec<u16>,
+    pub validator_trust: Vec<u16>,
+    pub validator_permit: Vec<bool>,
+    pub stake_weight: Vec<u16>,
+    /// What the miners' half gives each uid before owner keys are withheld.
+    pub server_emission: Vec<Alpha>,
+    /// What the validators' half gives each uid: weights of the payout.
+    pub validator_emission: Vec<Alpha>,
+    /// One entry per mechanism.
+    pub incentive: Vec<Vec<u16>>,
+    /// One entry per mechanism; uids without bonds have empty rows.
+    pub bonds: Vec<Vec<Row>>,
+}
+
+/// See [`Event::EpochPaid`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "columns are named for what they hold")]
+pub struct EpochPaid {
+    pub netuid: NetUid,
+    /// Hotkeys whose pool changed.
+    pub hotkeys: Vec<AccountId>,
+    /// Alpha the pool gained.
+    pub alpha: Vec<Alpha>,
+    /// New sum of shares, U64F64 bits.
+    pub shares: Vec<u128>,
+    /// Index into `hotkeys` of each changed holder.
+    pub holder_of: Vec<u32>,
+    /// Its coldkey.
+    pub holders: Vec<AccountId>,
+    /// Its new shares, U64F64 bits.
+    pub holder_shares: Vec<u128>,
+    /// (coldkey, hotkey) pairs new to the coldkey's staking list, in order.
+    pub listed: Vec<(AccountId, AccountId)>,
+    /// Hotkeys with dividends, ascending.
+    pub dividend_hotkeys: Vec<AccountId>,
+    /// Alpha dividends after take.
+    pub dividend_alpha: Vec<Alpha>,
+    /// Root alpha dividends after take.
+    pub dividend_root: Vec<Alpha>,
+    /// The pool's alpha right after its alpha dividend, absent when only root paid.
+    pub alpha_last_epoch: Vec<Option<Alpha>>,
+    /// Hotkeys whose claimable rate changed.
+    pub claim_hotkeys: Vec<AccountId>,
+    /// New rate, I96F32 bits.
+    pub claim_rates: Vec<i128>,
+    /// Root alpha credited to claimants.
+    pub claimable: Alpha,
+    /// Alpha destroyed: recycled owner incentive, childkey burn.
+    pub recycled: Alpha,
+    /// Owner incentive withheld and left unowned.
+    pub withheld: Alpha,
+    /// Paid to the owner.
+    pub owner_cut: Alpha,
+}
+
+/// Facts that must not reach a player before they are revealed. Another type, without a way
+/// towards hosts: frames keep them in a book of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sealed {
+    /// The payload behind a commit, by the hash that the public event shows.
+    CommitPayload {
+        /// BLAKE2b-256 of the payload.
+        commit: crate::units::Hash32,
+        /// The sealed bytes.
+        payload: Vec<u8>,
+    },
+}
+
+impl Event {
+    /// The kind as logs, filters and metrics write it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::BlockOpened { .. } => "block_opened",
+            Self::StakeMarkersCleared => "stake_markers_cleared",
+            Self::CallIncluded { .. } => "call_included",
+            Self::RulesSwitched { .. } => "rules_switched",
+            Self::ParameterSet { .. } => "parameter_set",
+            Self::BalanceWithdrawn { .. } => "balance_withdrawn",
+            Self::BalanceCredited { .. } => "balance_credited",
+            Self::AccountReaped { .. } => "account_reaped",
+            Self::IssuanceRecycled { .. } => "issuance_recycled",
+            Self::LeakBooked { .. } => "leak_booked",
+            Self::HotkeyAssociated { .. } => "hotkey_associated",
+            Self::DelegateTakeSet { .. } => "delegate_take_set",
+            Self::StakingHotkeyListed { .. } => "staking_hotkey_listed",
+            Self::RootStakerIndexed { .. } => "root_staker_indexed",
+            Self::SubnetRegistered(_) => "subnet_registered",
+            Self::SubnetStarted { .. } => "subnet_started",
+            Self::NeuronPlaced { .. } => "neuron_placed",
+            Self::RegistrationCounted { .. } => "registration_counted",
+            Self::RegistrationTermsAdjusted { .. } => "registration_terms_adjusted",
+            Self::RegistrationCountersCleared { .. } => "registration_counters_cleared",
+            Self::PoolSwapped(_) => "pool_swapped",
+            Self::AlphaDestroyed { .. } => "alpha_destroyed",
+            Self::ShareChanged { .. } => "share_changed",
+            Self::FlowRecorded { .. } => "flow_recorded",
+            Self::StakeMarked { .. } => "stake_marked",
+            Self::RootClaimedSet { .. } => "root_claimed_set",
+            Self::StakeAdded { .. } => "stake_added",
+            Self::StakeRemoved { .. } => "stake_removed",
+            Self::WeightsSet { .. } => "weights_set",
+            Self::AxonServed { .. } => "axon_served",
+            Self::EmissionShared(_) => "emission_shared",
+            Self::EmissionInjected(_) => "emission_injected",
+            Self::EmissionAccrued(_) => "emission_accrued",
+            Self::PotsDrained(_) => "pots_drained",
+            Self::PricesAveraged { .. } => "prices_averaged",
+            Self::EpochRun(_) => "epoch_run",
+            Self::EpochPaid(_) => "epoch_paid",
+        }
+    }
+}

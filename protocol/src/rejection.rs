@@ -1,0 +1,136 @@
+//! Rejections: every reason for a "no", named as the chain's errors. A "no" is a value.
+//!
+//! Append variants only: their position is part of every log.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! reasons {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident: $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
+            thiserror::Error,
+        )]
+        pub enum $name {
+            $(#[doc = $text] #[error($text)] $variant,)*
+        }
+
+        impl $name {
+            /// Every reason, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name as logs and metrics write it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($variant),)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Why an included call changed nothing but the nonce.
+    Rejection {
+        FundsUnavailable: "The sender has less than the amount.",
+        BelowMinimum: "A new account would hold less than the existential deposit.",
+        SubnetNotExists: "No such subnet.",
+        SubtokenDisabled: "The subnet has not started.",
+        AmountTooLow: "The amount is below the minimum stake and its fee.",
+        SlippageTooHigh: "The price limit would be passed.",
+        NotEnoughBalanceToStake: "The coldkey cannot pay.",
+        HotKeyAccountNotExists: "The hotkey has no owner.",
+        InsufficientLiquidity: "The pool cannot serve the order.",
+        ReservesTooLow: "A pool reserve is below its minimum.",
+        PriceLimitExceeded: "The price is already beyond the limit.",
+        StakingOperationRateLimitExceeded: "Stake added in this block cannot leave in it.",
+        NotEnoughStakeToWithdraw: "The position holds less than the amount.",
+        ZeroBalanceAfterWithdrawn: "Nothing could be withdrawn above the existential deposit.",
+        NonAssociatedColdKey: "The hotkey belongs to another coldkey.",
+        SubNetRegistrationDisabled: "Registration is closed.",
+        NetworkTxRateLimitExceeded: "A subnet was registered too recently.",
+        SubnetLimitReached: "All subnet slots are taken and none can be pruned.",
+        CannotAffordLockCost: "The coldkey cannot pay the lock cost.",
+        BadOrigin: "The signer may not do this.",
+        FirstEmissionBlockNumberAlreadySet: "The subnet has started already.",
+        NeedWaitingMoreBlocksToStarCall: "The start call comes too early.",
+        RegistrationNotPermittedOnRootSubnet: "Root has its own registration.",
+        RootNetworkDoesNotExist: "There is no root network.",
+        TooManyRegistrationsThisBlock: "The block's registrations are used up.",
+        TooManyRegistrationsThisInterval: "The interval's registrations are used up.",
+        HotKeyAlreadyRegisteredInSubNet: "The hotkey has a uid here.",
+        NoNeuronIdAvailable: "No uid is free and none can be pruned.",
+        StakeTooLowForRoot: "The lowest root member has at least as much stake.",
+        CommitRevealEnabled: "Weights must be committed, not set.",
+        CanNotSetRootNetworkWeights: "Root has no weights.",
+        WeightVecNotEqualSize: "Destinations and weights differ in number.",
+        MechanismDoesNotExist: "No such mechanism.",
+        UidsLengthExceedUidsInSubNet: "More destinations than neurons.",
+        HotKeyNotRegisteredInSubNet: "The hotkey has no uid here.",
+        NotEnoughStakeToSetWeights: "Stake is below the threshold.",
+        IncorrectWeightVersionKey: "The version key is too old.",
+        SettingWeightsTooFast: "Weights were set too recently.",
+        NeuronNoValidatorPermit: "The neuron has no validator permit.",
+        DuplicateUids: "A destination occurs twice.",
+        UidVecContainInvalidOne: "A destination is no uid.",
+        WeightVecLengthIsLow: "Too few destinations.",
+        HotKeyNotRegisteredInNetwork: "The hotkey has no uid anywhere.",
+        InvalidIpType: "The IP type is neither 4 nor 6.",
+        InvalidIpAddress: "The IP address cannot be served.",
+        ServingRateLimitExceeded: "The endpoint was served too recently.",
+        InvalidPort: "Port 0 cannot be served.",
+        SubnetDoesNotExist: "No such subnet (parameter calls).",
+        AdminActionProhibitedDuringWeightsWindow: "Parameters are frozen just before an epoch.",
+        MaxValidatorsLargerThanMaxUIds: "More validators than uids.",
+        TooManySwapSteps: "The swap needs too many steps.",
+    }
+}
+
+reasons! {
+    /// Why a call was not included at all (30 §14.1).
+    Refusal {
+        StakeAmountTooLow: "Code 1: stake is below the threshold to set weights.",
+        RateLimitExceeded: "Code 6: the interval's registrations are used up, or a subnet was registered too recently.",
+        HotkeyNotRegistered: "Code 10: the hotkey has no uid anywhere.",
+        InvalidIpAddress: "Code 11: the IP address cannot be served.",
+        ServingRateLimitExceeded: "Code 12: the endpoint was served too recently.",
+        InvalidPort: "Code 13: port 0 cannot be served.",
+        BadRequest: "Code 255: the request is malformed.",
+        Stale: "The nonce was used already.",
+        Future: "The nonce leaves a gap.",
+        Payment: "The signer's account does not exist, so it cannot pay.",
+        PoolFull: "More calls wait than the pool holds.",
+        Crashed: "The call could not be decided.",
+    }
+}
+
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Included and done.
+    Ok,
+    /// Included; only the nonce (and the fee) remain.
+    Failed(Rejection),
+    /// Not included; nothing changed.
+    Refused(Refusal),
+}
+
+impl Outcome {
+    /// `ok`, `failed` or `refused`.
+    pub const fn class(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed(_) => "failed",
+            Self::Refused(_) => "refused",
+        }
+    }
+
+    /// The reason of a "no"; empty for `Ok`.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Ok => "",
+            Self::Failed(rejection) => rejection.name(),
+            Self::Refused(refusal) => refusal.name(),
+        }
+    }
+}
