@@ -351,7 +351,9 @@ fn pay_dividends(desk: &mut Desk<'_>, payments: &[Payment]) {
         let total = desk.raise(*hotkey, rest);
         desk.paid.dividend_hotkeys.push(*hotkey);
         desk.paid.dividend_alpha.push(Alpha(rest));
-        desk.paid.alpha_last_epoch.push(Some(Alpha(total)));
+        desk.paid
+            .alpha_last_epoch
+            .push((total != 0).then_some(Alpha(total)));
     }
     for Payment { hotkey, root, .. } in payments {
         let take = mul(take_of(desk.state, hotkey), *root);
@@ -458,9 +460,6 @@ impl<'a> Desk<'a> {
             self.stake(hotkey, coldkey, amount);
             return;
         }
-        if amount == 0 {
-            return;
-        }
         let by: I96F32 = checked_div(fx(amount), fx(root_stake)).unwrap_or(fx(0_u8));
         let entry = self.state.hotkeys.get(&hotkey);
         let rate = entry
@@ -474,7 +473,10 @@ impl<'a> Desk<'a> {
 
     fn finish(mut self) -> EpochPaid {
         self.paid.recycled = Alpha(self.recycled);
-        for (number, (hotkey, till)) in (0u32..).zip(self.pools) {
+        let changed = self.pools.into_iter();
+        let changed =
+            changed.filter(|(_, till)| till.alpha != till.before || !till.holders.is_empty());
+        for (number, (hotkey, till)) in (0u32..).zip(changed) {
             self.paid.hotkeys.push(hotkey);
             self.paid
                 .alpha

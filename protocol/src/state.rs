@@ -598,6 +598,8 @@ impl Params {
             min_allowed_weights: 0,
             adjustment_interval: 100,
             adjustment_alpha: 0,
+            min_difficulty: 10_000_000,
+            max_difficulty: u64::MAX / 4,
             subtoken_enabled: true,
             mechanism: 0,
             ..Self::default()

@@ -170,7 +170,8 @@ fn settle(input: &EpochInput) -> Settled {
     let active_stake = stake::active_shares(&shares, &active, input.validator_permit);
 
     let submitted = weights::submitted(input);
-    let consensus = weights::consensus(&submitted, &active_stake, input.kappa);
+    let majority = number::proportion(input.kappa);
+    let consensus = weights::consensus(&submitted, &active_stake, majority);
     let clipped = weights::clipped(&submitted, &consensus);
     let validator_trust = clipped.row_sums();
     let incentive = weights::incentive(&clipped, &active_stake);
