@@ -5,9 +5,10 @@ use crate::event::{
     EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event, Parameter,
     PoolSwapped, PotsDrained, SubnetRegistered, Via,
 };
-use crate::state::{Fast, Info, Params, State, Subnet, mechanism_entry};
+use crate::state::{Fast, Hotkey, Info, Params, State, Subnet, mechanism_entry};
 use crate::units::{AccountId, Alpha, NetUid, Rao};
 use alloc::vec;
+use alloc::vec::Vec;
 
 /// An event that does not fit the state: a broken invariant live, a damaged log in a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,10 +27,7 @@ type Fit<T> = Result<T, &'static str>;
 /// # Errors
 /// The event does not fit the state; the state is then half changed and must be dropped.
 pub fn apply(state: &mut State, event: &Event) -> Result<(), Inconsistent> {
-    apply_fitting(state, event).map_err(|what| Inconsistent {
-        event: event.kind(),
-        what,
-    })
+    apply_fitting(state, event).map_err(|what| Inconsistent { event: event.kind(), what })
 }
 
 fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
@@ -49,11 +47,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             account.nonce += 1;
         }
         Event::RulesSwitched { rules } => *state.rules_mut() = *rules,
-        Event::ParameterSet {
-            netuid,
-            name,
-            value,
-        } => {
+        Event::ParameterSet { netuid, name, value } => {
             set_parameter(state, *netuid, *name, *value)?;
         }
         Event::BalanceWithdrawn { account, amount } => {
@@ -76,9 +70,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
         }
         Event::LeakBooked { leak, amount } => {
             let ledger = state.leaks_mut().ledger_mut(*leak);
-            *ledger = ledger
-                .checked_add(*amount)
-                .ok_or("a leak ledger overflows")?;
+            *ledger = ledger.checked_add(*amount).ok_or("a leak ledger overflows")?;
         }
         Event::HotkeyAssociated { hotkey, coldkey } => {
             let entry = state.hotkey_mut(*hotkey);
@@ -104,21 +96,13 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             state.global_mut().root_stakers += 1;
         }
         Event::SubnetRegistered(facts) => register_subnet(state, facts)?,
-        Event::SubnetStarted {
-            netuid,
-            first_emission,
-        } => {
+        Event::SubnetDissolved { netuid, pot } => dissolve_subnet(state, *netuid, *pot)?,
+        Event::SubnetStarted { netuid, first_emission } => {
             existing(state, *netuid)?;
             state.info_mut(*netuid).first_emission = Some(*first_emission);
             state.params_mut(*netuid).subtoken_enabled = true;
         }
-        Event::NeuronPlaced {
-            netuid,
-            uid,
-            hotkey,
-            replaced,
-            ..
-        } => {
+        Event::NeuronPlaced { netuid, uid, hotkey, replaced, .. } => {
             place_neuron(state, *netuid, *uid, *hotkey, *replaced)?;
         }
         Event::RegistrationCounted { netuid, via, price } => {
@@ -132,11 +116,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             }
             fast.recycled_for_registration = fast.recycled_for_registration.plus(*price);
         }
-        Event::RegistrationTermsAdjusted {
-            netuids,
-            burn,
-            difficulty,
-        } => {
+        Event::RegistrationTermsAdjusted { netuids, burn, difficulty } => {
             let height = state.height.0;
             same_length(netuids, &[burn.len(), difficulty.len()])?;
             for ((netuid, burn), difficulty) in netuids.iter().zip(burn).zip(difficulty) {
@@ -159,14 +139,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             let pool = &mut fast(state, *netuid)?.pool;
             pool.alpha_out = sub(pool.alpha_out, amount.0, "alpha outside the pool")?;
         }
-        Event::ShareChanged {
-            netuid,
-            hotkey,
-            coldkey,
-            alpha,
-            shares,
-            share,
-        } => {
+        Event::ShareChanged { netuid, hotkey, coldkey, alpha, shares, share } => {
             existing(state, *netuid)?;
             let pool = state.pool_mut(*netuid, *hotkey);
             pool.alpha = Alpha(shift(pool.alpha.0, *alpha, "a hotkey's alpha")?);
@@ -182,19 +155,10 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             let fast = fast(state, *netuid)?;
             fast.flow = fast.flow.saturating_add(*by);
         }
-        Event::StakeMarked {
-            hotkey,
-            coldkey,
-            netuid,
-        } => {
+        Event::StakeMarked { hotkey, coldkey, netuid } => {
             state.mark_stake(*hotkey, *coldkey, *netuid);
         }
-        Event::RootClaimedSet {
-            hotkey,
-            coldkey,
-            netuids,
-            claimed,
-        } => {
+        Event::RootClaimedSet { hotkey, coldkey, netuids, claimed } => {
             same_length(netuids, &[claimed.len()])?;
             for (netuid, claimed) in netuids.iter().zip(claimed) {
                 existing(state, *netuid)?;
@@ -202,13 +166,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             }
         }
         Event::StakeAdded { .. } | Event::StakeRemoved { .. } => {}
-        Event::WeightsSet {
-            netuid,
-            mechanism,
-            uid,
-            row,
-            last_update,
-        } => {
+        Event::WeightsSet { netuid, mechanism, uid, row, last_update } => {
             if usize::from(*uid) >= existing(state, *netuid)?.neurons.len() {
                 return Err("no such uid");
             }
@@ -217,20 +175,12 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
                 *state.last_update_mut(*netuid, *mechanism, *uid) = *block;
             }
         }
-        Event::AxonServed {
-            netuid,
-            hotkey,
-            axon,
-        } => state.set_axon(*netuid, *hotkey, *axon),
+        Event::AxonServed { netuid, hotkey, axon } => state.set_axon(*netuid, *hotkey, *axon),
         Event::EmissionShared(columns) => share_emission(state, columns)?,
         Event::EmissionInjected(columns) => inject_emission(state, columns)?,
         Event::EmissionAccrued(columns) => accrue_emission(state, columns)?,
         Event::PotsDrained(columns) => drain_pots(state, columns)?,
-        Event::PricesAveraged {
-            netuids,
-            moving_price,
-            root_proportion,
-        } => {
+        Event::PricesAveraged { netuids, moving_price, root_proportion } => {
             same_length(netuids, &[moving_price.len(), root_proportion.len()])?;
             for (index, netuid) in netuids.iter().enumerate() {
                 let fast = fast(state, *netuid)?;
@@ -356,11 +306,44 @@ fn register_subnet(state: &mut State, facts: &SubnetRegistered) -> Fit<()> {
     if facts.locked != Rao::ZERO {
         global.total_stake = Rao(add(global.total_stake.0, facts.pool, "total stake")?);
     }
-    global.total_issuance = Rao(sub(
-        global.total_issuance.0,
-        facts.recycled.0,
-        "total issuance",
-    )?);
+    global.total_issuance = Rao(sub(global.total_issuance.0, facts.recycled.0, "total issuance")?);
+    Ok(())
+}
+
+fn dissolve_subnet(state: &mut State, netuid: NetUid, pot: Rao) -> Fit<()> {
+    if existing(state, netuid)?.fast.pool.tao != pot.0 {
+        return Err("the pot is not the TAO reserve");
+    }
+    let claimed = |hotkey: &Hotkey| hotkey.claim_rate(netuid).is_some();
+    let hotkeys = state.hotkeys.iter().filter(|(_, entry)| claimed(entry));
+    let hotkeys: Vec<AccountId> = hotkeys.map(|(hotkey, _)| *hotkey).collect();
+    for hotkey in hotkeys {
+        if let Some(rates) = &mut state.hotkey_mut(hotkey).root_claimable {
+            rates.remove(&netuid);
+        }
+    }
+    let subnet = state.whole_subnet_mut(netuid);
+    let old = core::mem::take(subnet);
+    // What is left behind is inherited by the next subnet of this netuid (30 §5.5).
+    subnet.params = Params {
+        recycle_withheld: old.params.recycle_withheld,
+        min_non_immune_uids: old.params.min_non_immune_uids,
+        min_allowed_uids: old.params.min_allowed_uids,
+        root_claimable_threshold: old.params.root_claimable_threshold,
+        ..Params::default()
+    };
+    subnet.fast.pool.scrap_tao = old.fast.pool.scrap_tao;
+    subnet.fast.pool.scrap_alpha = old.fast.pool.scrap_alpha;
+    subnet.fast.root_proportion = old.fast.root_proportion;
+    subnet.last_dividends = old.last_dividends;
+    subnet.last_dividends.retain(|_, (alpha, _)| {
+        *alpha = None;
+        true
+    });
+    subnet.pools = old.pools;
+    subnet.pools.retain(|_, pool| pool.alpha == Alpha::ZERO && pool.shares != 0);
+    let global = state.global_mut();
+    global.total_stake = Rao(sub(global.total_stake.0, pot.0, "total stake")?);
     Ok(())
 }
 
@@ -391,7 +374,6 @@ fn place_neuron(
             neurons.dividends.push(0);
             neurons.validator_trust.push(0);
             neurons.validator_permit.push(false);
-            neurons.stake_weight.push(0);
             if mechanisms.is_empty() {
                 mechanisms.resize_with(1, Default::default);
             }
@@ -414,7 +396,9 @@ fn place_neuron(
             neurons.emission[index] = Alpha::ZERO;
             neurons.consensus[index] = 0;
             neurons.dividends[index] = 0;
-            neurons.stake_weight[index] = 0;
+            if let Some(weight) = neurons.stake_weight.get_mut(index) {
+                *weight = 0;
+            }
             for mechanism in mechanisms.iter_mut() {
                 if let Some(incentive) = mechanism.incentive.get_mut(index) {
                     *incentive = 0;
@@ -453,19 +437,12 @@ fn swap_pool(state: &mut State, swap: &PoolSwapped) -> Fit<()> {
     pool.net_liquidity = swap.net_liquidity;
     fast.volume += u128::from(swap.volume);
     let global = state.global_mut();
-    global.total_stake = Rao(shift(
-        global.total_stake.0,
-        swap.total_stake,
-        "total stake",
-    )?);
+    global.total_stake = Rao(shift(global.total_stake.0, swap.total_stake, "total stake")?);
     Ok(())
 }
 
 fn share_emission(state: &mut State, columns: &EmissionShared) -> Fit<()> {
-    same_length(
-        &columns.netuids,
-        &[columns.flow_average.len(), columns.share.len()],
-    )?;
+    same_length(&columns.netuids, &[columns.flow_average.len(), columns.share.len()])?;
     let height = state.height.0;
     state.global_mut().block_emission = columns.block_emission;
     for (index, netuid) in columns.netuids.iter().enumerate() {
@@ -517,11 +494,7 @@ fn inject_emission(state: &mut State, columns: &EmissionInjected) -> Fit<()> {
         fast.excess_tao_emission = columns.excess[index];
     }
     let global = state.global_mut();
-    global.total_issuance = Rao(add(
-        global.total_issuance.0,
-        columns.issued.0,
-        "total issuance",
-    )?);
+    global.total_issuance = Rao(add(global.total_issuance.0, columns.issued.0, "total issuance")?);
     global.total_stake = Rao(add(global.total_stake.0, columns.staked.0, "total stake")?);
     Ok(())
 }
@@ -558,12 +531,8 @@ fn accrue_emission(state: &mut State, columns: &EmissionAccrued) -> Fit<()> {
 }
 
 fn drain_pots(state: &mut State, columns: &PotsDrained) -> Fit<()> {
-    let lengths = [
-        columns.server.len(),
-        columns.validator.len(),
-        columns.root.len(),
-        columns.owner.len(),
-    ];
+    let lengths =
+        [columns.server.len(), columns.validator.len(), columns.root.len(), columns.owner.len()];
     same_length(&columns.netuids, &lengths)?;
     let height = state.height.0;
     for (index, netuid) in columns.netuids.iter().enumerate() {
@@ -600,9 +569,7 @@ fn run_epoch(state: &mut State, columns: &EpochRun) -> Fit<()> {
     neurons.consensus.clone_from(&columns.consensus);
     neurons.dividends.clone_from(&columns.dividends);
     neurons.validator_trust.clone_from(&columns.validator_trust);
-    neurons
-        .validator_permit
-        .clone_from(&columns.validator_permit);
+    neurons.validator_permit.clone_from(&columns.validator_permit);
     neurons.stake_weight.clone_from(&columns.stake_weight);
     let count = neurons.len();
     same_length(&columns.incentive, &[columns.bonds.len()])?;
@@ -621,19 +588,10 @@ fn run_epoch(state: &mut State, columns: &EpochRun) -> Fit<()> {
 
 fn pay_epoch(state: &mut State, columns: &EpochPaid) -> Fit<()> {
     let netuid = columns.netuid;
-    same_length(
-        &columns.hotkeys,
-        &[columns.alpha.len(), columns.shares.len()],
-    )?;
-    same_length(
-        &columns.holders,
-        &[columns.holder_of.len(), columns.holder_shares.len()],
-    )?;
-    let dividends = [
-        columns.dividend_alpha.len(),
-        columns.dividend_root.len(),
-        columns.alpha_last_epoch.len(),
-    ];
+    same_length(&columns.hotkeys, &[columns.alpha.len(), columns.shares.len()])?;
+    same_length(&columns.holders, &[columns.holder_of.len(), columns.holder_shares.len()])?;
+    let dividends =
+        [columns.dividend_alpha.len(), columns.dividend_root.len(), columns.alpha_last_epoch.len()];
     same_length(&columns.dividend_hotkeys, &dividends)?;
     same_length(&columns.claim_hotkeys, &[columns.claim_rates.len()])?;
     let fast = fast(state, netuid)?;
@@ -644,11 +602,7 @@ fn pay_epoch(state: &mut State, columns: &EpochPaid) -> Fit<()> {
 
     for (index, hotkey) in columns.hotkeys.iter().enumerate() {
         let pool = state.pool_mut(netuid, *hotkey);
-        pool.alpha = Alpha(add(
-            pool.alpha.0,
-            columns.alpha[index].0,
-            "a hotkey's alpha",
-        )?);
+        pool.alpha = Alpha(add(pool.alpha.0, columns.alpha[index].0, "a hotkey's alpha")?);
         pool.shares = columns.shares[index];
     }
     for (index, holder) in columns.holders.iter().enumerate() {
@@ -660,18 +614,13 @@ fn pay_epoch(state: &mut State, columns: &EpochPaid) -> Fit<()> {
         state.coldkey_mut(*coldkey).staking.push(*hotkey);
     }
     for (hotkey, rate) in columns.claim_hotkeys.iter().zip(&columns.claim_rates) {
-        state
-            .hotkey_mut(*hotkey)
-            .root_claimable
-            .insert(netuid, *rate);
+        let rates = state.hotkey_mut(*hotkey).root_claimable.get_or_insert_default();
+        rates.insert(netuid, *rate);
     }
     let last = state.last_dividends_mut(netuid);
     last.clear();
     for (index, hotkey) in columns.dividend_hotkeys.iter().enumerate() {
-        last.insert(
-            *hotkey,
-            (columns.dividend_alpha[index], columns.dividend_root[index]),
-        );
+        last.insert(*hotkey, (Some(columns.dividend_alpha[index]), columns.dividend_root[index]));
     }
     for (index, hotkey) in columns.dividend_hotkeys.iter().enumerate() {
         if let Some(alpha) = columns.alpha_last_epoch[index] {

@@ -69,25 +69,13 @@ pub fn transfer(
         return Ok(());
     }
     let exists = tx.state().free(&dest) != Rao::ZERO;
-    require(
-        exists || value >= EXISTENTIAL_DEPOSIT,
-        Rejection::BelowMinimum,
-    )?;
+    require(exists || value >= EXISTENTIAL_DEPOSIT, Rejection::BelowMinimum)?;
 
-    tx.emit(Event::BalanceWithdrawn {
-        account: from,
-        amount: value,
-    });
-    tx.emit(Event::BalanceCredited {
-        account: dest,
-        amount: value,
-    });
+    tx.emit(Event::BalanceWithdrawn { account: from, amount: value });
+    tx.emit(Event::BalanceCredited { account: dest, amount: value });
     let rest = free.minus(value);
     if rest != Rao::ZERO && rest < EXISTENTIAL_DEPOSIT {
-        tx.emit(Event::AccountReaped {
-            account: from,
-            dust: rest,
-        });
+        tx.emit(Event::AccountReaped { account: from, dust: rest });
         leak(tx, Leak::Dust, i128::from(rest.0));
     }
     Ok(())

@@ -78,9 +78,7 @@ pub const PHASES: &[(&str, Phase)] = &[
 /// An invariant of the state is broken, or the input's height does not follow the state's.
 pub fn decide_block(state: &mut State, input: &BlockInput) -> Decided {
     let mut tx = Tx::new(state);
-    tx.emit(Event::BlockOpened {
-        height: input.height,
-    });
+    tx.emit(Event::BlockOpened { height: input.height });
     for (_, phase) in PHASES {
         phase(&mut tx);
     }
@@ -90,11 +88,7 @@ pub fn decide_block(state: &mut State, input: &BlockInput) -> Decided {
             Origin::Signed(signer) => tx.state().nonce(&signer),
             Origin::Root => 0,
         });
-        let signed = Signed {
-            origin: submitted.origin,
-            nonce,
-            call: &submitted.call,
-        };
+        let signed = Signed { origin: submitted.origin, nonce, call: &submitted.call };
         let outcome = decide::execute(&mut tx, &signed);
         records.note(submitted, nonce, outcome);
     }
@@ -107,12 +101,7 @@ pub fn decide_block(state: &mut State, input: &BlockInput) -> Decided {
     }
     let (events, sealed) = tx.finish();
     let refused = records.counted();
-    Decided {
-        calls: records.calls,
-        refused,
-        events,
-        sealed,
-    }
+    Decided { calls: records.calls, refused, events, sealed }
 }
 
 /// Calls as they are decided; bodies of refused ones are kept up to a number.
@@ -125,12 +114,7 @@ struct Records {
 
 impl Records {
     fn new(kept_max: usize) -> Self {
-        Self {
-            calls: Vec::new(),
-            kept: 0,
-            kept_max,
-            counts: BTreeMap::new(),
-        }
+        Self { calls: Vec::new(), kept: 0, kept_max, counts: BTreeMap::new() }
     }
 
     fn note(&mut self, submitted: &Submitted, nonce: u32, outcome: Outcome) {
@@ -183,11 +167,7 @@ fn adjust_registration_terms(tx: &mut Tx<'_>) {
         }
     }
     if !netuids.is_empty() {
-        tx.emit(Event::RegistrationTermsAdjusted {
-            netuids,
-            burn,
-            difficulty,
-        });
+        tx.emit(Event::RegistrationTermsAdjusted { netuids, burn, difficulty });
     }
     if !counted.is_empty() {
         tx.emit(Event::RegistrationCountersCleared { netuids: counted });
@@ -205,17 +185,11 @@ fn adjust_registration_terms_of(subnet: &Subnet) -> (Rao, u64) {
     let (mut burn, mut difficulty) = (fast.burn.0, fast.difficulty);
     let change = adjustment(demand, by_work, by_burn);
     if matches!(change, Adjustment::Burn | Adjustment::Both) {
-        let bounds = Bounds {
-            min: params.min_burn.0,
-            max: params.max_burn.0,
-        };
+        let bounds = Bounds { min: params.min_burn.0, max: params.max_burn.0 };
         burn = adjusted(burn, bounds, params.adjustment_alpha, demand);
     }
     if matches!(change, Adjustment::Difficulty | Adjustment::Both) {
-        let bounds = Bounds {
-            min: params.min_difficulty,
-            max: params.max_difficulty,
-        };
+        let bounds = Bounds { min: params.min_difficulty, max: params.max_difficulty };
         difficulty = adjusted(difficulty, bounds, params.adjustment_alpha, demand);
     }
     (Rao(burn), difficulty)

@@ -17,9 +17,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 fn eligible(state: &State) -> impl Iterator<Item = (NetUid, &Subnet)> {
-    state
-        .networks()
-        .filter(|(netuid, subnet)| !netuid.is_root() && subnet.emits())
+    state.networks().filter(|(netuid, subnet)| !netuid.is_root() && subnet.emits())
 }
 
 /// Steps the flow averages and fixes each eligible subnet's share of the block emission.
@@ -46,11 +44,9 @@ pub fn share(tx: &mut Tx<'_>) {
         moving_prices.push(subnet.moving_price());
     }
     columns.share = match state.rules.version {
-        RuleVersion::Taoflow => taoflow::flow_shares(
-            &columns.flow_average,
-            global.flow_cutoff,
-            global.flow_exponent,
-        ),
+        RuleVersion::Taoflow => {
+            taoflow::flow_shares(&columns.flow_average, global.flow_cutoff, global.flow_exponent)
+        }
         RuleVersion::Price => taoflow::price_shares(&moving_prices),
     };
     tx.emit(Event::EmissionShared(Box::new(columns)));
@@ -137,39 +133,24 @@ fn inject_chain_buy(pool: &mut Pool, mechanism: u16, excess: u64) -> Option<Swap
     } else if mechanism == 1 {
         pool.buy(excess, MAX_PRICE, Fees::Dropped).ok()
     } else {
-        Some(Swap {
-            paid_in: excess,
-            paid_out: excess,
-            fee: 0,
-        })
+        Some(Swap { paid_in: excess, paid_out: excess, fee: 0 })
     }
 }
 
 fn accrue(tx: &mut Tx<'_>, portions: &[Portion], root_sells: bool) {
     let state = tx.state();
     let global = &state.global;
-    let root_tao = state
-        .subnet(NetUid::ROOT)
-        .map_or(0, |root| root.fast.pool.tao);
-    let mut columns = EmissionAccrued {
-        block_emission: global.block_emission,
-        ..EmissionAccrued::default()
-    };
+    let root_tao = state.subnet(NetUid::ROOT).map_or(0, |root| root.fast.pool.tao);
+    let mut columns =
+        EmissionAccrued { block_emission: global.block_emission, ..EmissionAccrued::default() };
     for Portion { netuid, terms } in portions {
         let Some(subnet) = state.subnet(*netuid) else {
             continue;
         };
-        let issuance = subnet
-            .fast
-            .alpha_issuance()
-            .saturating_add(whole(terms.alpha_out));
+        let issuance = subnet.fast.alpha_issuance().saturating_add(whole(terms.alpha_out));
         let proportion = emission::root_proportion(root_tao, global.tao_weight, issuance);
         let accrual = emission::accrue(terms.alpha_out, global.subnet_owner_cut, proportion);
-        let (to_pot, recycled) = if root_sells {
-            (accrual.root, 0)
-        } else {
-            (0, accrual.root)
-        };
+        let (to_pot, recycled) = if root_sells { (accrual.root, 0) } else { (0, accrual.root) };
         columns.netuids.push(*netuid);
         columns.minted.push(Alpha(accrual.minted));
         columns.owner.push(Alpha(accrual.owner_cut));
@@ -209,9 +190,7 @@ pub fn drain(tx: &mut Tx<'_>) -> PotsDrained {
 pub fn average_prices(tx: &mut Tx<'_>) {
     let state = tx.state();
     let global = &state.global;
-    let root_tao = state
-        .subnet(NetUid::ROOT)
-        .map_or(0, |root| root.fast.pool.tao);
+    let root_tao = state.subnet(NetUid::ROOT).map_or(0, |root| root.fast.pool.tao);
     let (mut netuids, mut moving_price, mut root_proportion) = (vec![], vec![], vec![]);
     for (netuid, subnet) in eligible(state) {
         let moving = emission::moving_price_step(
@@ -225,18 +204,10 @@ pub fn average_prices(tx: &mut Tx<'_>) {
         let issuance = subnet.fast.alpha_issuance();
         netuids.push(netuid);
         moving_price.push(moving);
-        root_proportion.push(emission::root_proportion(
-            root_tao,
-            global.tao_weight,
-            issuance,
-        ));
+        root_proportion.push(emission::root_proportion(root_tao, global.tao_weight, issuance));
     }
     if !netuids.is_empty() {
-        tx.emit(Event::PricesAveraged {
-            netuids,
-            moving_price,
-            root_proportion,
-        });
+        tx.emit(Event::PricesAveraged { netuids, moving_price, root_proportion });
     }
 }
 

@@ -9,7 +9,7 @@ use crate::state::{Axon, State};
 use crate::tx::Tx;
 use crate::units::AccountId;
 use crate::weights::Order;
-use crate::{hyperparameters, registration, serving, weights};
+use crate::{dissolution, hyperparameters, registration, serving, weights};
 
 /// Admits a call, decides it, and says what became of it. A failed call leaves its nonce; a refused
 /// one leaves nothing.
@@ -18,10 +18,7 @@ pub fn execute(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Outcome {
         return Outcome::Refused(refusal);
     }
     if let Origin::Signed(signer) = signed.origin {
-        tx.emit(Event::CallIncluded {
-            signer,
-            nonce: signed.nonce,
-        });
+        tx.emit(Event::CallIncluded { signer, nonce: signed.nonce });
     }
     match tx.attempt(|tx| decide(tx, signed)) {
         Ok(()) => Outcome::Ok,
@@ -50,9 +47,7 @@ pub fn admit(state: &State, signed: &Signed<&Call>) -> Result<(), Refusal> {
             admit_if(stake >= threshold, Refusal::StakeAmountTooLow)
         }
         Call::BurnedRegister { netuid, .. } => {
-            let open = state
-                .subnet(*netuid)
-                .is_none_or(registration::interval_open);
+            let open = state.subnet(*netuid).is_none_or(registration::interval_open);
             admit_if(open, Refusal::RateLimitExceeded)
         }
         Call::RegisterNetwork { .. } => {
@@ -61,9 +56,8 @@ pub fn admit(state: &State, signed: &Signed<&Call>) -> Result<(), Refusal> {
             let rested = last == 0 || since >= state.global.network_rate_limit;
             admit_if(rested, Refusal::RateLimitExceeded)
         }
-        Call::ServeAxon { netuid, .. } => axon_of(signed.call).map_or(Ok(()), |axon| {
-            serving::admit(state, &signer, *netuid, &axon)
-        }),
+        Call::ServeAxon { netuid, .. } => axon_of(signed.call)
+            .map_or(Ok(()), |axon| serving::admit(state, &signer, *netuid, &axon)),
         _ => Ok(()),
     }
 }
@@ -91,45 +85,19 @@ pub fn decide(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Result<(), Rejection> 
         Call::RootRegister { hotkey } => {
             registration::root_register(tx, signer(signed.origin)?, *hotkey)
         }
-        Call::AddStake {
-            hotkey,
-            netuid,
-            amount_staked,
-        } => {
+        Call::AddStake { hotkey, netuid, amount_staked } => {
             let coldkey = signer(signed.origin)?;
-            let position = Position {
-                hotkey: *hotkey,
-                coldkey,
-                netuid: *netuid,
-            };
+            let position = Position { hotkey: *hotkey, coldkey, netuid: *netuid };
             staking::add_stake(tx, position, *amount_staked)
         }
-        Call::RemoveStake {
-            hotkey,
-            netuid,
-            amount_unstaked,
-        } => {
+        Call::RemoveStake { hotkey, netuid, amount_unstaked } => {
             let coldkey = signer(signed.origin)?;
-            let position = Position {
-                hotkey: *hotkey,
-                coldkey,
-                netuid: *netuid,
-            };
+            let position = Position { hotkey: *hotkey, coldkey, netuid: *netuid };
             staking::remove_stake(tx, position, *amount_unstaked)
         }
-        Call::SetWeights {
-            netuid,
-            dests,
-            weights,
-            version_key,
-        } => {
-            let order = Order {
-                netuid: *netuid,
-                mechanism: 0,
-                dests,
-                weights,
-                version_key: *version_key,
-            };
+        Call::SetWeights { netuid, dests, weights, version_key } => {
+            let order =
+                Order { netuid: *netuid, mechanism: 0, dests, weights, version_key: *version_key };
             weights::set_weights(tx, signer(signed.origin)?, &order)
         }
         Call::ServeAxon { netuid, .. } => {
@@ -139,6 +107,10 @@ pub fn decide(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Result<(), Rejection> 
         Call::SudoSet(setting) => {
             require(signed.origin == Origin::Root, Rejection::BadOrigin)?;
             hyperparameters::set(tx, setting)
+        }
+        Call::RootDissolveNetwork { netuid } => {
+            require(signed.origin == Origin::Root, Rejection::BadOrigin)?;
+            dissolution::root_dissolve_network(tx, *netuid)
         }
         Call::SwitchRules { rules } => {
             require(signed.origin == Origin::Root, Rejection::BadOrigin)?;

@@ -47,16 +47,10 @@ pub fn run_all(tx: &mut Tx<'_>, drained: &PotsDrained) {
 /// Computes the epoch of a subnet from its state. Reads only.
 fn run(state: &State, netuid: NetUid, pots: Pots) -> Option<EpochRun> {
     let subnet = state.subnet(netuid)?;
-    let rao = pots
-        .server
-        .saturating_add(pots.validator)
-        .saturating_add(pots.root);
+    let rao = pots.server.saturating_add(pots.validator).saturating_add(pots.root);
     let neurons = &subnet.neurons;
-    let stake: Vec<i128> = neurons
-        .hotkeys
-        .iter()
-        .map(|hotkey| stake_weight(state, subnet, hotkey))
-        .collect();
+    let stake: Vec<i128> =
+        neurons.hotkeys.iter().map(|hotkey| stake_weight(state, subnet, hotkey)).collect();
     let commits = vec![None; neurons.len()];
     let count = subnet.params.mechanism_count;
     let amounts = yuma::split_mechanisms(rao, count, subnet.params.mechanism_split.as_deref());
@@ -71,14 +65,8 @@ fn run(state: &State, netuid: NetUid, pots: Pots) -> Option<EpochRun> {
         let input = input(state, subnet, mechanism, &stake, &commits, amount);
         parts.push((amount, yuma::epoch(&input)));
     }
-    let incentive = parts
-        .iter()
-        .map(|(_, part)| part.incentive.clone())
-        .collect();
-    let bonds = parts
-        .iter_mut()
-        .map(|(_, part)| core::mem::take(&mut part.bonds))
-        .collect();
+    let incentive = parts.iter().map(|(_, part)| part.incentive.clone()).collect();
+    let bonds = parts.iter_mut().map(|(_, part)| core::mem::take(&mut part.bonds)).collect();
     let folded = match parts.as_mut_slice() {
         // One mechanism with a share of one is its own fold.
         [(amount, only)] if *amount == rao && rao > 0 => core::mem::take(only),
@@ -101,10 +89,7 @@ fn input<'a>(
         tempo: params.tempo,
         activity_cutoff: params.activity_cutoff,
         max_validators: params.max_allowed_validators,
-        owner_uid: subnet
-            .info
-            .owner_hotkey
-            .and_then(|hotkey| neurons.uid(&hotkey)),
+        owner_uid: subnet.info.owner_hotkey.and_then(|hotkey| neurons.uid(&hotkey)),
         kappa: params.kappa,
         bonds_penalty: params.bonds_penalty,
         bonds_moving_average: params.bonds_moving_average,
@@ -157,15 +142,10 @@ fn pay(state: &State, run: &EpochRun, pots: Pots) -> Option<EpochPaid> {
     uids.sort_by_key(|uid| order.key(subnet.neurons.hotkeys[*uid]));
 
     let mut desk = Desk::new(state, run.netuid, subnet);
-    let incentive: u64 = run
-        .server_emission
-        .iter()
-        .fold(0, |sum, alpha| sum.saturating_add(alpha.0));
-    let validator = if incentive == 0 {
-        pots.validator.saturating_add(pots.server)
-    } else {
-        pots.validator
-    };
+    let incentive: u64 =
+        run.server_emission.iter().fold(0, |sum, alpha| sum.saturating_add(alpha.0));
+    let validator =
+        if incentive == 0 { pots.validator.saturating_add(pots.server) } else { pots.validator };
     let dividends = pay_shares(&mut desk, run, &uids);
     let payments = pay_amounts(&desk, &dividends, validator, pots.root);
 
@@ -184,9 +164,7 @@ fn pay_shares(
     let mut dividends: BTreeMap<[u8; 32], (AccountId, U96F32)> = BTreeMap::new();
     let order = desk.state.rules.account_order;
     let mut note = |hotkey: AccountId, amount: u64| {
-        let entry = dividends
-            .entry(order.key(hotkey))
-            .or_insert((hotkey, fx(0_u8)));
+        let entry = dividends.entry(order.key(hotkey)).or_insert((hotkey, fx(0_u8)));
         entry.1 = add(entry.1, fx(amount));
     };
     for uid in uids {
@@ -196,9 +174,7 @@ fn pay_shares(
             Some(links) if !links.parents.is_empty() => {
                 let (parts, burned) = pay_shares_parents(desk.state, desk.subnet, hotkey, amount);
                 desk.recycled = desk.recycled.saturating_add(burned);
-                parts
-                    .into_iter()
-                    .for_each(|(hotkey, amount)| note(hotkey, amount));
+                parts.into_iter().for_each(|(hotkey, amount)| note(hotkey, amount));
             }
             _ => note(hotkey, amount),
         }
@@ -226,9 +202,7 @@ fn pay_shares_parents(
     let given = links
         .children
         .iter()
-        .fold(fx::<U96F32>(0_u8), |sum, (proportion, _)| {
-            add(sum, u64_fraction(*proportion))
-        });
+        .fold(fx::<U96F32>(0_u8), |sum, (proportion, _)| add(sum, u64_fraction(*proportion)));
     let kept = sub(fx(1_u8), given);
     let own = int(add(mul(alpha, kept), mul(mul(tao, kept), weight)));
     let mut total: U96F32 = fx(own);
@@ -287,11 +261,7 @@ fn pay_amounts(
         let alpha = sub(*dividend, root);
         root_sum = add(root_sum, root);
         alpha_sum = add(alpha_sum, alpha);
-        payments.push(Payment {
-            hotkey: *hotkey,
-            alpha,
-            root,
-        });
+        payments.push(Payment { hotkey: *hotkey, alpha, root });
     }
     for payment in &mut payments {
         let part = |of: U96F32, sum| checked_div(of, sum).unwrap_or(zero);
@@ -314,11 +284,8 @@ fn pay_incentives(desk: &mut Desk<'_>, run: &EpochRun, uids: &[usize]) {
     let (info, neurons) = (&desk.subnet.info, &desk.subnet.neurons);
     let owned = info.owner.and_then(|owner| desk.state.coldkeys.get(&owner));
     let owned = owned.map_or(&[][..], |coldkey| &coldkey.owned);
-    let withheld: BTreeSet<u16> = owned
-        .iter()
-        .chain(&info.owner_hotkey)
-        .filter_map(|hotkey| neurons.uid(hotkey))
-        .collect();
+    let withheld: BTreeSet<u16> =
+        owned.iter().chain(&info.owner_hotkey).filter_map(|hotkey| neurons.uid(hotkey)).collect();
     for uid in uids {
         let amount = run.server_emission[*uid].0;
         if amount == 0 {
@@ -351,9 +318,7 @@ fn pay_dividends(desk: &mut Desk<'_>, payments: &[Payment]) {
         let total = desk.raise(*hotkey, rest);
         desk.paid.dividend_hotkeys.push(*hotkey);
         desk.paid.dividend_alpha.push(Alpha(rest));
-        desk.paid
-            .alpha_last_epoch
-            .push((total != 0).then_some(Alpha(total)));
+        desk.paid.alpha_last_epoch.push((total != 0).then_some(Alpha(total)));
     }
     for Payment { hotkey, root, .. } in payments {
         let take = mul(take_of(desk.state, hotkey), *root);
@@ -395,10 +360,7 @@ impl<'a> Desk<'a> {
             index: BTreeMap::new(),
             listed: BTreeSet::new(),
             recycled: 0,
-            paid: EpochPaid {
-                netuid,
-                ..EpochPaid::default()
-            },
+            paid: EpochPaid { netuid, ..EpochPaid::default() },
         }
     }
 
@@ -408,15 +370,7 @@ impl<'a> Desk<'a> {
         let index = *self.index.entry(hotkey).or_insert_with(|| {
             let pool = subnet.pools.get(&hotkey);
             let (alpha, shares) = pool.map_or((0, 0), |pool| (pool.alpha.0, pool.shares));
-            pools.push((
-                hotkey,
-                Till {
-                    before: alpha,
-                    alpha,
-                    shares,
-                    holders: BTreeMap::new(),
-                },
-            ));
+            pools.push((hotkey, Till { before: alpha, alpha, shares, holders: BTreeMap::new() }));
             pools.len() - 1
         });
         &mut self.pools[index].1
@@ -432,11 +386,7 @@ impl<'a> Desk<'a> {
         if !known && self.listed.insert((coldkey, hotkey)) {
             self.paid.listed.push((coldkey, hotkey));
         }
-        let held = self
-            .subnet
-            .pools
-            .get(&hotkey)
-            .and_then(|pool| pool.holders.get(&coldkey));
+        let held = self.subnet.pools.get(&hotkey).and_then(|pool| pool.holders.get(&coldkey));
         let held = held.copied().unwrap_or(0);
         let till = self.till(hotkey);
         let share = till.holders.get(&coldkey).copied().unwrap_or(held);
@@ -462,9 +412,7 @@ impl<'a> Desk<'a> {
         }
         let by: I96F32 = checked_div(fx(amount), fx(root_stake)).unwrap_or(fx(0_u8));
         let entry = self.state.hotkeys.get(&hotkey);
-        let rate = entry
-            .and_then(|entry| entry.root_claimable.get(&self.netuid))
-            .copied();
+        let rate = entry.and_then(|entry| entry.claim_rate(self.netuid));
         let rate = add(I96F32::from_bits(rate.unwrap_or(0)), by);
         self.paid.claim_hotkeys.push(hotkey);
         self.paid.claim_rates.push(rate.to_bits());
@@ -478,9 +426,7 @@ impl<'a> Desk<'a> {
             changed.filter(|(_, till)| till.alpha != till.before || !till.holders.is_empty());
         for (number, (hotkey, till)) in (0u32..).zip(changed) {
             self.paid.hotkeys.push(hotkey);
-            self.paid
-                .alpha
-                .push(Alpha(till.alpha.saturating_sub(till.before)));
+            self.paid.alpha.push(Alpha(till.alpha.saturating_sub(till.before)));
             self.paid.shares.push(till.shares);
             for (coldkey, share) in till.holders {
                 self.paid.holder_of.push(number);

@@ -31,10 +31,7 @@ pub const INVARIANTS: &[(&str, Check)] = &[
     ("emission_shares_at_most_one", emission_shares_at_most_one),
     ("pool_in_range", pool_in_range),
     ("uids_bijective", uids_bijective),
-    (
-        "permits_at_most_max_validators",
-        permits_at_most_max_validators,
-    ),
+    ("permits_at_most_max_validators", permits_at_most_max_validators),
     ("columns_as_long_as_neurons", columns_as_long_as_neurons),
     ("rows_point_at_neurons", rows_point_at_neurons),
     ("stake_markers_cleared", stake_markers_cleared),
@@ -44,16 +41,17 @@ pub const INVARIANTS: &[(&str, Check)] = &[
 /// Checks a run block by block; remembers what one state alone cannot show.
 #[derive(Clone, Debug, Default)]
 pub struct Checker {
-    unowned: BTreeMap<NetUid, i128>,
+    /// By subnet: its block of registration and the alpha that was nobody's.
+    unowned: BTreeMap<NetUid, (u64, i128)>,
 }
 
 impl Checker {
     /// A checker that starts from a state.
     pub fn new(state: &State) -> Self {
-        let unowned = alpha_subnets(state).map(|(netuid, subnet)| (netuid, unowned_alpha(subnet)));
-        Self {
-            unowned: unowned.collect(),
-        }
+        let subnets = alpha_subnets(state);
+        let unowned = subnets
+            .map(|(netuid, subnet)| (netuid, (subnet.info.registered_at, unowned_alpha(subnet))));
+        Self { unowned: unowned.collect() }
     }
 
     /// Checks the state after a block.
@@ -63,11 +61,7 @@ impl Checker {
     pub fn check(&mut self, state: &State) -> Result<(), Violation> {
         let height = state.height.0;
         for (name, check) in INVARIANTS {
-            check(state).map_err(|detail| Violation {
-                height,
-                name,
-                detail,
-            })?;
+            check(state).map_err(|detail| Violation { height, name, detail })?;
         }
         self.alpha_owned(state).map_err(|detail| Violation {
             height,
@@ -81,7 +75,11 @@ impl Checker {
     fn alpha_owned(&mut self, state: &State) -> Result<(), String> {
         for (netuid, subnet) in alpha_subnets(state) {
             let unowned = unowned_alpha(subnet);
-            let before = self.unowned.insert(netuid, unowned).unwrap_or(0);
+            let registered_at = subnet.info.registered_at;
+            let before = match self.unowned.insert(netuid, (registered_at, unowned)) {
+                Some((same, before)) if same == registered_at => before,
+                _ => 0,
+            };
             if unowned < 0 || unowned + 1 + (subnet.pools.len() as i128) < before {
                 return Err(format!(
                     "subnet {netuid}: {unowned} alpha units are nobody's, {before} a block before"
@@ -99,47 +97,28 @@ fn alpha_subnets(state: &State) -> impl Iterator<Item = (NetUid, &Subnet)> {
 /// Z of 20 §20.2.
 fn unowned_alpha(subnet: &Subnet) -> i128 {
     let fast = &subnet.fast;
-    let pots = [
-        fast.pending_server,
-        fast.pending_validator,
-        fast.pending_root,
-        fast.pending_owner,
-    ];
-    let owned: i128 = subnet
-        .pools
-        .values()
-        .map(|pool| i128::from(pool.alpha.0))
-        .sum();
+    let pots = [fast.pending_server, fast.pending_validator, fast.pending_root, fast.pending_owner];
+    let owned: i128 = subnet.pools.values().map(|pool| i128::from(pool.alpha.0)).sum();
     let pending: i128 = pots.iter().map(|pot| i128::from(pot.0)).sum();
     let claimable = i128::from(fast.claimable_root_alpha.0);
     i128::from(fast.pool.alpha_out) - owned - pending - claimable
 }
 
 fn pool_tao(state: &State) -> i128 {
-    state
-        .networks()
-        .map(|(_, subnet)| i128::from(subnet.fast.pool.tao))
-        .sum()
+    state.networks().map(|(_, subnet)| i128::from(subnet.fast.pool.tao)).sum()
 }
 
 fn equal(left: i128, right: i128) -> Result<(), String> {
     if left == right {
         Ok(())
     } else {
-        Err(format!(
-            "{left} against {right} rao, a difference of {}",
-            left - right
-        ))
+        Err(format!("{left} against {right} rao, a difference of {}", left - right))
     }
 }
 
 /// I1: issuance is in balances, in pools, or in a named leak.
 fn tao_conserved(state: &State) -> Result<(), String> {
-    let free: i128 = state
-        .accounts
-        .values()
-        .map(|account| i128::from(account.free.0))
-        .sum();
+    let free: i128 = state.accounts.values().map(|account| i128::from(account.free.0)).sum();
     let held = free + pool_tao(state) + state.leaks.issuance();
     equal(i128::from(state.global.total_issuance.0), held)
 }
@@ -158,10 +137,7 @@ fn supply_capped(state: &State) -> Result<(), String> {
     }
     for (netuid, subnet) in alpha_subnets(state) {
         if subnet.fast.alpha_issuance() > most {
-            return Err(format!(
-                "subnet {netuid}: {} alpha",
-                subnet.fast.alpha_issuance()
-            ));
+            return Err(format!("subnet {netuid}: {} alpha", subnet.fast.alpha_issuance()));
         }
     }
     Ok(())
@@ -178,11 +154,8 @@ fn shares_sum(state: &State) -> Result<(), String> {
                     pool.shares
                 ));
             }
-            let values: u128 = pool
-                .holders
-                .keys()
-                .map(|holder| u128::from(pool.value(holder).0))
-                .sum();
+            let values: u128 =
+                pool.holders.keys().map(|holder| u128::from(pool.value(holder).0)).sum();
             if values > u128::from(pool.alpha.0) {
                 return Err(format!(
                     "subnet {netuid}, hotkey {hotkey}: holders' {values} exceed {}",
@@ -222,9 +195,8 @@ fn pool_in_range(state: &State) -> Result<(), String> {
 fn uids_bijective(state: &State) -> Result<(), String> {
     for (netuid, subnet) in state.networks() {
         let neurons = &subnet.neurons;
-        let inverse = (0u16..)
-            .zip(&neurons.hotkeys)
-            .all(|(uid, key)| neurons.uid(key) == Some(uid));
+        let inverse =
+            (0u16..).zip(&neurons.hotkeys).all(|(uid, key)| neurons.uid(key) == Some(uid));
         if !inverse || neurons.uids.len() != neurons.len() {
             return Err(format!("subnet {netuid}"));
         }
@@ -234,17 +206,10 @@ fn uids_bijective(state: &State) -> Result<(), String> {
 
 fn permits_at_most_max_validators(state: &State) -> Result<(), String> {
     for (netuid, subnet) in state.networks() {
-        let permits = subnet
-            .neurons
-            .validator_permit
-            .iter()
-            .filter(|permit| **permit)
-            .count();
+        let permits = subnet.neurons.validator_permit.iter().filter(|permit| **permit).count();
         let most = subnet.params.max_allowed_validators;
         if permits > usize::from(most) {
-            return Err(format!(
-                "subnet {netuid}: {permits} permits, {most} allowed"
-            ));
+            return Err(format!("subnet {netuid}: {permits} permits, {most} allowed"));
         }
     }
     Ok(())
@@ -261,13 +226,9 @@ fn columns_as_long_as_neurons(state: &State) -> Result<(), String> {
             neurons.dividends.len(),
             neurons.validator_trust.len(),
             neurons.validator_permit.len(),
-            neurons.stake_weight.len(),
         ];
         if lengths.iter().any(|length| *length != neurons.len()) {
-            return Err(format!(
-                "subnet {netuid}: {lengths:?} for {} neurons",
-                neurons.len()
-            ));
+            return Err(format!("subnet {netuid}: {lengths:?} for {} neurons", neurons.len()));
         }
     }
     Ok(())

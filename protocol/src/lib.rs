@@ -30,6 +30,8 @@ pub mod balances;
 pub mod coinbase;
 /// Admission of a call, and which family decides it.
 pub mod decide;
+/// Dissolution of subnets.
+pub mod dissolution;
 /// An epoch and its payout.
 pub mod epoch;
 /// Parameters.

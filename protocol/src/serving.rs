@@ -20,22 +20,13 @@ pub fn serve_axon(
     axon: Axon,
 ) -> Result<(), Rejection> {
     check(tx.state(), &hotkey, netuid, &axon)?;
-    let axon = Axon {
-        block: tx.state().height.0,
-        ..axon
-    };
-    tx.emit(Event::AxonServed {
-        netuid,
-        hotkey,
-        axon,
-    });
+    let axon = Axon { block: tx.state().height.0, ..axon };
+    tx.emit(Event::AxonServed { netuid, hotkey, axon });
     Ok(())
 }
 
 fn check(state: &State, hotkey: &AccountId, netuid: NetUid, axon: &Axon) -> Result<(), Rejection> {
-    let registered = state
-        .networks()
-        .any(|(_, subnet)| subnet.neurons.uid(hotkey).is_some());
+    let registered = state.networks().any(|(_, subnet)| subnet.neurons.uid(hotkey).is_some());
     require(registered, Rejection::HotKeyNotRegisteredInNetwork)?;
     require(matches!(axon.ip_type, 4 | 6), Rejection::InvalidIpType)?;
     let servable = match axon.ip_type {
@@ -46,9 +37,7 @@ fn check(state: &State, hotkey: &AccountId, netuid: NetUid, axon: &Axon) -> Resu
     let subnet = state.subnets.get(&netuid);
     // A subnet that does not exist reads the default limit.
     let limit = subnet.map_or(50, |subnet| subnet.params.serving_rate_limit);
-    let last = subnet
-        .and_then(|subnet| subnet.axons.get(hotkey))
-        .map_or(0, |axon| axon.block);
+    let last = subnet.and_then(|subnet| subnet.axons.get(hotkey)).map_or(0, |axon| axon.block);
     let rested = limit == 0 || last == 0 || state.height.0.saturating_sub(last) >= limit;
     require(rested, Rejection::ServingRateLimitExceeded)?;
     require(axon.port != 0, Rejection::InvalidPort)

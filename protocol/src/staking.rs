@@ -62,46 +62,23 @@ impl From<SwapError> for Rejection {
 /// # Errors
 /// The first check that fails, in the chain's order.
 pub fn add_stake(tx: &mut Tx<'_>, position: Position, amount: Rao) -> Result<(), Rejection> {
-    let started = tx
-        .state()
-        .subnet(position.netuid)
-        .is_some_and(|s| s.params.subtoken_enabled);
+    let started = tx.state().subnet(position.netuid).is_some_and(|s| s.params.subtoken_enabled);
     require(started, Rejection::SubtokenDisabled)?;
     add_stake_check(tx, position, amount)?;
 
     let tao = withdraw(tx, position.coldkey, amount)?;
-    stake_into(
-        tx,
-        position,
-        tao,
-        Terms {
-            limit: MAX_PRICE,
-            fees: Fees::Charged,
-        },
-        Marker::Set,
-    )?;
+    stake_into(tx, position, tao, Terms { limit: MAX_PRICE, fees: Fees::Charged }, Marker::Set)?;
     Ok(())
 }
 
 fn add_stake_check(tx: &Tx<'_>, position: Position, amount: Rao) -> Result<(), Rejection> {
     let state = tx.state();
-    let subnet = state
-        .subnet(position.netuid)
-        .ok_or(Rejection::SubnetNotExists)?;
+    let subnet = state.subnet(position.netuid).ok_or(Rejection::SubnetNotExists)?;
     require(subnet.params.subtoken_enabled, Rejection::SubtokenDisabled)?;
     let fee_min = add_stake_check_fee(subnet);
-    require(
-        amount >= STAKE_MIN.plus(Rao(fee_min)),
-        Rejection::AmountTooLow,
-    )?;
-    require(
-        state.free(&position.coldkey) >= amount,
-        Rejection::NotEnoughBalanceToStake,
-    )?;
-    require(
-        state.owner(&position.hotkey).is_some(),
-        Rejection::HotKeyAccountNotExists,
-    )?;
+    require(amount >= STAKE_MIN.plus(Rao(fee_min)), Rejection::AmountTooLow)?;
+    require(state.free(&position.coldkey) >= amount, Rejection::NotEnoughBalanceToStake)?;
+    require(state.owner(&position.hotkey).is_some(), Rejection::HotKeyAccountNotExists)?;
     let swap = simulate_buy(subnet, amount.0).map_err(|_| Rejection::InsufficientLiquidity)?;
     require(swap.paid_in >= STAKE_MIN.0, Rejection::AmountTooLow)?;
     require(swap.paid_out != 0, Rejection::InsufficientLiquidity)?;
@@ -123,19 +100,13 @@ fn add_stake_check_fee(subnet: &Subnet) -> u64 {
 /// # Errors
 /// The first check that fails, in the chain's order.
 pub fn remove_stake(tx: &mut Tx<'_>, position: Position, amount: Alpha) -> Result<(), Rejection> {
-    let started = tx
-        .state()
-        .subnet(position.netuid)
-        .is_some_and(|s| s.params.subtoken_enabled);
+    let started = tx.state().subnet(position.netuid).is_some_and(|s| s.params.subtoken_enabled);
     require(started, Rejection::SubtokenDisabled)?;
     let held = stake_of(tx, position);
     let amount = amount.min(held);
     remove_stake_check(tx, position, amount, held)?;
 
-    let terms = Terms {
-        limit: MIN_PRICE,
-        fees: Fees::Charged,
-    };
+    let terms = Terms { limit: MIN_PRICE, fees: Fees::Charged };
     let tao = unstake_from(tx, position, amount, terms)?;
     credit(tx, position.coldkey, tao);
     Ok(())
@@ -148,9 +119,7 @@ fn remove_stake_check(
     held: Alpha,
 ) -> Result<(), Rejection> {
     let state = tx.state();
-    let subnet = state
-        .subnet(position.netuid)
-        .ok_or(Rejection::SubnetNotExists)?;
+    let subnet = state.subnet(position.netuid).ok_or(Rejection::SubnetNotExists)?;
     let marker = (position.hotkey, position.coldkey, position.netuid);
     let marked = state.stake_markers.contains(&marker);
     require(!marked, Rejection::StakingOperationRateLimitExceeded)?;
@@ -158,20 +127,13 @@ fn remove_stake_check(
     require(held >= amount, Rejection::NotEnoughStakeToWithdraw)?;
     let swap = simulate_sell(subnet, amount.0).map_err(|_| Rejection::InsufficientLiquidity)?;
     let leaves_a_rest = held != amount;
-    require(
-        !leaves_a_rest || swap.paid_out >= STAKE_MIN.0,
-        Rejection::AmountTooLow,
-    )?;
-    require(
-        state.owner(&position.hotkey).is_some(),
-        Rejection::HotKeyAccountNotExists,
-    )
+    require(!leaves_a_rest || swap.paid_out >= STAKE_MIN.0, Rejection::AmountTooLow)?;
+    require(state.owner(&position.hotkey).is_some(), Rejection::HotKeyAccountNotExists)
 }
 
 /// A position's alpha, rounded down.
 pub fn stake_of(tx: &Tx<'_>, position: Position) -> Alpha {
-    tx.state()
-        .stake(&position.hotkey, &position.coldkey, position.netuid)
+    tx.state().stake(&position.hotkey, &position.coldkey, position.netuid)
 }
 
 /// Buys alpha with TAO that has left its account and stakes it (20 §13.3); returns the alpha.
@@ -186,17 +148,10 @@ pub fn stake_into(
     terms: Terms,
     marker: Marker,
 ) -> Result<Alpha, Rejection> {
-    let Position {
-        hotkey,
-        coldkey,
-        netuid,
-    } = position;
+    let Position { hotkey, coldkey, netuid } = position;
     let swap = buy(tx, netuid, tao, terms)?;
     require(swap.paid_out != 0, Rejection::AmountTooLow)?;
-    let subnet = tx
-        .state()
-        .subnet(netuid)
-        .ok_or(Rejection::SubnetNotExists)?;
+    let subnet = tx.state().subnet(netuid).ok_or(Rejection::SubnetNotExists)?;
     let (total, shares) = pool_totals(subnet, &hotkey);
     let precise = shares::precision_holds(total.0, shares, swap.paid_out);
     require(precise, Rejection::InsufficientLiquidity)?;
@@ -209,25 +164,14 @@ pub fn stake_into(
     leak(tx, Leak::Unfilled, unfilled);
     record_flow(tx, netuid, i128::from(swap.paid_in));
     if marker == Marker::Set {
-        tx.emit(Event::StakeMarked {
-            hotkey,
-            coldkey,
-            netuid,
-        });
+        tx.emit(Event::StakeMarked { hotkey, coldkey, netuid });
     }
     if netuid.is_root() {
         keep_claims_neutral(tx, position, i128::from(swap.paid_out));
         index_root_staker(tx, coldkey);
     }
     let (alpha, fee) = (Alpha(swap.paid_out), Rao(swap.fee));
-    tx.emit(Event::StakeAdded {
-        coldkey,
-        hotkey,
-        netuid,
-        tao,
-        alpha,
-        fee,
-    });
+    tx.emit(Event::StakeAdded { coldkey, hotkey, netuid, tao, alpha, fee });
     Ok(alpha)
 }
 
@@ -241,25 +185,16 @@ pub fn unstake_from(
     alpha: Alpha,
     terms: Terms,
 ) -> Result<Rao, Rejection> {
-    let Position {
-        hotkey,
-        coldkey,
-        netuid,
-    } = position;
+    let Position { hotkey, coldkey, netuid } = position;
     let taken = decrease_stake(tx, position, alpha);
     let swap = sell(tx, netuid, taken, terms)?;
-    let refund = taken
-        .0
-        .saturating_sub(swap.paid_in.saturating_add(swap.fee));
+    let refund = taken.0.saturating_sub(swap.paid_in.saturating_add(swap.fee));
     if refund > 0 {
         increase_stake(tx, position, Alpha(refund));
     }
     let mut author_gain = 0;
     if let Some(author) = tx.state().global.block_author {
-        let terms = Terms {
-            limit: MIN_PRICE,
-            fees: Fees::Dropped,
-        };
+        let terms = Terms { limit: MIN_PRICE, fees: Fees::Dropped };
         let gain = sell(tx, netuid, Alpha(swap.fee), terms)?;
         author_gain = gain.paid_out;
         credit(tx, author, Rao(author_gain));
@@ -267,21 +202,10 @@ pub fn unstake_from(
     if netuid.is_root() {
         keep_claims_neutral(tx, position, -i128::from(alpha.0));
     }
-    record_flow(
-        tx,
-        netuid,
-        -(i128::from(swap.paid_out) + i128::from(author_gain)),
-    );
+    record_flow(tx, netuid, -(i128::from(swap.paid_out) + i128::from(author_gain)));
     let tao = Rao(swap.paid_out);
     let fee = Alpha(swap.fee);
-    tx.emit(Event::StakeRemoved {
-        coldkey,
-        hotkey,
-        netuid,
-        tao,
-        alpha: taken,
-        fee,
-    });
+    tx.emit(Event::StakeRemoved { coldkey, hotkey, netuid, tao, alpha: taken, fee });
     Ok(tao)
 }
 
@@ -305,28 +229,17 @@ fn record_flow(tx: &mut Tx<'_>, netuid: NetUid, by: i128) {
 /// # Errors
 /// Those of the swap.
 pub fn buy(tx: &mut Tx<'_>, netuid: NetUid, tao: Rao, terms: Terms) -> Result<Swap, Rejection> {
-    let subnet = tx
-        .state()
-        .subnet(netuid)
-        .ok_or(Rejection::SubnetNotExists)?;
+    let subnet = tx.state().subnet(netuid).ok_or(Rejection::SubnetNotExists)?;
     let before = subnet.fast.pool;
     let mut pool = before;
     let swap = if subnet.params.mechanism == 1 {
         pool.buy(tao.0, terms.limit, terms.fees)?
     } else {
-        Swap {
-            paid_in: tao.0,
-            paid_out: tao.0,
-            fee: 0,
-        }
+        Swap { paid_in: tao.0, paid_out: tao.0, fee: 0 }
     };
     pool.book_buy(&swap);
     emit_swap(tx, netuid, &before, &pool, i128::from(tao.0), tao.0);
-    leak(
-        tx,
-        Leak::StakeExcess,
-        i128::from(tao.0) - i128::from(swap.paid_in),
-    );
+    leak(tx, Leak::StakeExcess, i128::from(tao.0) - i128::from(swap.paid_in));
     Ok(swap)
 }
 
@@ -340,32 +253,18 @@ pub fn sell(
     alpha: Alpha,
     terms: Terms,
 ) -> Result<Swap, Rejection> {
-    let subnet = tx
-        .state()
-        .subnet(netuid)
-        .ok_or(Rejection::SubnetNotExists)?;
+    let subnet = tx.state().subnet(netuid).ok_or(Rejection::SubnetNotExists)?;
     let before = subnet.fast.pool;
     let mut pool = before;
     let swap = if subnet.params.mechanism == 1 {
         pool.sell(alpha.0, terms.limit, terms.fees)?
     } else {
-        Swap {
-            paid_in: alpha.0,
-            paid_out: alpha.0,
-            fee: 0,
-        }
+        Swap { paid_in: alpha.0, paid_out: alpha.0, fee: 0 }
     };
     pool.book_sell(&swap);
     // The reserve saturates at zero; the chain's counter falls by the full amount.
     let shortfall = i128::from(swap.paid_out) - i128::from(before.tao - pool.tao);
-    emit_swap(
-        tx,
-        netuid,
-        &before,
-        &pool,
-        -i128::from(swap.paid_out),
-        swap.paid_out,
-    );
+    emit_swap(tx, netuid, &before, &pool, -i128::from(swap.paid_out), swap.paid_out);
     leak(tx, Leak::Unfilled, -shortfall);
     leak(tx, Leak::StakeExcess, -shortfall);
     Ok(swap)
@@ -408,11 +307,7 @@ pub fn simulate_buy(subnet: &Subnet, tao: u64) -> Result<Swap, SwapError> {
     if subnet.params.mechanism == 1 {
         subnet.fast.pool.simulate_buy(tao, MAX_PRICE, Fees::Charged)
     } else {
-        Ok(Swap {
-            paid_in: tao,
-            paid_out: tao,
-            fee: 0,
-        })
+        Ok(Swap { paid_in: tao, paid_out: tao, fee: 0 })
     }
 }
 
@@ -422,37 +317,21 @@ pub fn simulate_buy(subnet: &Subnet, tao: u64) -> Result<Swap, SwapError> {
 /// Those of the swap.
 pub fn simulate_sell(subnet: &Subnet, alpha: u64) -> Result<Swap, SwapError> {
     if subnet.params.mechanism == 1 {
-        subnet
-            .fast
-            .pool
-            .simulate_sell(alpha, MIN_PRICE, Fees::Charged)
+        subnet.fast.pool.simulate_sell(alpha, MIN_PRICE, Fees::Charged)
     } else {
-        Ok(Swap {
-            paid_in: alpha,
-            paid_out: alpha,
-            fee: 0,
-        })
+        Ok(Swap { paid_in: alpha, paid_out: alpha, fee: 0 })
     }
 }
 
 fn pool_totals(subnet: &Subnet, hotkey: &AccountId) -> (Alpha, u128) {
-    subnet
-        .pools
-        .get(hotkey)
-        .map_or((Alpha::ZERO, 0), |pool| (pool.alpha, pool.shares))
+    subnet.pools.get(hotkey).map_or((Alpha::ZERO, 0), |pool| (pool.alpha, pool.shares))
 }
 
 /// Adds alpha to a position (20 §12.3); returns what was added.
 pub fn increase_stake(tx: &mut Tx<'_>, position: Position, alpha: Alpha) -> Alpha {
-    let Position {
-        hotkey, coldkey, ..
-    } = position;
+    let Position { hotkey, coldkey, .. } = position;
     if alpha != Alpha::ZERO {
-        let listed = tx
-            .state()
-            .coldkeys
-            .get(&coldkey)
-            .is_some_and(|c| c.staking.contains(&hotkey));
+        let listed = tx.state().coldkeys.get(&coldkey).is_some_and(|c| c.staking.contains(&hotkey));
         if !listed {
             tx.emit(Event::StakingHotkeyListed { coldkey, hotkey });
         }
@@ -465,11 +344,7 @@ pub fn increase_stake(tx: &mut Tx<'_>, position: Position, alpha: Alpha) -> Alph
 /// Takes alpha from a position when it holds that much; returns what was taken, which is more when
 /// a remainder is swept along.
 pub fn decrease_stake(tx: &mut Tx<'_>, position: Position, alpha: Alpha) -> Alpha {
-    let pool = tx
-        .state()
-        .subnets
-        .get(&position.netuid)
-        .and_then(|s| s.pools.get(&position.hotkey));
+    let pool = tx.state().subnets.get(&position.netuid).and_then(|s| s.pools.get(&position.hotkey));
     let holds = pool.is_some_and(|pool| {
         pool.holders.contains_key(&position.coldkey) && pool.value(&position.coldkey) >= alpha
     });
@@ -482,22 +357,10 @@ pub fn decrease_stake(tx: &mut Tx<'_>, position: Position, alpha: Alpha) -> Alph
 }
 
 fn change_share(tx: &mut Tx<'_>, position: Position, by: i64) -> i64 {
-    let Position {
-        hotkey,
-        coldkey,
-        netuid,
-    } = position;
-    let pool = tx
-        .state()
-        .subnets
-        .get(&netuid)
-        .and_then(|s| s.pools.get(&hotkey));
+    let Position { hotkey, coldkey, netuid } = position;
+    let pool = tx.state().subnets.get(&netuid).and_then(|s| s.pools.get(&hotkey));
     let (total, shares, share) = pool.map_or((0, 0, 0), |pool| {
-        (
-            pool.alpha.0,
-            pool.shares,
-            pool.holders.get(&coldkey).copied().unwrap_or(0),
-        )
+        (pool.alpha.0, pool.shares, pool.holders.get(&coldkey).copied().unwrap_or(0))
     });
     let changed = shares::change(total, shares, share, by);
     let alpha = i64::try_from(i128::from(changed.total) - i128::from(total))
@@ -515,55 +378,34 @@ fn change_share(tx: &mut Tx<'_>, position: Position, by: i64) -> i64 {
 
 /// Keeps what a root staker may claim unchanged while its root stake changes (20 §10.6).
 fn keep_claims_neutral(tx: &mut Tx<'_>, position: Position, by: i128) {
-    let Position {
-        hotkey, coldkey, ..
-    } = position;
+    let Position { hotkey, coldkey, .. } = position;
     let Some(entry) = tx.state().hotkeys.get(&hotkey) else {
         return;
     };
     let mut netuids = Vec::new();
     let mut claimed = Vec::new();
-    for (netuid, rate) in entry
-        .root_claimable
-        .iter()
-        .filter(|(netuid, _)| !netuid.is_root())
-    {
+    for (netuid, rate) in entry.root_claimable.iter().flatten() {
+        if netuid.is_root() {
+            continue;
+        }
         let Some(subnet) = tx.state().subnet(*netuid) else {
             continue;
         };
-        let old = subnet
-            .root_claimed
-            .get(&(hotkey, coldkey))
-            .copied()
-            .unwrap_or(0);
+        let old = subnet.root_claimed.get(&(hotkey, coldkey)).copied().unwrap_or(0);
         // The rate's 32 fraction bits are dropped toward zero; rates are never negative.
         let change = rate.saturating_mul(by.abs()) >> 32;
         let change = u128::try_from(change).unwrap_or(0);
         netuids.push(*netuid);
-        claimed.push(if by >= 0 {
-            old.saturating_add(change)
-        } else {
-            old.saturating_sub(change)
-        });
+        claimed.push(if by >= 0 { old.saturating_add(change) } else { old.saturating_sub(change) });
     }
     if !netuids.is_empty() {
-        tx.emit(Event::RootClaimedSet {
-            hotkey,
-            coldkey,
-            netuids,
-            claimed,
-        });
+        tx.emit(Event::RootClaimedSet { hotkey, coldkey, netuids, claimed });
     }
 }
 
 fn index_root_staker(tx: &mut Tx<'_>, coldkey: AccountId) {
     let state = tx.state();
-    if state
-        .coldkeys
-        .get(&coldkey)
-        .and_then(|entry| entry.root_index)
-        .is_none()
-    {
+    if state.coldkeys.get(&coldkey).and_then(|entry| entry.root_index).is_none() {
         let index = state.global.root_stakers;
         tx.emit(Event::RootStakerIndexed { coldkey, index });
     }

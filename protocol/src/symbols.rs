@@ -106,18 +106,12 @@ const RANGES: &[(u32, u32)] = &[
 
 /// The symbols in table order; index 0 is root's.
 pub fn table() -> impl Iterator<Item = char> {
-    RANGES
-        .iter()
-        .flat_map(|(first, last)| *first..=*last)
-        .filter_map(char::from_u32)
+    RANGES.iter().flat_map(|(first, last)| *first..=*last).filter_map(char::from_u32)
 }
 
 /// The symbol a new subnet gets: its own place in the table, else the first unused one, else root's.
 pub fn choose(state: &State, netuid: u16) -> String {
-    let used: BTreeSet<&str> = state
-        .networks()
-        .map(|(_, s)| s.info.symbol.as_str())
-        .collect();
+    let used: BTreeSet<&str> = state.networks().map(|(_, s)| s.info.symbol.as_str()).collect();
     let free = |symbol: &String| !used.contains(symbol.as_str());
     let root: String = table().take(1).collect();
     let own: Option<String> = table().nth(usize::from(netuid)).map(String::from);
@@ -136,13 +130,7 @@ mod tests {
     fn the_table_has_439_symbols_at_their_places() {
         let all: alloc::vec::Vec<char> = table().collect();
         assert_eq!(all.len(), 439);
-        for (index, code) in [
-            (0, 0x3A4),
-            (19, 0x74),
-            (127, 0x11005),
-            (400, 0x2D53),
-            (438, 0xDB0),
-        ] {
+        for (index, code) in [(0, 0x3A4), (19, 0x74), (127, 0x11005), (400, 0x2D53), (438, 0xDB0)] {
             assert_eq!(u32::from(all[index]), code, "{index}");
         }
     }

@@ -18,11 +18,7 @@ pub struct Tx<'a> {
 impl<'a> Tx<'a> {
     /// A transaction on a state, outside any savepoint.
     pub fn new(state: &'a mut State) -> Self {
-        Self {
-            state,
-            events: Vec::new(),
-            sealed: Vec::new(),
-        }
+        Self { state, events: Vec::new(), sealed: Vec::new() }
     }
 
     /// The state as it stands, with everything emitted so far.

@@ -38,33 +38,17 @@ pub fn set_weights(tx: &mut Tx<'_>, hotkey: AccountId, order: &Order<'_>) -> Res
 }
 
 fn store_weights(tx: &mut Tx<'_>, hotkey: AccountId, order: &Order<'_>) -> Result<(), Rejection> {
-    let Order {
-        netuid,
-        mechanism,
-        dests,
-        weights,
-        version_key,
-    } = *order;
+    let Order { netuid, mechanism, dests, weights, version_key } = *order;
     require(!netuid.is_root(), Rejection::CanNotSetRootNetworkWeights)?;
-    require(
-        dests.len() == weights.len(),
-        Rejection::WeightVecNotEqualSize,
-    )?;
+    require(dests.len() == weights.len(), Rejection::WeightVecNotEqualSize)?;
     let state = tx.state();
-    let subnet = state
-        .subnet(netuid)
-        .ok_or(Rejection::MechanismDoesNotExist)?;
+    let subnet = state.subnet(netuid).ok_or(Rejection::MechanismDoesNotExist)?;
     let known = mechanism < subnet.params.mechanism_count;
     require(known, Rejection::MechanismDoesNotExist)?;
     let (params, neurons) = (&subnet.params, &subnet.neurons);
     let count = neurons.len();
-    require(
-        dests.len() <= count,
-        Rejection::UidsLengthExceedUidsInSubNet,
-    )?;
-    let uid = neurons
-        .uid(&hotkey)
-        .ok_or(Rejection::HotKeyNotRegisteredInSubNet)?;
+    require(dests.len() <= count, Rejection::UidsLengthExceedUidsInSubNet)?;
+    let uid = neurons.uid(&hotkey).ok_or(Rejection::HotKeyNotRegisteredInSubNet)?;
     let stake = stake_weight(state, subnet, &hotkey);
     let enough = stake >= i128::from(state.global.stake_threshold) << 64;
     require(enough, Rejection::NotEnoughStakeToSetWeights)?;
@@ -73,10 +57,7 @@ fn store_weights(tx: &mut Tx<'_>, hotkey: AccountId, order: &Order<'_>) -> Resul
     require(current, Rejection::IncorrectWeightVersionKey)?;
     let block = state.height.0;
     let direct = !params.commit_reveal;
-    require(
-        !direct || rested(subnet, mechanism, uid, block),
-        Rejection::SettingWeightsTooFast,
-    )?;
+    require(!direct || rested(subnet, mechanism, uid, block), Rejection::SettingWeightsTooFast)?;
     let itself = matches!(dests, [only] if *only == uid);
     let permit = neurons.validator_permit[usize::from(uid)];
     require(itself || permit, Rejection::NeuronNoValidatorPermit)?;
@@ -85,24 +66,11 @@ fn store_weights(tx: &mut Tx<'_>, hotkey: AccountId, order: &Order<'_>) -> Resul
     let exist = dests.iter().all(|dest| usize::from(*dest) < count);
     require(exist, Rejection::UidVecContainInvalidOne)?;
     let least = count.min(usize::from(params.min_allowed_weights));
-    require(
-        itself || dests.len() >= least,
-        Rejection::WeightVecLengthIsLow,
-    )?;
+    require(itself || dests.len() >= least, Rejection::WeightVecLengthIsLow)?;
 
-    let row: Vec<(u16, u16)> = dests
-        .iter()
-        .copied()
-        .zip(yuma::max_upscale(weights))
-        .collect();
+    let row: Vec<(u16, u16)> = dests.iter().copied().zip(yuma::max_upscale(weights)).collect();
     let last_update = direct.then_some(block);
-    tx.emit(Event::WeightsSet {
-        netuid,
-        mechanism,
-        uid,
-        row,
-        last_update,
-    });
+    tx.emit(Event::WeightsSet { netuid, mechanism, uid, row, last_update });
     Ok(())
 }
 
@@ -131,15 +99,8 @@ fn inherited(links_of: &Subnet, on: &Subnet, hotkey: &AccountId) -> u64 {
     let Some(links) = links_of.links.get(hotkey) else {
         return held(hotkey);
     };
-    let children: Vec<u64> = links
-        .children
-        .iter()
-        .map(|(proportion, _)| *proportion)
-        .collect();
-    let parents: Vec<(u64, u64)> = links
-        .parents
-        .iter()
-        .map(|(proportion, parent)| (*proportion, held(parent)))
-        .collect();
+    let children: Vec<u64> = links.children.iter().map(|(proportion, _)| *proportion).collect();
+    let parents: Vec<(u64, u64)> =
+        links.parents.iter().map(|(proportion, parent)| (*proportion, held(parent))).collect();
     yuma::inherited_stake(held(hotkey), &children, &parents)
 }

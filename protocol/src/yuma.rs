@@ -187,12 +187,7 @@ fn settle(input: &EpochInput) -> Settled {
         basis.legacy(bonds::stored(input, i64::from))
     } else if input.liquid_alpha && consensus.iter().any(|&value| value != 0) {
         let levels = bonds::stored(input, number::proportion);
-        basis.levels(bonds::liquid(
-            &targets,
-            &levels,
-            &consensus,
-            &bonds::Curve::new(input),
-        ))
+        basis.levels(bonds::liquid(&targets, &levels, &consensus, &bonds::Curve::new(input)))
     } else {
         let levels = bonds::stored(input, number::proportion);
         basis.levels(bonds::blend(&targets, &levels, basis.alpha))
@@ -224,11 +219,7 @@ impl Settled {
             validator_emission: amounts(&shares.validator, input.rao_emission),
             emission: amounts(&shares.combined, input.rao_emission),
             new_validator_permit: self.new_permit.clone(),
-            stake: input
-                .stake
-                .iter()
-                .map(|&stake| stake::whole(stake))
-                .collect(),
+            stake: input.stake.iter().map(|&stake| stake::whole(stake)).collect(),
             bonds: self.bonds_kept(),
         }
     }
@@ -238,11 +229,7 @@ impl Settled {
     fn bonds_kept(&self) -> Vec<Row> {
         let rows = self.new_permit.iter().enumerate();
         rows.map(|(uid, &permit)| match permit {
-            true => self
-                .bonds
-                .row(uid)
-                .map(|(j, value)| (j, number::to_u16(value)))
-                .collect(),
+            true => self.bonds.row(uid).map(|(j, value)| (j, number::to_u16(value))).collect(),
             false => Row::new(),
         })
         .collect()
@@ -301,8 +288,5 @@ fn quantised(values: &[i64]) -> Vec<u16> {
 }
 
 fn amounts(shares: &[i64], rao: u64) -> Vec<u64> {
-    shares
-        .iter()
-        .map(|&share| number::amount(share, rao))
-        .collect()
+    shares.iter().map(|&share| number::amount(share, rao)).collect()
 }

@@ -174,6 +174,7 @@ fn call(name: &str, args: &Value) -> Answer<Call> {
     };
     Ok(match name {
         "register_network" => Call::RegisterNetwork { hotkey: account(args, "hotkey")? },
+        "root_dissolve_network" => Call::RootDissolveNetwork { netuid: netuid()? },
         "start_call" => Call::StartCall { netuid: netuid()? },
         "burned_register" => {
             Call::BurnedRegister { netuid: netuid()?, hotkey: account(args, "hotkey")? }
@@ -297,7 +298,9 @@ fn compare(path: &str, expected: &Value, got: &Value, differences: &mut Vec<Stri
             for (key, value) in expected {
                 match got.get(key) {
                     Some(found) => compare(&format!("{path}.{key}"), value, found, differences),
-                    None => differences.push(format!("{path}.{key}: expected {value}, got nothing")),
+                    None => {
+                        differences.push(format!("{path}.{key}: expected {value}, got nothing"))
+                    }
                 }
             }
         }
@@ -314,7 +317,8 @@ fn compare(path: &str, expected: &Value, got: &Value, differences: &mut Vec<Stri
 fn dump(state: &State, full: bool) -> Value {
     let mut subnets = Map::new();
     for (netuid, subnet) in state.networks() {
-        let entry = if full { full_subnet(state, netuid, subnet) } else { light_subnet(netuid, subnet) };
+        let entry =
+            if full { full_subnet(state, netuid, subnet) } else { light_subnet(netuid, subnet) };
         subnets.insert(netuid.to_string(), entry);
     }
     let balances: u64 = state.accounts.values().map(|account| account.free.0).sum();
@@ -366,11 +370,11 @@ fn full_subnet(state: &State, netuid: NetUid, subnet: &Subnet) -> Value {
     let mut value = light_subnet(netuid, subnet);
     let (fast, info) = (&subnet.fast, &subnet.info);
     let step_base = fast.step_base;
-    let dividends = |pick: fn(&(Alpha, Alpha)) -> Alpha| -> Vec<Value> {
+    let dividends = |pick: fn(&(Option<Alpha>, Alpha)) -> Option<Alpha>| -> Vec<Value> {
         let mut rows: Vec<(u64, u64)> = subnet
             .last_dividends
             .iter()
-            .map(|(hotkey, pair)| (number_of(hotkey), pick(pair).0))
+            .filter_map(|(hotkey, pair)| pick(pair).map(|alpha| (number_of(hotkey), alpha.0)))
             .collect();
         rows.sort_unstable();
         rows.into_iter().map(|row| json!([row.0, row.1])).collect()
@@ -415,7 +419,7 @@ fn full_subnet(state: &State, netuid: NetUid, subnet: &Subnet) -> Value {
         "first_emission_block": info.first_emission,
         "last_adjustment_block": fast.last_adjustment,
         "alpha_dividends": dividends(|pair| pair.0),
-        "root_alpha_dividends": dividends(|pair| pair.1),
+        "root_alpha_dividends": dividends(|pair| Some(pair.1)),
         "n": subnet.neurons.len(),
         "neurons": full_neurons(state, netuid, subnet),
     });
@@ -454,11 +458,8 @@ fn full_neurons(state: &State, netuid: NetUid, subnet: &Subnet) -> Value {
 }
 
 fn full_network(state: &State, top: &mut Value) {
-    let mut balances: Vec<(u64, u64)> = state
-        .accounts
-        .iter()
-        .map(|(id, account)| (number_of(id), account.free.0))
-        .collect();
+    let mut balances: Vec<(u64, u64)> =
+        state.accounts.iter().map(|(id, account)| (number_of(id), account.free.0)).collect();
     balances.sort_unstable();
     let mut stakes = Vec::new();
     let mut totals = Vec::new();
@@ -488,10 +489,10 @@ fn full_network(state: &State, top: &mut Value) {
     let mut claimable: Vec<(u64, Vec<(u16, String)>)> = state
         .hotkeys
         .iter()
-        .filter(|(_, entry)| !entry.root_claimable.is_empty())
-        .map(|(hotkey, entry)| {
-            let rates = entry.root_claimable.iter();
-            (number_of(hotkey), rates.map(|(netuid, rate)| (netuid.0, rate.to_string())).collect())
+        .filter_map(|(hotkey, entry)| {
+            let rates = entry.root_claimable.as_ref()?.iter();
+            let rates = rates.map(|(netuid, rate)| (netuid.0, rate.to_string()));
+            Some((number_of(hotkey), rates.collect()))
         })
         .collect();
     claimable.sort();

@@ -87,11 +87,7 @@ impl Basis<'_> {
         old.normalise_columns();
         let mut bought = self.targets.map(|row, _, weight| {
             let stake = self.active_stake[row];
-            if stake == 0 {
-                0
-            } else {
-                number::mul(weight, stake)
-            }
+            if stake == 0 { 0 } else { number::mul(weight, stake) }
         });
         bought.normalise_columns();
         let mut bonds = blend(&bought, &old, self.alpha);

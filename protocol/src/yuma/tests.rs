@@ -57,10 +57,7 @@ impl Subnet {
             stake_threshold: 0,
             rao_emission: 1_000_000_000,
             commit_reveal: false,
-            stake: stake
-                .iter()
-                .map(|&stake| combined_stake(stake, 0, 0))
-                .collect(),
+            stake: stake.iter().map(|&stake| combined_stake(stake, 0, 0)).collect(),
             last_update: vec![1000; n],
             registered_at: vec![0; n],
             validator_permit: stake.iter().map(|&stake| stake > 0).collect(),
@@ -113,11 +110,7 @@ fn constants_have_these_raw_values() {
         ("moving average 975000", bonds::alpha(975_000), 107_374_183),
         ("moving average 1000000", bonds::alpha(1_000_000), 0),
         ("alpha low 45875", number::proportion(45_875), 3_006_509_875),
-        (
-            "alpha high 58982",
-            number::proportion(58_982),
-            3_865_503_334,
-        ),
+        ("alpha high 58982", number::proportion(58_982), 3_865_503_334),
         ("proportion of all", number::proportion(65_535), ONE),
     ];
     for (name, computed, expected) in rows {
@@ -129,21 +122,11 @@ fn constants_have_these_raw_values() {
 
 #[test]
 fn proportions_truncate() {
-    let rows = [
-        (ONE / 2, 32_767),
-        (ONE / 10, 6553),
-        (ONE - 1, 65_534),
-        (ONE, 65_535),
-    ];
+    let rows = [(ONE / 2, 32_767), (ONE / 10, 6553), (ONE - 1, 65_534), (ONE, 65_535)];
     for (raw, expected) in rows {
         assert_eq!(number::to_u16(raw), expected, "{raw}");
     }
-    let bounds = [
-        (-1, 0),
-        (i64::MIN, 0),
-        (2 * ONE, 65_535),
-        (i64::MAX, 65_535),
-    ];
+    let bounds = [(-1, 0), (i64::MIN, 0), (2 * ONE, 65_535), (i64::MAX, 65_535)];
     for (raw, expected) in bounds {
         assert_eq!(number::to_u16(raw), expected, "{raw}");
     }
@@ -186,40 +169,19 @@ fn the_trace_is_reproduced() {
     let stake = [2_147_483_648, 1_288_490_188, 858_993_459, 0, 0, 0];
     assert_eq!(raw.stake, stake);
     assert_eq!(raw.active_stake, stake);
-    assert_eq!(
-        raw.consensus,
-        [0, 0, 0, 2_147_483_648, 1_288_490_188, 859_003_945]
-    );
-    assert_eq!(
-        raw.validator_trust,
-        [4_294_967_295, 3_865_475_808, 859_003_945, 0, 0, 0]
-    );
-    assert_eq!(
-        raw.incentive,
-        [0, 0, 0, 1_961_894_631, 1_272_581_560, 1_060_491_104]
-    );
-    assert_eq!(
-        raw.dividends,
-        [2_651_211_588, 1_431_656_194, 212_099_513, 0, 0, 0]
-    );
+    assert_eq!(raw.consensus, [0, 0, 0, 2_147_483_648, 1_288_490_188, 859_003_945]);
+    assert_eq!(raw.validator_trust, [4_294_967_295, 3_865_475_808, 859_003_945, 0, 0, 0]);
+    assert_eq!(raw.incentive, [0, 0, 0, 1_961_894_631, 1_272_581_560, 1_060_491_104]);
+    assert_eq!(raw.dividends, [2_651_211_588, 1_431_656_194, 212_099_513, 0, 0, 0]);
 
     assert_eq!(output.consensus, [0, 0, 0, 32_767, 19_660, 13_107]);
     assert_eq!(output.validator_trust, [65_534, 58_981, 13_107, 0, 0, 0]);
     assert_eq!(output.incentive, [0, 0, 0, 29_935, 19_417, 16_181]);
     assert_eq!(output.dividends, [40_453, 21_845, 3236, 0, 0, 0]);
-    assert_eq!(
-        output.server_emission,
-        [0, 0, 0, 228_394_594, 148_147_991, 123_457_413]
-    );
-    assert_eq!(
-        output.validator_emission,
-        [308_641_650, 166_666_716, 24_691_632, 0, 0, 0]
-    );
+    assert_eq!(output.server_emission, [0, 0, 0, 228_394_594, 148_147_991, 123_457_413]);
+    assert_eq!(output.validator_emission, [308_641_650, 166_666_716, 24_691_632, 0, 0, 0]);
     assert_eq!(output.bonds, TRACE_BONDS.map(bond_row));
-    assert_eq!(
-        output.new_validator_permit,
-        [true, true, true, false, false, false]
-    );
+    assert_eq!(output.new_validator_permit, [true, true, true, false, false, false]);
     assert_eq!(output.stake, [500, 300, 200, 0, 0, 0]);
 }
 
@@ -227,38 +189,19 @@ fn the_trace_is_reproduced() {
 type BondTable = [[i32; 3]; 6];
 
 const NONE: [i32; 3] = [-1; 3];
-const TRACE_BONDS: BondTable = [
-    [65_535; 3],
-    [31_456, 39_320, 39_321],
-    [-1, -1, 26_214],
-    NONE,
-    NONE,
-    NONE,
-];
+const TRACE_BONDS: BondTable =
+    [[65_535; 3], [31_456, 39_320, 39_321], [-1, -1, 26_214], NONE, NONE, NONE];
 
 fn bond_row(row: [i32; 3]) -> Row {
     let entries = (3..).zip(row);
-    entries
-        .filter_map(|(uid, bond)| Some((uid, u16::try_from(bond).ok()?)))
-        .collect()
+    entries.filter_map(|(uid, bond)| Some((uid, u16::try_from(bond).ok()?))).collect()
 }
 
 #[test]
 fn variants_of_the_trace_are_reproduced() {
     let yuma3 = || trace().with(|subnet| subnet.yuma3 = true);
-    let after = |subnet: &Subnet| {
-        subnet
-            .clone()
-            .with(|next| next.bonds = subnet.run().0.bonds)
-    };
-    let first = [
-        [3276, 1966, 1310],
-        [2621, 1966, 1310],
-        [-1, -1, 1310],
-        NONE,
-        NONE,
-        NONE,
-    ];
+    let after = |subnet: &Subnet| subnet.clone().with(|next| next.bonds = subnet.run().0.bonds);
+    let first = [[3276, 1966, 1310], [2621, 1966, 1310], [-1, -1, 1310], NONE, NONE, NONE];
     let rows: [(&str, Subnet, [i64; 3], [u64; 3], BondTable); 6] = [
         (
             "second epoch",
@@ -307,28 +250,14 @@ fn variants_of_the_trace_are_reproduced() {
             after(&yuma3()),
             [0x9f7d_98eb, 0x55aa_682a, 0x0ad7_fee9],
             [311_505_106, 167_315_726, 21_179_166],
-            [
-                [6225, 3735, 2489],
-                [4980, 3735, 2489],
-                [-1, -1, 2489],
-                NONE,
-                NONE,
-                NONE,
-            ],
+            [[6225, 3735, 2489], [4980, 3735, 2489], [-1, -1, 2489], NONE, NONE, NONE],
         ),
         (
             "Yuma3 with liquid alpha, second epoch",
             after(&yuma3()).with(|subnet| subnet.liquid_alpha = true),
             [0x9f7d_d367, 0x55aa_2db9, 0x0ad7_fedf],
             [311_506_849, 167_313_984, 21_179_165],
-            [
-                [23_959, 14_375, 9583],
-                [19_167, 14_375, 9583],
-                [-1, -1, 9583],
-                NONE,
-                NONE,
-                NONE,
-            ],
+            [[23_959, 14_375, 9583], [19_167, 14_375, 9583], [-1, -1, 9583], NONE, NONE, NONE],
         ),
     ];
     for (name, subnet, dividends, amounts, bonds) in rows {
@@ -345,23 +274,11 @@ fn without_usable_weights_validators_share_by_stake() {
     let miner = |subnet: &mut Subnet| subnet.weights[0] = vec![(1, 65_535)];
     let both = |subnet: &mut Subnet| subnet.weights[0] = vec![(0, 32_767), (1, 32_767)];
     let rows = [
-        (
-            "no weights",
-            Subnet::new(&[1, 0]),
-            [1_000_000_000, 0],
-            [0, 0],
-        ),
-        (
-            "own weight",
-            Subnet::new(&[1, 0]).with(own),
-            [1_000_000_000, 0],
-            [0, 0],
-        ),
+        ("no weights", Subnet::new(&[1, 0]), [1_000_000_000, 0], [0, 0]),
+        ("own weight", Subnet::new(&[1, 0]).with(own), [1_000_000_000, 0], [0, 0]),
         (
             "weight on a miner registered since",
-            Subnet::new(&[1, 0])
-                .with(miner)
-                .with(|subnet| subnet.registered_at[1] = 1000),
+            Subnet::new(&[1, 0]).with(miner).with(|subnet| subnet.registered_at[1] = 1000),
             [1_000_000_000, 0],
             [0, 0],
         ),
@@ -387,9 +304,7 @@ fn without_usable_weights_validators_share_by_stake() {
         ),
         (
             "weight of the owner on itself",
-            Subnet::new(&[1, 0])
-                .with(both)
-                .with(|subnet| subnet.owner_uid = Some(0)),
+            Subnet::new(&[1, 0]).with(both).with(|subnet| subnet.owner_uid = Some(0)),
             [500_000_000, 0],
             [250_000_000, 250_000_000],
         ),
@@ -406,10 +321,7 @@ fn without_usable_weights_validators_share_by_stake() {
         assert_eq!(output.validator_emission, validator, "{name}");
         assert_eq!(output.server_emission, server, "{name}");
     }
-    assert_eq!(
-        Subnet::new(&[]).run(),
-        (EpochOutput::default(), EpochRaw::default())
-    );
+    assert_eq!(Subnet::new(&[]).run(), (EpochOutput::default(), EpochRaw::default()));
 }
 
 #[test]
@@ -418,49 +330,13 @@ fn liquid_bonds_see_entries_and_their_order() {
     let (high, low, one) = ((2, 40_000), (3, 20_000), (2, 65_535));
     // weights and old bonds of uid 1, penalty; its new bonds and the dividends of uids 0 and 1
     let rows: [(Pairs, Pairs, u16, Pairs, [u16; 2]); 7] = [
-        (
-            &[one, (3, 0)],
-            &[high, low],
-            0,
-            &[(2, 60_428), (3, 5500)],
-            [41_555, 23_979],
-        ),
+        (&[one, (3, 0)], &[high, low], 0, &[(2, 60_428), (3, 5500)], [41_555, 23_979]),
         (&[one], &[high, low], 0, &[(2, 60_428)], [44_852, 20_682]),
-        (
-            &[(3, 0), one],
-            &[high, low],
-            0,
-            &[(3, 5500), (2, 61_709)],
-            [41_374, 24_160],
-        ),
-        (
-            &[one, (3, 32_768)],
-            &[high, low],
-            0,
-            &[(2, 42_608), (3, 21_294)],
-            [39_828, 25_706],
-        ),
-        (
-            &[(3, 32_768), one],
-            &[high, low],
-            0,
-            &[(3, 21_294), (2, 43_137)],
-            [39_727, 25_807],
-        ),
-        (
-            &[(3, 32_768), one],
-            &[low, high],
-            0,
-            &[(3, 21_294), (2, 42_587)],
-            [39_832, 25_702],
-        ),
-        (
-            &[(3, 32_768), one],
-            &[high, low],
-            32_768,
-            &[(2, 38_756), (3, 21_294)],
-            [40_606, 24_928],
-        ),
+        (&[(3, 0), one], &[high, low], 0, &[(3, 5500), (2, 61_709)], [41_374, 24_160]),
+        (&[one, (3, 32_768)], &[high, low], 0, &[(2, 42_608), (3, 21_294)], [39_828, 25_706]),
+        (&[(3, 32_768), one], &[high, low], 0, &[(3, 21_294), (2, 43_137)], [39_727, 25_807]),
+        (&[(3, 32_768), one], &[low, high], 0, &[(3, 21_294), (2, 42_587)], [39_832, 25_702]),
+        (&[(3, 32_768), one], &[high, low], 32_768, &[(2, 38_756), (3, 21_294)], [40_606, 24_928]),
     ];
     for (weights, bonds, penalty, expected, dividends) in rows {
         let subnet = Subnet::new(&[600, 400, 0, 0]).with(|subnet| {
@@ -476,11 +352,7 @@ fn liquid_bonds_see_entries_and_their_order() {
         assert_eq!(output.bonds[1], expected, "{weights:?} {bonds:?}");
         assert_eq!(output.dividends[..2], dividends, "{weights:?} {bonds:?}");
         if penalty == 0 {
-            assert_eq!(
-                output.bonds[0],
-                [(2, 31_940), (3, 31_940)],
-                "{weights:?} {bonds:?}"
-            );
+            assert_eq!(output.bonds[0], [(2, 31_940), (3, 31_940)], "{weights:?} {bonds:?}");
         }
     }
 }
@@ -494,10 +366,7 @@ fn weights_are_scaled_to_their_largest() {
         (&[65_534], &[65_535]),
         (&[0, 1, 65_534], &[0, 1, 65_535]),
         (&[0, 0], &[0, 0]),
-        (
-            &[0, 1, 2, 3, 4, 65_533, 65_535],
-            &[0, 1, 2, 3, 4, 65_533, 65_535],
-        ),
+        (&[0, 1, 2, 3, 4, 65_533, 65_535], &[0, 1, 2, 3, 4, 65_533, 65_535]),
         (&[1, 3, 2], &[21_845, 65_535, 43_690]),
         (&[3, 40_000, 20_000, 10_000], &[5, 65_535, 32_767, 16_384]),
         (&[2, 1], &[65_535, 32_768]),
@@ -523,10 +392,7 @@ fn permits_go_to_the_largest_stakes() {
 #[test]
 fn dust_of_stake_vanishes() {
     let shares = |stake: &[u64]| {
-        let stake: Vec<i128> = stake
-            .iter()
-            .map(|&stake| combined_stake(stake, 0, 0))
-            .collect();
+        let stake: Vec<i128> = stake.iter().map(|&stake| combined_stake(stake, 0, 0)).collect();
         stake::shares(&stake, 0)
     };
     let total = 21_000_000_000_000_000;
@@ -543,10 +409,7 @@ fn tao_counts_by_its_weight() {
     let weight = 971_718_665_099_567_868;
     let alpha = [1_000_000_000_000, 0, 0];
     let tao = [0, 10_000_000_000_000, 0];
-    let stake = alpha
-        .iter()
-        .zip(tao)
-        .map(|(&alpha, tao)| combined_stake(alpha, tao, weight));
+    let stake = alpha.iter().zip(tao).map(|(&alpha, tao)| combined_stake(alpha, tao, weight));
     let subnet = Subnet::new(&[1, 1, 0]).with(|subnet| subnet.stake = stake.collect());
     let (output, raw) = subnet.run();
     assert_eq!(raw.stake, [0xa7ac_9cdd, 0x5853_6322, 0]);
@@ -566,21 +429,9 @@ fn stake_is_inherited_from_parents_and_given_to_children() {
         ("no links", 1000, &[], &[], 1000),
         ("half to a child", 1000, &[half], &[], 500),
         ("all to a child", 1000, &[u64::MAX], &[], 0),
-        (
-            "more than all to children",
-            1000,
-            &[u64::MAX, half],
-            &[(half, 100)],
-            49,
-        ),
+        ("more than all to children", 1000, &[u64::MAX, half], &[(half, 100)], 49),
         ("half of a parent", 1000, &[], &[(half, 100)], 1049),
-        (
-            "all of two parents",
-            1000,
-            &[],
-            &[(u64::MAX, 100), (u64::MAX, 10)],
-            1110,
-        ),
+        ("all of two parents", 1000, &[], &[(u64::MAX, 100), (u64::MAX, 10)], 1110),
         ("saturating", u64::MAX, &[], &[(u64::MAX, 1)], u64::MAX),
     ];
     for (name, own, children, parents, expected) in rows {
@@ -629,18 +480,8 @@ fn the_median_is_weighted_by_stake() {
 
 #[test]
 fn the_consensus_is_a_median_by_column() {
-    let first = [
-        vec![0, 10, 0],
-        vec![0, 20, 40],
-        vec![0, 30, 10],
-        vec![0, 40, 50],
-    ];
-    let last = [
-        vec![0, 10, 0],
-        vec![0, 20, 40],
-        vec![0, 30, 10],
-        vec![0, 0, 50],
-    ];
+    let first = [vec![0, 10, 0], vec![0, 20, 40], vec![0, 30, 10], vec![0, 40, 50]];
+    let last = [vec![0, 10, 0], vec![0, 20, 40], vec![0, 30, 10], vec![0, 0, 50]];
     let rows: [(&[i64], &[Vec<i64>], i64, [i64; 3]); 5] = [
         (&[0, 75, 25, 0], &first, 24, [0, 30, 40]),
         (&[0, 75, 25, 0], &first, 26, [0, 20, 40]),
@@ -652,11 +493,7 @@ fn the_consensus_is_a_median_by_column() {
         let matrix = scores(stake.len(), matrix);
         let stake: Vec<i64> = stake.iter().map(|&stake| raw(stake * 10_000)).collect();
         let consensus = weights::consensus(&matrix, &stake, raw(majority * 10_000));
-        assert_eq!(
-            consensus[..3],
-            expected.map(|score| raw(score * 10_000)),
-            "{majority}"
-        );
+        assert_eq!(consensus[..3], expected.map(|score| raw(score * 10_000)), "{majority}");
     }
 }
 
@@ -672,11 +509,7 @@ fn emission_is_split_over_mechanisms() {
         (u64::MAX, 1, Some(&[65_535]), &[u64::MAX]),
     ];
     for (rao, count, split, expected) in rows {
-        assert_eq!(
-            split_mechanisms(rao, count, split),
-            expected,
-            "{rao} {count} {split:?}"
-        );
+        assert_eq!(split_mechanisms(rao, count, split), expected, "{rao} {count} {split:?}");
     }
 }
 
@@ -698,10 +531,7 @@ fn mechanisms_are_folded() {
     };
     let rao = 1_000_000_001;
     let amounts = split_mechanisms(rao, 2, None);
-    let parts = [
-        (amounts[0], part(true, 100)),
-        (amounts[1], part(false, 65_535)),
-    ];
+    let parts = [(amounts[0], part(true, 100)), (amounts[1], part(false, 65_535))];
     let expected = EpochOutput {
         active: vec![true],
         stake_weight: vec![65_534],
@@ -717,27 +547,11 @@ fn mechanisms_are_folded() {
         bonds: vec![vec![]],
     };
     let fold = fold_mechanisms(rao, &parts);
-    assert_eq!(
-        EpochOutput {
-            emission: vec![999],
-            ..fold.clone()
-        },
-        expected
-    );
-    assert_eq!(
-        fold.emission,
-        [1000],
-        "500.0000005, floored, then 999.9999995"
-    );
+    assert_eq!(EpochOutput { emission: vec![999], ..fold.clone() }, expected);
+    assert_eq!(fold.emission, [1000], "500.0000005, floored, then 999.9999995");
 
-    let one = |rao| EpochOutput {
-        bonds: vec![],
-        ..fold_mechanisms(rao, &parts[..1])
-    };
-    let same = EpochOutput {
-        bonds: vec![],
-        ..parts[0].1.clone()
-    };
+    let one = |rao| EpochOutput { bonds: vec![], ..fold_mechanisms(rao, &parts[..1]) };
+    let same = EpochOutput { bonds: vec![], ..parts[0].1.clone() };
     assert_eq!(one(amounts[0]), same, "one mechanism folds to itself");
     assert_eq!(one(0), same, "and does so without emission");
     assert_eq!(fold_mechanisms(rao, &[]), EpochOutput::default());
@@ -764,17 +578,8 @@ fn plain_median(column: &[(i64, i64)], majority: i64) -> i64 {
     }
     voters.sort();
     let minority = voters.iter().map(|vote| vote.1).sum::<i64>() - majority;
-    let upto = |score| {
-        voters
-            .iter()
-            .filter(|vote| vote.0 <= score)
-            .map(|vote| vote.1)
-            .sum::<i64>()
-    };
-    let carried = voters
-        .iter()
-        .map(|vote| vote.0)
-        .find(|&score| upto(score) > minority);
+    let upto = |score| voters.iter().filter(|vote| vote.0 <= score).map(|vote| vote.1).sum::<i64>();
+    let carried = voters.iter().map(|vote| vote.0).find(|&score| upto(score) > minority);
     carried.or(voters.last().map(|vote| vote.0)).unwrap_or(0)
 }
 
@@ -802,12 +607,7 @@ fn any_subnet() -> impl Strategy<Value = Subnet> {
                 proptest::collection::vec(edge(21_000_000_000_000_000), n),
                 proptest::collection::vec((block(), block(), any::<bool>(), any::<bool>()), n),
                 (rows.clone(), rows, proptest::option::of(0..n as u16)),
-                (
-                    small(65_535),
-                    small(65_535),
-                    edge(2_000_000),
-                    small(n as u16 + 1),
-                ),
+                (small(65_535), small(65_535), edge(2_000_000), small(n as u16 + 1)),
                 (
                     any::<[bool; 3]>(),
                     any::<(u16, u16)>(),
@@ -817,35 +617,33 @@ fn any_subnet() -> impl Strategy<Value = Subnet> {
                 ),
             )
         })
-        .prop_map(
-            |(stake, uids, (weights, bonds, owner_uid), numbers, rest)| {
-                let (kappa, bonds_penalty, bonds_moving_average, max_validators) = numbers;
-                let ([liquid_alpha, yuma3, commit_reveal], alpha, steepness, activity_cutoff, rao) =
-                    rest;
-                Subnet {
-                    tempo: 10,
-                    activity_cutoff,
-                    max_validators,
-                    owner_uid,
-                    kappa,
-                    bonds_penalty,
-                    bonds_moving_average,
-                    liquid_alpha,
-                    yuma3,
-                    alpha,
-                    steepness,
-                    rao_emission: rao,
-                    commit_reveal,
-                    last_update: uids.iter().map(|uid| uid.0).collect(),
-                    registered_at: uids.iter().map(|uid| uid.1).collect(),
-                    validator_permit: uids.iter().map(|uid| uid.2).collect(),
-                    commit_block: uids.iter().map(|uid| uid.3.then_some(uid.0)).collect(),
-                    weights,
-                    bonds,
-                    ..Subnet::new(&stake)
-                }
-            },
-        )
+        .prop_map(|(stake, uids, (weights, bonds, owner_uid), numbers, rest)| {
+            let (kappa, bonds_penalty, bonds_moving_average, max_validators) = numbers;
+            let ([liquid_alpha, yuma3, commit_reveal], alpha, steepness, activity_cutoff, rao) =
+                rest;
+            Subnet {
+                tempo: 10,
+                activity_cutoff,
+                max_validators,
+                owner_uid,
+                kappa,
+                bonds_penalty,
+                bonds_moving_average,
+                liquid_alpha,
+                yuma3,
+                alpha,
+                steepness,
+                rao_emission: rao,
+                commit_reveal,
+                last_update: uids.iter().map(|uid| uid.0).collect(),
+                registered_at: uids.iter().map(|uid| uid.1).collect(),
+                validator_permit: uids.iter().map(|uid| uid.2).collect(),
+                commit_block: uids.iter().map(|uid| uid.3.then_some(uid.0)).collect(),
+                weights,
+                bonds,
+                ..Subnet::new(&stake)
+            }
+        })
 }
 
 proptest! {

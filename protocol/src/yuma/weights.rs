@@ -156,11 +156,7 @@ pub(super) fn clipped(weights: &Matrix, consensus: &[i64]) -> Matrix {
 /// Each uid's share of the stake behind the clipped weights, raw.
 pub(super) fn incentive(clipped: &Matrix, active_stake: &[i64]) -> Vec<i64> {
     let mut ranks = vec![0_i64; clipped.width()];
-    for (row, &stake) in active_stake
-        .iter()
-        .enumerate()
-        .filter(|&(_, &stake)| stake != 0)
-    {
+    for (row, &stake) in active_stake.iter().enumerate().filter(|&(_, &stake)| stake != 0) {
         for (j, weight) in clipped.row(row) {
             let rank = &mut ranks[usize::from(j)];
             *rank = rank.wrapping_add(number::mul(stake, weight));
