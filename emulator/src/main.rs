@@ -1,2 +1,4 @@
 //! btemu
+mod conform;
+
 fn main() {}

@@ -40,6 +40,8 @@ pub mod registration_math;
 pub mod shares;
 /// Flow averages and emission shares.
 pub mod taoflow;
+/// One epoch of a subnet's mechanism.
+pub mod yuma;
 
 /// Canonical encoding and digests.
 pub mod canon;
