@@ -170,7 +170,8 @@ fn settle(input: &EpochInput) -> Settled {
     let active_stake = stake::active_shares(&shares, &active, input.validator_permit);
 
     let submitted = weights::submitted(input);
-    let consensus = weights::consensus(&submitted, &active_stake, input.kappa);
+    let majority = number::proportion(input.kappa);
+    let consensus = weights::consensus(&submitted, &active_stake, majority);
     let clipped = weights::clipped(&submitted, &consensus);
     let validator_trust = clipped.row_sums();
     let incentive = weights::incentive(&clipped, &active_stake);
@@ -186,7 +187,12 @@ fn settle(input: &EpochInput) -> Settled {
         basis.legacy(bonds::stored(input, i64::from))
     } else if input.liquid_alpha && consensus.iter().any(|&value| value != 0) {
         let levels = bonds::stored(input, number::proportion);
-        basis.levels(bonds::liquid(&targets, &levels, &consensus, &bonds::Curve::new(input)))
+        basis.levels(bonds::liquid(
+            &targets,
+            &levels,
+            &consensus,
+            &bonds::Curve::new(input),
+        ))
     } else {
         let levels = bonds::stored(input, number::proportion);
         basis.levels(bonds::blend(&targets, &levels, basis.alpha))
@@ -218,7 +224,11 @@ impl Settled {
             validator_emission: amounts(&shares.validator, input.rao_emission),
             emission: amounts(&shares.combined, input.rao_emission),
             new_validator_permit: self.new_permit.clone(),
-            stake: input.stake.iter().map(|&stake| stake::whole(stake)).collect(),
+            stake: input
+                .stake
+                .iter()
+                .map(|&stake| stake::whole(stake))
+                .collect(),
             bonds: self.bonds_kept(),
         }
     }
@@ -228,7 +238,11 @@ impl Settled {
     fn bonds_kept(&self) -> Vec<Row> {
         let rows = self.new_permit.iter().enumerate();
         rows.map(|(uid, &permit)| match permit {
-            true => self.bonds.row(uid).map(|(j, value)| (j, number::to_u16(value))).collect(),
+            true => self
+                .bonds
+                .row(uid)
+                .map(|(j, value)| (j, number::to_u16(value)))
+                .collect(),
             false => Row::new(),
         })
         .collect()
@@ -287,5 +301,8 @@ fn quantised(values: &[i64]) -> Vec<u16> {
 }
 
 fn amounts(shares: &[i64], rao: u64) -> Vec<u64> {
-    shares.iter().map(|&share| number::amount(share, rao)).collect()
+    shares
+        .iter()
+        .map(|&share| number::amount(share, rao))
+        .collect()
 }

@@ -86,11 +86,18 @@ impl Matrix {
         for row in 0..self.ends.len() {
             values.extend(self.row(row).map(|(column, value)| f(row, column, value)));
         }
-        Self { ends: self.ends.clone(), columns: self.columns.clone(), values, width: self.width }
+        Self {
+            ends: self.ends.clone(),
+            columns: self.columns.clone(),
+            values,
+            width: self.width,
+        }
     }
 
     pub(super) fn row_sums(&self) -> Vec<i64> {
-        (0..self.width).map(|row| number::sum(&self.values[self.range(row)])).collect()
+        (0..self.width)
+            .map(|row| number::sum(&self.values[self.range(row)]))
+            .collect()
     }
 
     fn column_sums(&self) -> Vec<i64> {

@@ -20,7 +20,9 @@ pub fn split_mechanisms(rao: u64, count: u8, split: Option<&[u16]>) -> Vec<u64> 
         }
     };
     let mut parts: Vec<u64> = (0..count).map(part).collect();
-    let given = parts.iter().fold(0, |sum: u64, &part| sum.saturating_add(part));
+    let given = parts
+        .iter()
+        .fold(0, |sum: u64, &part| sum.saturating_add(part));
     if let Some(first) = parts.first_mut() {
         *first = first.saturating_add(rao.saturating_sub(given));
     }
@@ -35,7 +37,11 @@ pub fn split_mechanisms(rao: u64, count: u8, split: Option<&[u16]>) -> Vec<u64> 
 ///
 /// Mirrors: `epoch_with_mechanisms`.
 pub fn fold_mechanisms(rao: u64, parts: &[(u64, EpochOutput)]) -> EpochOutput {
-    let n = parts.iter().map(|(_, part)| part.stake.len()).max().unwrap_or(0);
+    let n = parts
+        .iter()
+        .map(|(_, part)| part.stake.len())
+        .max()
+        .unwrap_or(0);
     let mut fold = EpochOutput {
         active: vec![false; n],
         stake_weight: vec![0; n],

@@ -72,7 +72,9 @@ const fn quotient(a: u64, by: u64, reciprocal: u64) -> u64 {
 
 /// Sum, wrapping like the chain's; no input of the chain comes near the bounds.
 pub(super) fn sum(values: &[i64]) -> i64 {
-    values.iter().fold(0, |total, &value| total.wrapping_add(value))
+    values
+        .iter()
+        .fold(0, |total, &value| total.wrapping_add(value))
 }
 
 /// Divides every value by their sum; leaves them if it is 0.
@@ -143,5 +145,9 @@ pub(super) fn exp(x: i64) -> i64 {
         }
         total += term;
     }
-    if x > 0 { total as i64 } else { inverse(total as i64) }
+    if x > 0 {
+        total as i64
+    } else {
+        inverse(total as i64)
+    }
 }

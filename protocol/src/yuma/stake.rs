@@ -22,10 +22,16 @@ pub fn proportion_u64(p: u64) -> u128 {
 /// alpha: the caller passes no links there.
 pub fn inherited_stake(own: u64, children: &[u64], parents: &[(u64, u64)]) -> u64 {
     let part = |stake: u64, p: u64| u128::from(stake).saturating_mul(proportion_u64(p));
-    let out = children.iter().fold(0_u128, |sum, &p| sum.saturating_add(part(own, p)));
+    let out = children
+        .iter()
+        .fold(0_u128, |sum, &p| sum.saturating_add(part(own, p)));
     let links = parents.iter();
-    let taken = links.fold(0_u128, |sum, &(p, stake)| sum.saturating_add(part(stake, p)));
-    let raw = (u128::from(own) << 32).saturating_sub(out).saturating_add(taken);
+    let taken = links.fold(0_u128, |sum, &(p, stake)| {
+        sum.saturating_add(part(stake, p))
+    });
+    let raw = (u128::from(own) << 32)
+        .saturating_sub(out)
+        .saturating_add(taken);
     u64::try_from(raw >> 32).unwrap_or(u64::MAX)
 }
 
@@ -52,10 +58,19 @@ pub(super) fn whole(stake: i128) -> u64 {
 
 /// Each uid's share of the stake that reaches the threshold, raw.
 pub(super) fn shares(stake: &[i128], threshold: u64) -> Vec<i64> {
-    let counted = |stake: i128| if whole(stake) < threshold { 0 } else { stake.max(0) as u128 };
+    let counted = |stake: i128| {
+        if whole(stake) < threshold {
+            0
+        } else {
+            stake.max(0) as u128
+        }
+    };
     let sum = |total: i128, &stake: &i128| total.saturating_add(counted(stake) as i128);
     let total = stake.iter().fold(0, sum) as u128;
-    stake.iter().map(|&stake| shares_fraction(counted(stake), total)).collect()
+    stake
+        .iter()
+        .map(|&stake| shares_fraction(counted(stake), total))
+        .collect()
 }
 
 /// `part / total` to 64 fraction bits, of which 32 are kept. Long division in steps as wide as
@@ -82,7 +97,11 @@ fn shares_fraction(part: u128, total: u128) -> i64 {
 /// Whether each uid updated within the cutoff.
 pub(super) fn active(input: &EpochInput) -> Vec<bool> {
     let cutoff = u64::from(input.activity_cutoff);
-    let updates = input.last_update.iter().copied().chain(core::iter::repeat(0));
+    let updates = input
+        .last_update
+        .iter()
+        .copied()
+        .chain(core::iter::repeat(0));
     let recent = |update: u64| update.saturating_add(cutoff) >= input.block;
     updates.take(input.stake.len()).map(recent).collect()
 }

@@ -72,11 +72,11 @@ fn submitted_filter<'a>(input: &'a EpochInput, uid: usize) -> impl Fn(u16) -> bo
     }
 }
 
-/// For each column the largest weight that still has the support of `kappa` of the active stake:
-/// a median weighted by stake, with missing weights as 0.
+/// For each column the largest weight that still has the support of `majority` (raw) of the active
+/// stake: a median weighted by stake, with missing weights as 0.
 ///
 /// Mirrors: `weighted_median_col_sparse`.
-pub(super) fn consensus(weights: &Matrix, active_stake: &[i64], kappa: u16) -> Vec<i64> {
+pub(super) fn consensus(weights: &Matrix, active_stake: &[i64], majority: i64) -> Vec<i64> {
     let n = weights.width();
     // Shares among the rows with stake are normalised once more, as on the chain.
     let mut support = active_stake.to_vec();
@@ -86,7 +86,7 @@ pub(super) fn consensus(weights: &Matrix, active_stake: &[i64], kappa: u16) -> V
         return vec![0; n];
     }
     let total = number::sum(&support);
-    let minority = total - number::proportion(kappa);
+    let minority = total - majority;
 
     // By column, each weight above 0 with its row in the low bits: sorting needs no pairs.
     let votes = || (0..n).filter(|&row| active_stake[row] > 0);
@@ -132,7 +132,7 @@ pub(super) fn consensus(weights: &Matrix, active_stake: &[i64], kappa: u16) -> V
 /// Weights cut to the consensus; one on a column without consensus is removed, while an explicit
 /// zero stays.
 ///
-/// Mirrors: `inplace_col_clip_sparse`.
+/// Mirrors: `col_clip_sparse`.
 pub(super) fn clipped(weights: &Matrix, consensus: &[i64]) -> Matrix {
     #[cfg(feature = "planted")]
     if crate::planted::active(crate::planted::Bug::MissedClip) {
@@ -156,7 +156,11 @@ pub(super) fn clipped(weights: &Matrix, consensus: &[i64]) -> Matrix {
 /// Each uid's share of the stake behind the clipped weights, raw.
 pub(super) fn incentive(clipped: &Matrix, active_stake: &[i64]) -> Vec<i64> {
     let mut ranks = vec![0_i64; clipped.width()];
-    for (row, &stake) in active_stake.iter().enumerate().filter(|&(_, &stake)| stake != 0) {
+    for (row, &stake) in active_stake
+        .iter()
+        .enumerate()
+        .filter(|&(_, &stake)| stake != 0)
+    {
         for (j, weight) in clipped.row(row) {
             let rank = &mut ranks[usize::from(j)];
             *rank = rank.wrapping_add(number::mul(stake, weight));
