@@ -1,4 +1,5 @@
 //! btemu
+#[cfg(test)]
 mod conform;
 
 fn main() {}

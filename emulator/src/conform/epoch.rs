@@ -122,12 +122,20 @@ fn check_sequence(case: Case) -> Result<Vec<String>, String> {
     let (mut input, steps) = case.sequence()?;
     for (index, mut step) in steps.into_iter().enumerate() {
         let at = format!("epochs[{index}]");
-        let expected = step.expected.take().filter(|expected| !is_empty(Some(expected)));
+        let expected = step
+            .expected
+            .take()
+            .filter(|expected| !is_empty(Some(expected)));
         let expected = expected.ok_or(format!("{at}.expected: the case expects nothing"))?;
         input.replace(step);
         input.validate(&at)?;
         let output = yuma::epoch(&input.borrow(&input.stake_raw()));
-        compare(&format!("{at}.expected"), &expected, &output_json(&output), &mut failures);
+        compare(
+            &format!("{at}.expected"),
+            &expected,
+            &output_json(&output),
+            &mut failures,
+        );
         if failures.len() >= FAILURES_MAX {
             break;
         }
@@ -187,12 +195,18 @@ impl Case {
         if self.epochs.is_some() {
             return Err("epochs: a case of kind \"single\" has none".to_string());
         }
-        Ok(self.expected.as_ref().filter(|expected| !is_empty(Some(expected))))
+        Ok(self
+            .expected
+            .as_ref()
+            .filter(|expected| !is_empty(Some(expected))))
     }
 
     /// The start and the steps of a sequence.
     fn sequence(self) -> Result<(Input, Vec<Step>), String> {
-        for (name, field) in [("expected", &self.expected), ("raw_i32f32", &self.raw_i32f32)] {
+        for (name, field) in [
+            ("expected", &self.expected),
+            ("raw_i32f32", &self.raw_i32f32),
+        ] {
             if field.is_some() {
                 return Err(format!("{name}: a case of kind \"sequence\" has none"));
             }
@@ -242,7 +256,10 @@ impl Input {
     }
 
     fn stake_raw(&self) -> Vec<i128> {
-        self.stake.iter().map(|&stake| yuma::combined_stake(stake, 0, 0)).collect()
+        self.stake
+            .iter()
+            .map(|&stake| yuma::combined_stake(stake, 0, 0))
+            .collect()
     }
 
     fn epoch(&self) -> (EpochOutput, EpochRaw) {

@@ -72,7 +72,10 @@ pub fn run_paths(paths: &[PathBuf]) -> Result<Vec<CaseResult>, ConformError> {
     let mut files = Vec::new();
     for path in paths {
         let found = files.len();
-        let unreadable = |source| ConformError::Unreadable { path: path.clone(), source };
+        let unreadable = |source| ConformError::Unreadable {
+            path: path.clone(),
+            source,
+        };
         if fs::metadata(path).map_err(unreadable)?.is_dir() {
             run_paths_collect(path, &mut files)?;
             if files.len() == found {
@@ -89,7 +92,10 @@ pub fn run_paths(paths: &[PathBuf]) -> Result<Vec<CaseResult>, ConformError> {
 
 /// Adds the cases below a folder, sorted.
 fn run_paths_collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ConformError> {
-    let unreadable = |source| ConformError::Unreadable { path: folder.to_path_buf(), source };
+    let unreadable = |source| ConformError::Unreadable {
+        path: folder.to_path_buf(),
+        source,
+    };
     let entries = fs::read_dir(folder).map_err(unreadable)?;
     let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
     let mut paths = paths.map_err(unreadable)?;
@@ -107,7 +113,8 @@ fn run_paths_collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Conf
 /// The name of a case file without its ending.
 fn case_stem(path: &Path) -> Option<&str> {
     let name = path.file_name().and_then(OsStr::to_str)?;
-    name.strip_suffix(".json").or_else(|| name.strip_suffix(".json.gz"))
+    name.strip_suffix(".json")
+        .or_else(|| name.strip_suffix(".json.gz"))
 }
 
 fn is_case_name(path: &Path) -> bool {
@@ -119,11 +126,18 @@ fn run_file(path: PathBuf) -> CaseResult {
     let (name, failures) = match read_case(&path) {
         Err(failure) => (stem, vec![failure]),
         Ok(case) => {
-            let name = case.get("id").and_then(Value::as_str).map_or(stem, str::to_string);
+            let name = case
+                .get("id")
+                .and_then(Value::as_str)
+                .map_or(stem, str::to_string);
             (name, check(&case))
         }
     };
-    CaseResult { path, name, failures }
+    CaseResult {
+        path,
+        name,
+        failures,
+    }
 }
 
 /// Reads a case file, packed or not.
