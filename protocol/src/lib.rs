@@ -68,8 +68,7 @@ pub mod registration_math;
 pub mod shares;
 /// Flow averages and emission shares.
 pub mod taoflow;
-
-/// A subnet's epoch, as numbers.
+/// One epoch of a subnet's mechanism.
 pub mod yuma;
 
 /// Canonical encoding and digests.

@@ -15,7 +15,8 @@ use protocol::tx::Tx;
 use protocol::units::{AccountId, Alpha, Height, NetUid, Rao};
 use serde_json::{Map, Value, json};
 
-const DIFFERENCES_MAX: usize = 5;
+use super::{FAILURES_MAX, compare};
+
 const BLOCK_AUTHOR: u64 = 12_345;
 
 type Answer<T> = Result<T, String>;
@@ -68,8 +69,8 @@ fn run(case: &Value) -> Answer<Vec<String>> {
             compare(&format!("block {block}"), &trace[traced], &dump, &mut differences);
             traced += 1;
         }
-        if differences.len() >= DIFFERENCES_MAX {
-            differences.truncate(DIFFERENCES_MAX);
+        if differences.len() >= FAILURES_MAX {
+            differences.truncate(FAILURES_MAX);
             return Ok(differences);
         }
     }
@@ -287,31 +288,6 @@ fn set(state: &mut State, setting: &Value) -> Answer<()> {
         _ => return Err(format!("setter {name} is not known")),
     }
     Ok(())
-}
-
-fn compare(path: &str, expected: &Value, got: &Value, differences: &mut Vec<String>) {
-    if differences.len() >= DIFFERENCES_MAX {
-        return;
-    }
-    match (expected, got) {
-        (Value::Object(expected), Value::Object(got)) => {
-            for (key, value) in expected {
-                match got.get(key) {
-                    Some(found) => compare(&format!("{path}.{key}"), value, found, differences),
-                    None => {
-                        differences.push(format!("{path}.{key}: expected {value}, got nothing"))
-                    }
-                }
-            }
-        }
-        (Value::Array(expected), Value::Array(got)) if expected.len() == got.len() => {
-            for (index, (value, found)) in expected.iter().zip(got).enumerate() {
-                compare(&format!("{path}[{index}]"), value, found, differences);
-            }
-        }
-        _ if expected == got => {}
-        _ => differences.push(format!("{path}: expected {expected}, got {got}")),
-    }
 }
 
 fn dump(state: &State, full: bool) -> Value {

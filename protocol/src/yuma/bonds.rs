@@ -13,7 +13,7 @@ use super::{EpochInput, Row};
 
 /// Raw share of a new value in a bond, from the average in millionths: negative above a million.
 ///
-/// Mirrors: `compute_disabled_liquid_alpha` and the constant branch of `compute_bonds`.
+/// Mirrors: `compute_disabled_liquid_alpha`.
 pub(super) fn alpha(moving_average: u64) -> i64 {
     // The chain's 64 fraction bits are cut to 32 after the division, which floors once in all.
     let average = u128::from(moving_average.min(i64::MAX as u64));
@@ -165,7 +165,7 @@ pub(super) fn blend(new: &Matrix, old: &Matrix, alpha: i64) -> Matrix {
 /// it in the row: the chain computes it in one forward pass over the columns. The new level itself
 /// uses the true values.
 ///
-/// Mirrors: `compute_liquid_alpha_values` and `mat_ema_alpha_sparse`.
+/// Mirrors: `compute_liquid_alpha_values_sparse` and `mat_ema_alpha_sparse`.
 pub(super) fn liquid(targets: &Matrix, old: &Matrix, consensus: &[i64], curve: &Curve) -> Matrix {
     let n = targets.width();
     let mut bonds = Matrix::new(n, targets.len());

@@ -132,7 +132,7 @@ pub(super) fn consensus(weights: &Matrix, active_stake: &[i64], majority: i64) -
 /// Weights cut to the consensus; one on a column without consensus is removed, while an explicit
 /// zero stays.
 ///
-/// Mirrors: `inplace_col_clip_sparse`.
+/// Mirrors: `col_clip_sparse`.
 pub(super) fn clipped(weights: &Matrix, consensus: &[i64]) -> Matrix {
     #[cfg(feature = "planted")]
     if crate::planted::active(crate::planted::Bug::MissedClip) {
