@@ -1,4 +1,5 @@
 //! btemu
+#![recursion_limit = "256"]
 #[cfg(test)]
 mod conform;
 

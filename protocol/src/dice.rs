@@ -143,8 +143,10 @@ mod tests {
             ]
         "#]]
         .assert_debug_eq(&drawn);
-        expect_test::expect!["b92c1928e6832c36"].assert_eq(&alloc::format!("{}", player_id("validators", 5)));
-        expect_test::expect!["5FbesneP2UFEqgzicW7ujwgCPqjAPS4fGqgJAQ19puSenuZX"].assert_eq(&account_of("validators", 5, Key::Hot, 0).to_ss58());
+        expect_test::expect!["b92c1928e6832c36"]
+            .assert_eq(&alloc::format!("{}", player_id("validators", 5)));
+        expect_test::expect!["5FbesneP2UFEqgzicW7ujwgCPqjAPS4fGqgJAQ19puSenuZX"]
+            .assert_eq(&account_of("validators", 5, Key::Hot, 0).to_ss58());
     }
 
     #[test]

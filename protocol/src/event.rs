@@ -363,7 +363,7 @@ pub struct EpochPaid {
     pub dividend_alpha: Vec<Alpha>,
     /// Root alpha dividends after take.
     pub dividend_root: Vec<Alpha>,
-    /// The pool's alpha right after its alpha dividend, absent when only root paid.
+    /// The pool's alpha right after its alpha dividend, absent where there is none.
     pub alpha_last_epoch: Vec<Option<Alpha>>,
     /// Hotkeys whose claimable rate changed.
     pub claim_hotkeys: Vec<AccountId>,

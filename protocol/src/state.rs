@@ -16,6 +16,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
+/// A new pool's fee, of 65,535.
+pub const FEE_RATE_DEFAULT: u16 = 33;
+
 /// A stored row of weights or bonds, in stored order.
 pub type Row = Vec<(u16, u16)>;
 
@@ -595,6 +598,8 @@ impl Params {
             min_allowed_weights: 0,
             adjustment_interval: 100,
             adjustment_alpha: 0,
+            min_difficulty: 10_000_000,
+            max_difficulty: u64::MAX / 4,
             subtoken_enabled: true,
             mechanism: 0,
             ..Self::default()
@@ -1280,6 +1285,31 @@ impl State {
         });
         self.cache.subnet(id).axons = None;
         self.subnet_entry(id).axons.insert(hotkey, axon);
+    }
+
+    pub(crate) fn drop_axon(&mut self, id: NetUid, hotkey: AccountId) {
+        let old = self
+            .subnets
+            .get(&id)
+            .and_then(|subnet| subnet.axons.get(&hotkey).copied());
+        if old.is_some() {
+            self.remember(|_| Undo::Axon(id, hotkey, old));
+            self.cache.subnet(id).axons = None;
+            self.subnet_entry(id).axons.remove(&hotkey);
+        }
+    }
+
+    /// A subnet for writing incentives and bonds (not weights): for the epoch.
+    pub(crate) fn whole_mechanisms_mut(&mut self, id: NetUid) -> &mut Subnet {
+        self.remember(|state| {
+            let mechanisms = state
+                .subnets
+                .get(&id)
+                .map(|subnet| subnet.mechanisms.clone());
+            Undo::Mechanisms(id, mechanisms.unwrap_or_default())
+        });
+        self.cache.subnet(id).forget_mechanisms();
+        self.subnet_entry(id)
     }
 
     pub(crate) fn account_mut(&mut self, id: AccountId) -> &mut Account {
