@@ -22,11 +22,9 @@ fn account(netuid: u16, uid: u16, kind: u8) -> AccountId {
 }
 
 fn network() -> State {
-    let mut state = State {
-        height: Height(7_943_013),
-        global: Global { total_issuance: Rao::whole(10_850_000), ..Global::mainnet() },
-        ..State::default()
-    };
+    let mut state = State::default();
+    state.height = Height(7_943_013);
+    state.global = Global { total_issuance: Rao::whole(10_850_000), ..Global::mainnet() };
     let root = Subnet { added: true, params: Params::root(), ..Subnet::default() };
     state.subnets.insert(NetUid::ROOT, root);
     for netuid in 1..=SUBNETS {

@@ -25,7 +25,7 @@ pub const FAILURES_MAX: usize = 5;
 pub struct CaseResult {
     /// The file.
     pub path: PathBuf,
-    /// The `id` of the case, or the name of the file if it has none.
+    /// The `id` of the case or of its scenario, or the name of the file if it has none.
     pub name: String,
     /// Why it fails, a sentence each; empty if it passes.
     pub failures: Vec<String>,
@@ -120,7 +120,8 @@ fn run_file(path: PathBuf) -> CaseResult {
     let (name, failures) = match read_case(&path) {
         Err(failure) => (stem, vec![failure]),
         Ok(case) => {
-            let name = case.get("id").and_then(Value::as_str).map_or(stem, str::to_string);
+            let id = case.get("id").or_else(|| case.pointer("/scenario/id"));
+            let name = id.and_then(Value::as_str).map_or(stem, str::to_string);
             (name, check(&case))
         }
     };
@@ -149,9 +150,6 @@ pub fn check(case: &Value) -> Vec<String> {
     let Some(fields) = case.as_object() else {
         return vec!["the case is not a JSON object".to_string()];
     };
-    if fields.contains_key("scenario") {
-        return chain::check(case);
-    }
     let word = |name| match fields.get(name) {
         None => Ok(None),
         Some(Value::String(word)) => Ok(Some(word.as_str())),
@@ -162,6 +160,12 @@ pub fn check(case: &Value) -> Vec<String> {
         (Err(failures), _) | (_, Err(failures)) => return failures,
     };
     match (kind, group) {
+        (None, None) if fields.contains_key("scenario") => {
+            match fields.keys().find(|key| !["scenario", "expected"].contains(&key.as_str())) {
+                Some(key) => vec![format!("{key}: unknown key")],
+                None => chain::check(case),
+            }
+        }
         (Some("single" | "sequence"), _) => epoch::check(case),
         (Some(kind), _) => vec![format!("kind: unknown kind {kind:?}")],
         (None, None) => vec!["the case has neither a kind nor a group".to_string()],

@@ -24,6 +24,13 @@ fn every_golden_epoch_is_reproduced() {
     assert!(results.len() >= 146 && epochs > 250, "{} cases, {epochs} epochs", results.len());
 }
 
+#[test]
+fn every_golden_chain_is_reproduced() {
+    let results = run_paths(&[golden("../chain")]).unwrap();
+    let failed: Vec<_> = results.iter().filter(|result| !result.passed()).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
 /// A small case that passes.
 fn case() -> Value {
     let case = read_case(&golden("tiny-002.json.gz")).unwrap();
