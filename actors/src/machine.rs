@@ -107,13 +107,7 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Draws of this player, for this block and purpose `n`. The same address gives the same draws.
     pub fn dice(&self, n: u64) -> Dice {
-        Dice::new(
-            self.seed,
-            Domain::Player,
-            self.me.id.0,
-            self.view.state().height.0,
-            n,
-        )
+        Dice::new(self.seed, Domain::Player, self.me.id.0, self.view.state().height.0, n)
     }
 
     /// Sends a message.

@@ -1,2 +1,5 @@
 //! btemu
+#[cfg(test)]
+mod conform;
+
 fn main() {}

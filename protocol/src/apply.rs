@@ -1,7 +1,14 @@
-//! The one place where events change the state. Holds no rule.
+//! The one place where events change the state. Holds no rule: it adds deltas, stores new values,
+//! and refuses an event that does not fit.
 
-use crate::event::Event;
-use crate::state::State;
+use crate::event::{
+    EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event, Parameter,
+    PoolSwapped, PotsDrained, SubnetRegistered, Via,
+};
+use crate::state::{Fast, Hotkey, Info, Params, State, Subnet, mechanism_entry};
+use crate::units::{AccountId, Alpha, NetUid, Rao};
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// An event that does not fit the state: a broken invariant live, a damaged log in a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,11 +20,612 @@ pub struct Inconsistent {
     pub what: &'static str,
 }
 
+type Fit<T> = Result<T, &'static str>;
+
 /// Applies an event.
 ///
 /// # Errors
 /// The event does not fit the state; the state is then half changed and must be dropped.
 pub fn apply(state: &mut State, event: &Event) -> Result<(), Inconsistent> {
-    let _ = (state, event);
+    apply_fitting(state, event).map_err(|what| Inconsistent { event: event.kind(), what })
+}
+
+fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
+    match event {
+        Event::BlockOpened { height } => {
+            if height.0 != state.height.0 + 1 {
+                return Err("the height does not follow the last block's");
+            }
+            state.set_height(*height);
+        }
+        Event::StakeMarkersCleared => state.clear_stake_markers(),
+        Event::CallIncluded { signer, nonce } => {
+            let account = state.account_mut(*signer);
+            if account.nonce != *nonce {
+                return Err("the nonce is not the signer's next");
+            }
+            account.nonce += 1;
+        }
+        Event::RulesSwitched { rules } => *state.rules_mut() = *rules,
+        Event::ParameterSet { netuid, name, value } => {
+            set_parameter(state, *netuid, *name, *value)?;
+        }
+        Event::BalanceWithdrawn { account, amount } => {
+            let account = state.account_mut(*account);
+            account.free = Rao(sub(account.free.0, amount.0, "free balance")?);
+        }
+        Event::BalanceCredited { account, amount } => {
+            let account = state.account_mut(*account);
+            account.free = Rao(add(account.free.0, amount.0, "free balance")?);
+        }
+        Event::AccountReaped { account, dust } => {
+            if state.free(account) != *dust {
+                return Err("the dust is not what the account holds");
+            }
+            state.reap_account(*account);
+        }
+        Event::IssuanceRecycled { amount } => {
+            let global = state.global_mut();
+            global.total_issuance = Rao(sub(global.total_issuance.0, amount.0, "total issuance")?);
+        }
+        Event::LeakBooked { leak, amount } => {
+            let ledger = state.leaks_mut().ledger_mut(*leak);
+            *ledger = ledger.checked_add(*amount).ok_or("a leak ledger overflows")?;
+        }
+        Event::HotkeyAssociated { hotkey, coldkey } => {
+            let entry = state.hotkey_mut(*hotkey);
+            if entry.owner.is_some() {
+                return Err("the hotkey has an owner");
+            }
+            entry.owner = Some(*coldkey);
+            let coldkey = state.coldkey_mut(*coldkey);
+            coldkey.owned.push(*hotkey);
+            if !coldkey.staking.contains(hotkey) {
+                coldkey.staking.push(*hotkey);
+            }
+        }
+        Event::DelegateTakeSet { hotkey, take } => state.hotkey_mut(*hotkey).take = Some(*take),
+        Event::StakingHotkeyListed { coldkey, hotkey } => {
+            state.coldkey_mut(*coldkey).staking.push(*hotkey);
+        }
+        Event::RootStakerIndexed { coldkey, index } => {
+            if state.global.root_stakers != *index {
+                return Err("the index is not the next");
+            }
+            state.coldkey_mut(*coldkey).root_index = Some(*index);
+            state.global_mut().root_stakers += 1;
+        }
+        Event::SubnetRegistered(facts) => register_subnet(state, facts)?,
+        Event::SubnetDissolved { netuid, pot } => dissolve_subnet(state, *netuid, *pot)?,
+        Event::SubnetStarted { netuid, first_emission } => {
+            existing(state, *netuid)?;
+            state.info_mut(*netuid).first_emission = Some(*first_emission);
+            state.params_mut(*netuid).subtoken_enabled = true;
+        }
+        Event::NeuronPlaced { netuid, uid, hotkey, replaced, .. } => {
+            place_neuron(state, *netuid, *uid, *hotkey, *replaced)?;
+        }
+        Event::RegistrationCounted { netuid, via, price } => {
+            let fast = fast(state, *netuid)?;
+            fast.registrations_this_block = fast.registrations_this_block.saturating_add(1);
+            fast.registrations_this_interval = fast.registrations_this_interval.saturating_add(1);
+            match via {
+                Via::Burn => fast.burn_registrations_this_interval += 1,
+                Via::Work => fast.pow_registrations_this_interval += 1,
+                Via::Root | Via::Founder => {}
+            }
+            fast.recycled_for_registration = fast.recycled_for_registration.plus(*price);
+        }
+        Event::RegistrationTermsAdjusted { netuids, burn, difficulty } => {
+            let height = state.height.0;
+            same_length(netuids, &[burn.len(), difficulty.len()])?;
+            for ((netuid, burn), difficulty) in netuids.iter().zip(burn).zip(difficulty) {
+                let fast = fast(state, *netuid)?;
+                fast.burn = *burn;
+                fast.difficulty = *difficulty;
+                fast.last_adjustment = height;
+                fast.registrations_this_interval = 0;
+                fast.burn_registrations_this_interval = 0;
+                fast.pow_registrations_this_interval = 0;
+            }
+        }
+        Event::RegistrationCountersCleared { netuids } => {
+            for netuid in netuids {
+                fast(state, *netuid)?.registrations_this_block = 0;
+            }
+        }
+        Event::PoolSwapped(swap) => swap_pool(state, swap)?,
+        Event::AlphaDestroyed { netuid, amount } => {
+            let pool = &mut fast(state, *netuid)?.pool;
+            pool.alpha_out = sub(pool.alpha_out, amount.0, "alpha outside the pool")?;
+        }
+        Event::ShareChanged { netuid, hotkey, coldkey, alpha, shares, share } => {
+            existing(state, *netuid)?;
+            let pool = state.pool_mut(*netuid, *hotkey);
+            pool.alpha = Alpha(shift(pool.alpha.0, *alpha, "a hotkey's alpha")?);
+            #[cfg(feature = "planted")]
+            if crate::planted::active(crate::planted::Bug::DoubleApply) {
+                pool.alpha = Alpha(shift(pool.alpha.0, *alpha, "a hotkey's alpha")?);
+            }
+            pool.shares = *shares;
+            state.set_holder(*netuid, *hotkey, *coldkey, *share);
+            state.drop_empty_pool(*netuid, *hotkey);
+        }
+        Event::FlowRecorded { netuid, by } => {
+            let fast = fast(state, *netuid)?;
+            fast.flow = fast.flow.saturating_add(*by);
+        }
+        Event::StakeMarked { hotkey, coldkey, netuid } => {
+            state.mark_stake(*hotkey, *coldkey, *netuid);
+        }
+        Event::RootClaimedSet { hotkey, coldkey, netuids, claimed } => {
+            same_length(netuids, &[claimed.len()])?;
+            for (netuid, claimed) in netuids.iter().zip(claimed) {
+                existing(state, *netuid)?;
+                state.set_root_claimed(*netuid, *hotkey, *coldkey, *claimed);
+            }
+        }
+        Event::StakeAdded { .. } | Event::StakeRemoved { .. } => {}
+        Event::WeightsSet { netuid, mechanism, uid, row, last_update } => {
+            if usize::from(*uid) >= existing(state, *netuid)?.neurons.len() {
+                return Err("no such uid");
+            }
+            *state.row_mut(*netuid, *mechanism, *uid) = row.clone();
+            if let Some(block) = last_update {
+                *state.last_update_mut(*netuid, *mechanism, *uid) = *block;
+            }
+        }
+        Event::AxonServed { netuid, hotkey, axon } => state.set_axon(*netuid, *hotkey, *axon),
+        Event::EmissionShared(columns) => share_emission(state, columns)?,
+        Event::EmissionInjected(columns) => inject_emission(state, columns)?,
+        Event::EmissionAccrued(columns) => accrue_emission(state, columns)?,
+        Event::PotsDrained(columns) => drain_pots(state, columns)?,
+        Event::PricesAveraged { netuids, moving_price, root_proportion } => {
+            same_length(netuids, &[moving_price.len(), root_proportion.len()])?;
+            for (index, netuid) in netuids.iter().enumerate() {
+                let fast = fast(state, *netuid)?;
+                fast.moving_price = moving_price[index];
+                fast.root_proportion = root_proportion[index];
+            }
+        }
+        Event::EpochRun(columns) => run_epoch(state, columns)?,
+        Event::EpochPaid(columns) => pay_epoch(state, columns)?,
+    }
+    Ok(())
+}
+
+fn add(value: u64, by: u64, what: &'static str) -> Fit<u64> {
+    value.checked_add(by).ok_or(what)
+}
+
+fn sub(value: u64, by: u64, what: &'static str) -> Fit<u64> {
+    value.checked_sub(by).ok_or(what)
+}
+
+fn shift(value: u64, by: i64, what: &'static str) -> Fit<u64> {
+    value.checked_add_signed(by).ok_or(what)
+}
+
+fn same_length<T>(column: &[T], others: &[usize]) -> Fit<()> {
+    if others.iter().all(|length| *length == column.len()) {
+        Ok(())
+    } else {
+        Err("columns differ in length")
+    }
+}
+
+fn existing(state: &State, netuid: NetUid) -> Fit<&Subnet> {
+    state.subnet(netuid).ok_or("no such subnet")
+}
+
+fn fast(state: &mut State, netuid: NetUid) -> Fit<&mut Fast> {
+    existing(state, netuid)?;
+    state.fast_mut(netuid).ok_or("no such subnet")
+}
+
+fn set_parameter(
+    state: &mut State,
+    netuid: Option<NetUid>,
+    name: Parameter,
+    value: u128,
+) -> Fit<()> {
+    let wide = u64::try_from(value).map_err(|_| "the value is too large");
+    let narrow = u16::try_from(value).map_err(|_| "the value is too large");
+    match (netuid, name) {
+        (None, Parameter::SubnetLimit) => state.global_mut().subnet_limit = narrow?,
+        (None, Parameter::SubnetOwnerCut) => state.global_mut().subnet_owner_cut = narrow?,
+        (None, Parameter::StakeThreshold) => state.global_mut().stake_threshold = wide?,
+        (None, Parameter::NetworkRateLimit) => state.global_mut().network_rate_limit = wide?,
+        (None, Parameter::NetworkMinLockCost) => {
+            state.global_mut().network_min_lock_cost = Rao(wide?);
+        }
+        (None, Parameter::NetworkImmunityPeriod) => {
+            state.global_mut().network_immunity_period = wide?;
+        }
+        (Some(netuid), Parameter::Tempo) => state.params_mut(netuid).tempo = narrow?,
+        (Some(netuid), Parameter::Kappa) => state.params_mut(netuid).kappa = narrow?,
+        (Some(netuid), Parameter::MaxAllowedValidators) => {
+            state.params_mut(netuid).max_allowed_validators = narrow?;
+        }
+        (Some(netuid), Parameter::WeightsSetRateLimit) => {
+            state.params_mut(netuid).weights_set_rate_limit = wide?;
+        }
+        (Some(netuid), Parameter::SubtokenEnabled) => {
+            state.params_mut(netuid).subtoken_enabled = value != 0;
+        }
+        (Some(netuid), Parameter::NetworkRegistrationAllowed) => {
+            state.params_mut(netuid).registration_allowed = value != 0;
+        }
+        _ => return Err("the parameter does not belong there"),
+    }
+    Ok(())
+}
+
+fn register_subnet(state: &mut State, facts: &SubnetRegistered) -> Fit<()> {
+    if state.subnet(facts.netuid).is_some() {
+        return Err("the netuid is taken");
+    }
+    let height = state.height.0;
+    let subnet = state.whole_subnet_mut(facts.netuid);
+    let left_behind = (subnet.fast.pool.scrap_tao, subnet.fast.pool.scrap_alpha);
+    let root_proportion = subnet.fast.root_proportion;
+    let old = core::mem::take(&mut subnet.params);
+    subnet.added = true;
+    subnet.params = Params {
+        // Left behind by an earlier subnet of this netuid (30 §5.5).
+        recycle_withheld: old.recycle_withheld,
+        min_non_immune_uids: old.min_non_immune_uids,
+        min_allowed_uids: old.min_allowed_uids,
+        root_claimable_threshold: old.root_claimable_threshold,
+        ..Params::default()
+    };
+    subnet.info = Info {
+        name: subnet.info.name.clone(),
+        symbol: facts.symbol.clone(),
+        owner: Some(facts.owner),
+        owner_hotkey: Some(facts.owner_hotkey),
+        registered_at: height,
+        first_emission: None,
+        locked: facts.locked,
+    };
+    subnet.fast = Fast {
+        root_proportion,
+        burn: Rao(100_000_000),
+        difficulty: 10_000_000,
+        step_base: height,
+        recycled_for_registration: facts.recycled,
+        ..Fast::default()
+    };
+    let pool = &mut subnet.fast.pool;
+    (pool.tao, pool.alpha, pool.fee_rate) =
+        (facts.pool, facts.pool, crate::state::FEE_RATE_DEFAULT);
+    (pool.scrap_tao, pool.scrap_alpha) = left_behind;
+    let global = state.global_mut();
+    global.network_last_lock_cost = facts.locked;
+    global.network_last_lock_block = height;
+    if facts.locked != Rao::ZERO {
+        global.total_stake = Rao(add(global.total_stake.0, facts.pool, "total stake")?);
+    }
+    global.total_issuance = Rao(sub(global.total_issuance.0, facts.recycled.0, "total issuance")?);
+    Ok(())
+}
+
+fn dissolve_subnet(state: &mut State, netuid: NetUid, pot: Rao) -> Fit<()> {
+    if existing(state, netuid)?.fast.pool.tao != pot.0 {
+        return Err("the pot is not the TAO reserve");
+    }
+    let claimed = |hotkey: &Hotkey| hotkey.claim_rate(netuid).is_some();
+    let hotkeys = state.hotkeys.iter().filter(|(_, entry)| claimed(entry));
+    let hotkeys: Vec<AccountId> = hotkeys.map(|(hotkey, _)| *hotkey).collect();
+    for hotkey in hotkeys {
+        if let Some(rates) = &mut state.hotkey_mut(hotkey).root_claimable {
+            rates.remove(&netuid);
+        }
+    }
+    let subnet = state.whole_subnet_mut(netuid);
+    let old = core::mem::take(subnet);
+    // What is left behind is inherited by the next subnet of this netuid (30 §5.5).
+    subnet.params = Params {
+        recycle_withheld: old.params.recycle_withheld,
+        min_non_immune_uids: old.params.min_non_immune_uids,
+        min_allowed_uids: old.params.min_allowed_uids,
+        root_claimable_threshold: old.params.root_claimable_threshold,
+        ..Params::default()
+    };
+    subnet.fast.pool.scrap_tao = old.fast.pool.scrap_tao;
+    subnet.fast.pool.scrap_alpha = old.fast.pool.scrap_alpha;
+    subnet.fast.root_proportion = old.fast.root_proportion;
+    subnet.last_dividends = old.last_dividends;
+    subnet.last_dividends.retain(|_, (alpha, _)| {
+        *alpha = None;
+        true
+    });
+    subnet.pools = old.pools;
+    subnet.pools.retain(|_, pool| pool.alpha == Alpha::ZERO && pool.shares != 0);
+    let global = state.global_mut();
+    global.total_stake = Rao(sub(global.total_stake.0, pot.0, "total stake")?);
+    Ok(())
+}
+
+fn place_neuron(
+    state: &mut State,
+    netuid: NetUid,
+    uid: u16,
+    hotkey: AccountId,
+    replaced: Option<AccountId>,
+) -> Fit<()> {
+    existing(state, netuid)?;
+    let height = state.height.0;
+    let (neurons, mechanisms) = state.neurons_mut(netuid);
+    let index = usize::from(uid);
+    if neurons.uids.contains_key(&hotkey) {
+        return Err("the hotkey has a uid");
+    }
+    match replaced {
+        None => {
+            if index != neurons.len() {
+                return Err("the uid is not the next");
+            }
+            neurons.hotkeys.push(hotkey);
+            neurons.registered_at.push(height);
+            neurons.active.push(true);
+            neurons.emission.push(Alpha::ZERO);
+            neurons.consensus.push(0);
+            neurons.dividends.push(0);
+            neurons.validator_trust.push(0);
+            neurons.validator_permit.push(false);
+            if mechanisms.is_empty() {
+                mechanisms.resize_with(1, Default::default);
+            }
+            for mechanism in mechanisms.iter_mut() {
+                mechanism.incentive.resize(index + 1, 0);
+                mechanism.last_update.resize(index, 0);
+                mechanism.last_update.push(height);
+                mechanism.weights.resize(index + 1, vec![]);
+                mechanism.bonds.resize(index + 1, vec![]);
+            }
+        }
+        Some(old) => {
+            if neurons.hotkeys.get(index) != Some(&old) {
+                return Err("the replaced hotkey does not hold the uid");
+            }
+            neurons.uids.remove(&old);
+            neurons.hotkeys[index] = hotkey;
+            neurons.registered_at[index] = height;
+            neurons.active[index] = true;
+            neurons.emission[index] = Alpha::ZERO;
+            neurons.consensus[index] = 0;
+            neurons.dividends[index] = 0;
+            if let Some(weight) = neurons.stake_weight.get_mut(index) {
+                *weight = 0;
+            }
+            for mechanism in mechanisms.iter_mut() {
+                if let Some(incentive) = mechanism.incentive.get_mut(index) {
+                    *incentive = 0;
+                }
+                if let Some(row) = mechanism.bonds.get_mut(index) {
+                    row.clear();
+                }
+                if let Some(row) = mechanism.weights.get_mut(index) {
+                    row.clear();
+                }
+                for entry in mechanism.weights.iter_mut().flatten() {
+                    if entry.0 == uid {
+                        entry.1 = 0;
+                    }
+                }
+            }
+        }
+    }
+    neurons.uids.insert(hotkey, uid);
+    if let Some(old) = replaced {
+        state.drop_axon(netuid, old);
+    }
+    Ok(())
+}
+
+fn swap_pool(state: &mut State, swap: &PoolSwapped) -> Fit<()> {
+    let fast = fast(state, swap.netuid)?;
+    let pool = &mut fast.pool;
+    pool.tao = shift(pool.tao, swap.tao, "the TAO reserve")?;
+    pool.alpha = shift(pool.alpha, swap.alpha_in, "the alpha reserve")?;
+    pool.alpha_out = shift(pool.alpha_out, swap.alpha_out, "alpha outside the pool")?;
+    pool.initialized = swap.initialized;
+    pool.sqrt_price = swap.sqrt_price;
+    pool.liquidity = swap.liquidity;
+    pool.position_liquidity = swap.position_liquidity;
+    pool.net_liquidity = swap.net_liquidity;
+    fast.volume += u128::from(swap.volume);
+    let global = state.global_mut();
+    global.total_stake = Rao(shift(global.total_stake.0, swap.total_stake, "total stake")?);
+    Ok(())
+}
+
+fn share_emission(state: &mut State, columns: &EmissionShared) -> Fit<()> {
+    same_length(&columns.netuids, &[columns.flow_average.len(), columns.share.len()])?;
+    let height = state.height.0;
+    state.global_mut().block_emission = columns.block_emission;
+    for (index, netuid) in columns.netuids.iter().enumerate() {
+        let fast = fast(state, *netuid)?;
+        fast.flow_average = Some((height, columns.flow_average[index]));
+        fast.flow = 0;
+        fast.emission_share = columns.share[index];
+    }
+    Ok(())
+}
+
+fn inject_emission(state: &mut State, columns: &EmissionInjected) -> Fit<()> {
+    let lengths = [
+        columns.tao_in.len(),
+        columns.alpha_in.len(),
+        columns.excess.len(),
+        columns.bought_with.len(),
+        columns.bought.len(),
+        columns.initialized.len(),
+        columns.sqrt_price.len(),
+        columns.liquidity.len(),
+        columns.position_liquidity.len(),
+        columns.net_liquidity.len(),
+        columns.scrap_tao.len(),
+        columns.scrap_alpha.len(),
+    ];
+    same_length(&columns.netuids, &lengths)?;
+    for (index, netuid) in columns.netuids.iter().enumerate() {
+        let fast = fast(state, *netuid)?;
+        let (tao_in, alpha_in) = (columns.tao_in[index], columns.alpha_in[index]);
+        let pool = &mut fast.pool;
+        let taken = columns.bought[index].0;
+        pool.alpha = sub(pool.alpha, taken, "the alpha reserve")?;
+        pool.alpha = add(pool.alpha, alpha_in.0, "the alpha reserve")?;
+        pool.tao = add(pool.tao, columns.bought_with[index].0, "the TAO reserve")?;
+        pool.tao = add(pool.tao, tao_in.0, "the TAO reserve")?;
+        pool.initialized = columns.initialized[index];
+        pool.sqrt_price = columns.sqrt_price[index];
+        pool.liquidity = columns.liquidity[index];
+        pool.position_liquidity = columns.position_liquidity[index];
+        pool.net_liquidity = columns.net_liquidity[index];
+        pool.scrap_tao = columns.scrap_tao[index];
+        pool.scrap_alpha = columns.scrap_alpha[index];
+        if columns.bought_with[index] != Rao::ZERO {
+            fast.volume += u128::from(columns.excess[index].0);
+        }
+        fast.tao_in_emission = tao_in;
+        fast.alpha_in_emission = alpha_in;
+        fast.excess_tao_emission = columns.excess[index];
+    }
+    let global = state.global_mut();
+    global.total_issuance = Rao(add(global.total_issuance.0, columns.issued.0, "total issuance")?);
+    global.total_stake = Rao(add(global.total_stake.0, columns.staked.0, "total stake")?);
+    Ok(())
+}
+
+fn accrue_emission(state: &mut State, columns: &EmissionAccrued) -> Fit<()> {
+    let lengths = [
+        columns.minted.len(),
+        columns.owner.len(),
+        columns.server.len(),
+        columns.validator.len(),
+        columns.root.len(),
+        columns.recycled.len(),
+    ];
+    same_length(&columns.netuids, &lengths)?;
+    for (index, netuid) in columns.netuids.iter().enumerate() {
+        let fast = fast(state, *netuid)?;
+        let minted = columns.minted[index];
+        fast.alpha_out_emission = minted;
+        let pool = &mut fast.pool;
+        pool.alpha_out = add(pool.alpha_out, minted.0, "alpha outside the pool")?;
+        let recycled = columns.recycled[index].0;
+        pool.alpha_out = sub(pool.alpha_out, recycled, "alpha outside the pool")?;
+        for (pot, by) in [
+            (&mut fast.pending_owner, columns.owner[index]),
+            (&mut fast.pending_server, columns.server[index]),
+            (&mut fast.pending_validator, columns.validator[index]),
+            (&mut fast.pending_root, columns.root[index]),
+        ] {
+            *pot = Alpha(add(pot.0, by.0, "a pot")?);
+        }
+    }
+    state.global_mut().block_emission = columns.block_emission;
+    Ok(())
+}
+
+fn drain_pots(state: &mut State, columns: &PotsDrained) -> Fit<()> {
+    let lengths =
+        [columns.server.len(), columns.validator.len(), columns.root.len(), columns.owner.len()];
+    same_length(&columns.netuids, &lengths)?;
+    let height = state.height.0;
+    for (index, netuid) in columns.netuids.iter().enumerate() {
+        let fast = fast(state, *netuid)?;
+        for (pot, by) in [
+            (&mut fast.pending_server, columns.server[index]),
+            (&mut fast.pending_validator, columns.validator[index]),
+            (&mut fast.pending_root, columns.root[index]),
+            (&mut fast.pending_owner, columns.owner[index]),
+        ] {
+            *pot = Alpha(sub(pot.0, by.0, "a pot")?);
+        }
+        fast.step_base = height;
+        fast.last_step = height;
+    }
+    Ok(())
+}
+
+fn run_epoch(state: &mut State, columns: &EpochRun) -> Fit<()> {
+    existing(state, columns.netuid)?;
+    let (neurons, _) = state.neurons_mut(columns.netuid);
+    let lengths = [
+        columns.active.len(),
+        columns.emission.len(),
+        columns.consensus.len(),
+        columns.dividends.len(),
+        columns.validator_trust.len(),
+        columns.validator_permit.len(),
+        columns.stake_weight.len(),
+    ];
+    same_length(&neurons.hotkeys, &lengths)?;
+    neurons.active.clone_from(&columns.active);
+    neurons.emission.clone_from(&columns.emission);
+    neurons.consensus.clone_from(&columns.consensus);
+    neurons.dividends.clone_from(&columns.dividends);
+    neurons.validator_trust.clone_from(&columns.validator_trust);
+    neurons.validator_permit.clone_from(&columns.validator_permit);
+    neurons.stake_weight.clone_from(&columns.stake_weight);
+    let count = neurons.len();
+    same_length(&columns.incentive, &[columns.bonds.len()])?;
+    let pairs = columns.incentive.iter().zip(&columns.bonds);
+    for (number, (incentive, bonds)) in (0u8..).zip(pairs) {
+        if incentive.len() != count || bonds.len() != count {
+            return Err("columns differ in length");
+        }
+        let subnet = state.whole_mechanisms_mut(columns.netuid);
+        let mechanism = mechanism_entry(subnet, number);
+        mechanism.incentive.clone_from(incentive);
+        mechanism.bonds.clone_from(bonds);
+    }
+    Ok(())
+}
+
+fn pay_epoch(state: &mut State, columns: &EpochPaid) -> Fit<()> {
+    let netuid = columns.netuid;
+    same_length(&columns.hotkeys, &[columns.alpha.len(), columns.shares.len()])?;
+    same_length(&columns.holders, &[columns.holder_of.len(), columns.holder_shares.len()])?;
+    let dividends =
+        [columns.dividend_alpha.len(), columns.dividend_root.len(), columns.alpha_last_epoch.len()];
+    same_length(&columns.dividend_hotkeys, &dividends)?;
+    same_length(&columns.claim_hotkeys, &[columns.claim_rates.len()])?;
+    let fast = fast(state, netuid)?;
+    let pool = &mut fast.pool;
+    pool.alpha_out = sub(pool.alpha_out, columns.recycled.0, "alpha outside the pool")?;
+    let claimable = fast.claimable_root_alpha.0;
+    fast.claimable_root_alpha = Alpha(add(claimable, columns.claimable.0, "claimable alpha")?);
+
+    for (index, hotkey) in columns.hotkeys.iter().enumerate() {
+        let pool = state.pool_mut(netuid, *hotkey);
+        pool.alpha = Alpha(add(pool.alpha.0, columns.alpha[index].0, "a hotkey's alpha")?);
+        pool.shares = columns.shares[index];
+    }
+    for (index, holder) in columns.holders.iter().enumerate() {
+        let of = usize::try_from(columns.holder_of[index]).map_err(|_| "no such hotkey")?;
+        let hotkey = columns.hotkeys.get(of).ok_or("no such hotkey")?;
+        state.set_holder(netuid, *hotkey, *holder, columns.holder_shares[index]);
+    }
+    for (coldkey, hotkey) in &columns.listed {
+        state.coldkey_mut(*coldkey).staking.push(*hotkey);
+    }
+    for (hotkey, rate) in columns.claim_hotkeys.iter().zip(&columns.claim_rates) {
+        let rates = state.hotkey_mut(*hotkey).root_claimable.get_or_insert_default();
+        rates.insert(netuid, *rate);
+    }
+    let last = state.last_dividends_mut(netuid);
+    last.clear();
+    for (index, hotkey) in columns.dividend_hotkeys.iter().enumerate() {
+        last.insert(*hotkey, (Some(columns.dividend_alpha[index]), columns.dividend_root[index]));
+    }
+    for (index, hotkey) in columns.dividend_hotkeys.iter().enumerate() {
+        if let Some(alpha) = columns.alpha_last_epoch[index] {
+            state.pool_mut(netuid, *hotkey).alpha_last_epoch = alpha;
+        }
+    }
     Ok(())
 }

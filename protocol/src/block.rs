@@ -1,10 +1,15 @@
 //! The block step as a list of named phases, and the calls of a block.
 
-use crate::call::{Call, Origin};
+use crate::call::{Call, Origin, Signed};
 use crate::event::{Event, Sealed};
 use crate::frame::{CallRecord, Facts, Header, RefusedCount, calls_root, events_root, facts_root};
-use crate::state::State;
-use crate::units::{Hash32, Height, PlayerId};
+use crate::registration_math::{Adjustment, Bounds, Demand, adjusted, adjustment};
+use crate::rejection::{Outcome, Refusal};
+use crate::state::{State, Subnet};
+use crate::tx::Tx;
+use crate::units::{Hash32, Height, PlayerId, Rao};
+use crate::{coinbase, decide, epoch};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +41,8 @@ pub struct BlockInput {
     pub entropy: Hash32,
     /// Calls in the order of inclusion: timeline first, then by (due, player, sequence).
     pub calls: Vec<Submitted>,
+    /// Calls that found the pool full, in the same order.
+    pub surplus: Vec<Submitted>,
     /// Bodies of refused calls kept; further ones are counted.
     pub refused_kept_max: usize,
 }
@@ -53,10 +60,144 @@ pub struct Decided {
     pub sealed: Vec<Sealed>,
 }
 
+/// A phase of the block step.
+pub type Phase = fn(&mut Tx<'_>);
+
+/// The block step, in the chain's order (20 §2). Phases not built yet are in docs/limitations.md.
+pub const PHASES: &[(&str, Phase)] = &[
+    ("registration terms", adjust_registration_terms),
+    ("emission shares", coinbase::share),
+    ("emission", coinbase::emit),
+    ("epochs", run_epochs),
+    ("moving prices", coinbase::average_prices),
+];
+
 /// Decides a block and applies it to the state.
+///
+/// # Panics
+/// An invariant of the state is broken, or the input's height does not follow the state's.
 pub fn decide_block(state: &mut State, input: &BlockInput) -> Decided {
-    let _ = (state, input);
-    Decided::default()
+    let mut tx = Tx::new(state);
+    tx.emit(Event::BlockOpened { height: input.height });
+    for (_, phase) in PHASES {
+        phase(&mut tx);
+    }
+    let mut records = Records::new(input.refused_kept_max);
+    for submitted in &input.calls {
+        let nonce = submitted.nonce.unwrap_or_else(|| match submitted.origin {
+            Origin::Signed(signer) => tx.state().nonce(&signer),
+            Origin::Root => 0,
+        });
+        let signed = Signed { origin: submitted.origin, nonce, call: &submitted.call };
+        let outcome = decide::execute(&mut tx, &signed);
+        records.note(submitted, nonce, outcome);
+    }
+    for submitted in &input.surplus {
+        let nonce = submitted.nonce.unwrap_or(0);
+        records.note(submitted, nonce, Outcome::Refused(Refusal::PoolFull));
+    }
+    if !tx.state().stake_markers.is_empty() {
+        tx.emit(Event::StakeMarkersCleared);
+    }
+    let (events, sealed) = tx.finish();
+    let refused = records.counted();
+    Decided { calls: records.calls, refused, events, sealed }
+}
+
+/// Calls as they are decided; bodies of refused ones are kept up to a number.
+struct Records {
+    calls: Vec<CallRecord>,
+    kept: usize,
+    kept_max: usize,
+    counts: BTreeMap<(PlayerId, Refusal), u32>,
+}
+
+impl Records {
+    fn new(kept_max: usize) -> Self {
+        Self { calls: Vec::new(), kept: 0, kept_max, counts: BTreeMap::new() }
+    }
+
+    fn note(&mut self, submitted: &Submitted, nonce: u32, outcome: Outcome) {
+        if let Outcome::Refused(reason) = outcome {
+            if self.kept == self.kept_max {
+                *self.counts.entry((submitted.player, reason)).or_insert(0) += 1;
+                return;
+            }
+            self.kept += 1;
+        }
+        self.calls.push(CallRecord {
+            player: submitted.player,
+            sequence: submitted.sequence,
+            due_ms: submitted.due_ms,
+            origin: submitted.origin,
+            nonce,
+            call: submitted.call.clone(),
+            outcome,
+        });
+    }
+
+    fn counted(&self) -> Vec<RefusedCount> {
+        let counts = self.counts.iter();
+        counts
+            .map(|((player, reason), count)| RefusedCount {
+                player: *player,
+                reason: *reason,
+                count: *count,
+            })
+            .collect()
+    }
+}
+
+/// Adjusts burn and difficulty where the interval is over, and restarts the counters (20 §2.1).
+fn adjust_registration_terms(tx: &mut Tx<'_>) {
+    let state = tx.state();
+    let block = state.height.0;
+    let (mut netuids, mut burn, mut difficulty) = (Vec::new(), Vec::new(), Vec::new());
+    let mut counted = Vec::new();
+    for (netuid, subnet) in state.networks() {
+        let since = block.saturating_sub(subnet.fast.last_adjustment);
+        if since >= u64::from(subnet.params.adjustment_interval) {
+            let terms = adjust_registration_terms_of(subnet);
+            netuids.push(netuid);
+            burn.push(terms.0);
+            difficulty.push(terms.1);
+        }
+        if subnet.fast.registrations_this_block != 0 {
+            counted.push(netuid);
+        }
+    }
+    if !netuids.is_empty() {
+        tx.emit(Event::RegistrationTermsAdjusted { netuids, burn, difficulty });
+    }
+    if !counted.is_empty() {
+        tx.emit(Event::RegistrationCountersCleared { netuids: counted });
+    }
+}
+
+fn adjust_registration_terms_of(subnet: &Subnet) -> (Rao, u64) {
+    let (fast, params) = (&subnet.fast, &subnet.params);
+    let demand = Demand {
+        registrations: fast.registrations_this_interval,
+        target: params.target_registrations_per_interval,
+    };
+    let by_work = fast.pow_registrations_this_interval;
+    let by_burn = fast.burn_registrations_this_interval;
+    let (mut burn, mut difficulty) = (fast.burn.0, fast.difficulty);
+    let change = adjustment(demand, by_work, by_burn);
+    if matches!(change, Adjustment::Burn | Adjustment::Both) {
+        let bounds = Bounds { min: params.min_burn.0, max: params.max_burn.0 };
+        burn = adjusted(burn, bounds, params.adjustment_alpha, demand);
+    }
+    if matches!(change, Adjustment::Difficulty | Adjustment::Both) {
+        let bounds = Bounds { min: params.min_difficulty, max: params.max_difficulty };
+        difficulty = adjusted(difficulty, bounds, params.adjustment_alpha, demand);
+    }
+    (Rao(burn), difficulty)
+}
+
+fn run_epochs(tx: &mut Tx<'_>) {
+    let drained = coinbase::drain(tx);
+    epoch::run_all(tx, &drained);
 }
 
 /// The header of a block just decided; computes the state root.

@@ -10,10 +10,7 @@ use serde::{Deserialize, Serialize};
 /// A call with its arguments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(
-    missing_docs,
-    reason = "arguments have the chain's names; 30 §17 says what they are"
-)]
+#[allow(missing_docs, reason = "arguments have the chain's names; 30 §17 says what they are")]
 pub enum Call {
     /// Moves free balance; the sender may be reaped.
     TransferAllowDeath { dest: AccountId, value: Rao },
@@ -26,24 +23,11 @@ pub enum Call {
     /// Joins root.
     RootRegister { hotkey: AccountId },
     /// Buys alpha and stakes it behind a hotkey.
-    AddStake {
-        hotkey: AccountId,
-        netuid: NetUid,
-        amount_staked: Rao,
-    },
+    AddStake { hotkey: AccountId, netuid: NetUid, amount_staked: Rao },
     /// Sells staked alpha for free balance.
-    RemoveStake {
-        hotkey: AccountId,
-        netuid: NetUid,
-        amount_unstaked: Alpha,
-    },
+    RemoveStake { hotkey: AccountId, netuid: NetUid, amount_unstaked: Alpha },
     /// Sets the signer's weight row on mechanism 0.
-    SetWeights {
-        netuid: NetUid,
-        dests: Vec<u16>,
-        weights: Vec<u16>,
-        version_key: u64,
-    },
+    SetWeights { netuid: NetUid, dests: Vec<u16>, weights: Vec<u16>, version_key: u64 },
     /// Publishes an endpoint.
     ServeAxon {
         netuid: NetUid,
@@ -57,6 +41,8 @@ pub enum Call {
     },
     /// Root: sets a parameter of the network or of a subnet.
     SudoSet(Setting),
+    /// Root: dissolves a subnet.
+    RootDissolveNetwork { netuid: NetUid },
     /// Root: switches the rules; not a call of the chain, its counterpart is a runtime upgrade.
     SwitchRules { rules: Rules },
 }
@@ -64,10 +50,7 @@ pub enum Call {
 /// A parameter that a root call sets, with its new value; named as the chain's `sudo_set_…`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "parameter")]
-#[allow(
-    missing_docs,
-    reason = "the names are the chain's; 30 §12 says what they are"
-)]
+#[allow(missing_docs, reason = "the names are the chain's; 30 §12 says what they are")]
 pub enum Setting {
     Tempo { netuid: NetUid, value: u16 },
     Kappa { netuid: NetUid, value: u16 },
@@ -118,6 +101,7 @@ impl Call {
             Self::SetWeights { .. } => "set_weights",
             Self::ServeAxon { .. } => "serve_axon",
             Self::SudoSet(setting) => setting.name(),
+            Self::RootDissolveNetwork { .. } => "root_dissolve_network",
             Self::SwitchRules { .. } => "switch_rules",
         }
     }

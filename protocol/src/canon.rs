@@ -159,9 +159,7 @@ pub fn hash(domain: &str, bytes: &[u8]) -> Hash32 {
 /// variants by position as u32. Independent of any codec, so that logs may change theirs.
 pub fn digest<T: Serialize + ?Sized>(domain: &str, value: &T) -> Hash32 {
     let mut writer = serial::Writer::default();
-    value
-        .serialize(&mut writer)
-        .expect("the types of the log serialise");
+    value.serialize(&mut writer).expect("the types of the log serialise");
     hash(domain, &writer.bytes)
 }
 
@@ -224,17 +222,11 @@ mod serial {
         fn serialize_bool(self, value: bool) -> Result<(), Unsupported> {
             self.serialize_u8(u8::from(value))
         }
-        #[allow(
-            clippy::disallowed_types,
-            reason = "the trait asks for it; it is refused"
-        )]
+        #[allow(clippy::disallowed_types, reason = "the trait asks for it; it is refused")]
         fn serialize_f32(self, _: f32) -> Result<(), Unsupported> {
             Err(Unsupported)
         }
-        #[allow(
-            clippy::disallowed_types,
-            reason = "the trait asks for it; it is refused"
-        )]
+        #[allow(clippy::disallowed_types, reason = "the trait asks for it; it is refused")]
         fn serialize_f64(self, _: f64) -> Result<(), Unsupported> {
             Err(Unsupported)
         }
@@ -245,8 +237,7 @@ mod serial {
             self.serialize_bytes(value.as_bytes())
         }
         fn serialize_bytes(self, value: &[u8]) -> Result<(), Unsupported> {
-            self.bytes
-                .extend_from_slice(&(value.len() as u64).to_le_bytes());
+            self.bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
             self.bytes.extend_from_slice(value);
             Ok(())
         }
@@ -401,24 +392,10 @@ mod tests {
     #[test]
     fn a_new_field_does_not_change_an_old_encoding() {
         let (mut old, mut new) = (Vec::new(), Vec::new());
-        Old {
-            a: 5,
-            b: vec![1, 2],
-        }
-        .canon(&mut old);
-        New {
-            a: 5,
-            b: vec![1, 2],
-            c: false,
-        }
-        .canon(&mut new);
+        Old { a: 5, b: vec![1, 2] }.canon(&mut old);
+        New { a: 5, b: vec![1, 2], c: false }.canon(&mut new);
         assert_eq!(old, new);
-        New {
-            a: 5,
-            b: vec![1, 2],
-            c: true,
-        }
-        .canon(&mut new);
+        New { a: 5, b: vec![1, 2], c: true }.canon(&mut new);
         assert_ne!(old, new[old.len()..]);
     }
 
@@ -438,9 +415,6 @@ mod tests {
         let value = (1u64, vec![Some(AccountId::ZERO)]);
         assert_eq!(digest("a", &value), digest("a", &value));
         assert_ne!(digest("a", &value), digest("b", &value));
-        assert_ne!(
-            digest("a", &value),
-            digest("a", &(2u64, vec![Some(AccountId::ZERO)]))
-        );
+        assert_ne!(digest("a", &value), digest("a", &(2u64, vec![Some(AccountId::ZERO)])));
     }
 }

@@ -40,9 +40,7 @@ impl Dice {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"btemu dice 1");
         hasher.update(&input);
-        Self {
-            reader: hasher.finalize_xof(),
-        }
+        Self { reader: hasher.finalize_xof() }
     }
 
     /// The next 64 bits.
@@ -106,12 +104,7 @@ pub enum Key {
 
 /// An account of a player: from its group's name, its index and the key, nothing else.
 pub fn account_of(group: &str, index: u64, key: Key, number: u64) -> AccountId {
-    AccountId(derive(
-        b"btemu account 1",
-        group,
-        index,
-        ((key as u64) << 56) | number,
-    ))
+    AccountId(derive(b"btemu account 1", group, index, ((key as u64) << 56) | number))
 }
 
 fn derive(domain: &[u8], group: &str, index: u64, number: u64) -> [u8; 32] {
@@ -143,8 +136,10 @@ mod tests {
             ]
         "#]]
         .assert_debug_eq(&drawn);
-        expect_test::expect!["b92c1928e6832c36"].assert_eq(&alloc::format!("{}", player_id("validators", 5)));
-        expect_test::expect!["5FbesneP2UFEqgzicW7ujwgCPqjAPS4fGqgJAQ19puSenuZX"].assert_eq(&account_of("validators", 5, Key::Hot, 0).to_ss58());
+        expect_test::expect!["b92c1928e6832c36"]
+            .assert_eq(&alloc::format!("{}", player_id("validators", 5)));
+        expect_test::expect!["5FbesneP2UFEqgzicW7ujwgCPqjAPS4fGqgJAQ19puSenuZX"]
+            .assert_eq(&account_of("validators", 5, Key::Hot, 0).to_ss58());
     }
 
     #[test]
@@ -158,10 +153,7 @@ mod tests {
         for _ in 0..6_000 {
             seen[usize::try_from(dice.between(0, 5)).expect("small")] += 1;
         }
-        assert!(
-            seen.iter().all(|count| (800..1_200).contains(count)),
-            "{seen:?}"
-        );
+        assert!(seen.iter().all(|count| (800..1_200).contains(count)), "{seen:?}");
         assert_eq!(dice.below(0), 0);
         assert_eq!(dice.between(9, 9), 9);
     }

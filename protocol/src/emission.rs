@@ -97,9 +97,7 @@ pub fn accrue(alpha_out_raw: u128, owner_cut: u16, root_proportion_raw: u128) ->
 /// Mirrors: `root_proportion`.
 pub fn root_proportion(root_tao: u64, tao_weight: u64, alpha_issuance: u64) -> u128 {
     let weighted: U96F32 = mul(fx(root_tao), u64_fraction(tao_weight));
-    checked_div(weighted, add(weighted, fx(alpha_issuance)))
-        .unwrap_or_default()
-        .to_bits()
+    checked_div(weighted, add(weighted, fx(alpha_issuance))).unwrap_or_default().to_bits()
 }
 
 /// The moving price (raw I96F32) after one more block. The spot price (raw U96F32) counts with at most 1, and with a
@@ -136,29 +134,18 @@ mod tests {
     #[test]
     fn accrual_of_the_spec() {
         let out = 1_000_000_000 * ONE;
-        let root = root_proportion(
-            6_000_000_000_000_000,
-            971_718_665_099_567_868,
-            3_000_000_000_000_000,
-        );
+        let root =
+            root_proportion(6_000_000_000_000_000, 971_718_665_099_567_868, 3_000_000_000_000_000);
         assert_eq!(root, 409_363_683);
         let rows = [
-            (
-                (11_796, root),
-                [179_995_422, 410_002_288, 370_923_982, 39_078_306],
-            ),
+            ((11_796, root), [179_995_422, 410_002_288, 370_923_982, 39_078_306]),
             ((11_796, 0), [179_995_422, 410_002_288, 410_002_288, 0]),
             ((0, ONE / 4), [0, 500_000_000, 375_000_000, 125_000_000]),
             ((u16::MAX, ONE / 4), [1_000_000_000, 0, 0, 0]),
         ];
         for ((cut, root), [owner_cut, server, validator, root_alpha]) in rows {
-            let expected = Accrual {
-                minted: 1_000_000_000,
-                owner_cut,
-                server,
-                validator,
-                root: root_alpha,
-            };
+            let expected =
+                Accrual { minted: 1_000_000_000, owner_cut, server, validator, root: root_alpha };
             assert_eq!(accrue(out, cut, root), expected, "cut {cut}, root {root}");
         }
     }
@@ -166,16 +153,9 @@ mod tests {
     #[test]
     fn root_proportion_edges() {
         assert_eq!(root_proportion(0, u64::MAX, 0), 0);
-        assert_eq!(
-            root_proportion(1_000_000_000, u64::MAX, 3_000_000_000),
-            ONE / 4
-        );
+        assert_eq!(root_proportion(1_000_000_000, u64::MAX, 3_000_000_000), ONE / 4);
         // 0.18e12 / (0.18e12 + 1e11)
-        let raw = root_proportion(
-            1_000_000_000_000,
-            3_320_413_933_267_719_290,
-            100_000_000_000,
-        );
+        let raw = root_proportion(1_000_000_000_000, 3_320_413_933_267_719_290, 100_000_000_000);
         assert_eq!(raw * 1_000_000 / ONE, 642_857);
     }
 
@@ -185,22 +165,10 @@ mod tests {
         let price = (3 * ONE) / 100;
         let rows = [
             // (tao emission, price, alpha issuance) -> whole (tao in, alpha in, alpha out, excess)
-            (
-                (subsidised, price, 0),
-                [29_999_999, 1_000_000_000, 1_000_000_000, 170_000_002],
-            ),
-            (
-                (500_000 * ONE, ONE, 0),
-                [500_000, 500_000, 1_000_000_000, 0],
-            ),
-            (
-                (666_667 * ONE, 2 * ONE, 0),
-                [666_667, 333_333, 1_000_000_000, 0],
-            ),
-            (
-                (100_000_000 * ONE, ONE, 0),
-                [100_000_000, 100_000_000, 1_000_000_000, 0],
-            ),
+            ((subsidised, price, 0), [29_999_999, 1_000_000_000, 1_000_000_000, 170_000_002]),
+            ((500_000 * ONE, ONE, 0), [500_000, 500_000, 1_000_000_000, 0]),
+            ((666_667 * ONE, 2 * ONE, 0), [666_667, 333_333, 1_000_000_000, 0]),
+            ((100_000_000 * ONE, ONE, 0), [100_000_000, 100_000_000, 1_000_000_000, 0]),
             (
                 (10_000_000_000 * ONE, ONE, 0),
                 [1_000_000_000, 1_000_000_000, 1_000_000_000, 9_000_000_000],

@@ -15,10 +15,7 @@ use serde::{Deserialize, Serialize};
 /// A public fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(
-    missing_docs,
-    reason = "fields are named for what they hold; units are their types"
-)]
+#[allow(missing_docs, reason = "fields are named for what they hold; units are their types")]
 pub enum Event {
     /// A block began.
     BlockOpened { height: Height },
@@ -29,11 +26,7 @@ pub enum Event {
     /// The rules were switched.
     RulesSwitched { rules: Rules },
     /// A parameter has a new value.
-    ParameterSet {
-        netuid: Option<NetUid>,
-        name: Parameter,
-        value: u128,
-    },
+    ParameterSet { netuid: Option<NetUid>, name: Parameter, value: u128 },
 
     /// Free balance left an account.
     BalanceWithdrawn { account: AccountId, amount: Rao },
@@ -47,22 +40,18 @@ pub enum Event {
     LeakBooked { leak: Leak, amount: i64 },
 
     /// A hotkey got its owner.
-    HotkeyAssociated {
-        hotkey: AccountId,
-        coldkey: AccountId,
-    },
+    HotkeyAssociated { hotkey: AccountId, coldkey: AccountId },
     /// A hotkey's delegate take.
     DelegateTakeSet { hotkey: AccountId, take: u16 },
     /// A coldkey may hold stake on a hotkey.
-    StakingHotkeyListed {
-        coldkey: AccountId,
-        hotkey: AccountId,
-    },
+    StakingHotkeyListed { coldkey: AccountId, hotkey: AccountId },
     /// A root staker got its index.
     RootStakerIndexed { coldkey: AccountId, index: u64 },
 
     /// A subnet was registered and its pool filled.
     SubnetRegistered(Box<SubnetRegistered>),
+    /// A subnet was erased; its pot was taken for settlement.
+    SubnetDissolved { netuid: NetUid, pot: Rao },
     /// A subnet may trade and emit.
     SubnetStarted { netuid: NetUid, first_emission: u64 },
     /// A neuron took a uid: a new one, or that of `replaced`.
@@ -74,17 +63,9 @@ pub enum Event {
         via: Via,
     },
     /// A registration counted towards the limits; `price` is the nominal one.
-    RegistrationCounted {
-        netuid: NetUid,
-        via: Via,
-        price: Rao,
-    },
+    RegistrationCounted { netuid: NetUid, via: Via, price: Rao },
     /// Burn and difficulty were adjusted, interval counters restarted.
-    RegistrationTermsAdjusted {
-        netuids: Vec<NetUid>,
-        burn: Vec<Rao>,
-        difficulty: Vec<u64>,
-    },
+    RegistrationTermsAdjusted { netuids: Vec<NetUid>, burn: Vec<Rao>, difficulty: Vec<u64> },
     /// The per-block registration counters restarted.
     RegistrationCountersCleared { netuids: Vec<NetUid> },
 
@@ -104,11 +85,7 @@ pub enum Event {
     /// Net staking flow, in rao.
     FlowRecorded { netuid: NetUid, by: i64 },
     /// Stake came in this block, so it cannot leave in it.
-    StakeMarked {
-        hotkey: AccountId,
-        coldkey: AccountId,
-        netuid: NetUid,
-    },
+    StakeMarked { hotkey: AccountId, coldkey: AccountId, netuid: NetUid },
     /// Claims were kept neutral while root stake changed: new totals.
     RootClaimedSet {
         hotkey: AccountId,
@@ -136,19 +113,9 @@ pub enum Event {
     },
 
     /// A validator's row was stored.
-    WeightsSet {
-        netuid: NetUid,
-        mechanism: u8,
-        uid: u16,
-        row: Row,
-        last_update: Option<u64>,
-    },
+    WeightsSet { netuid: NetUid, mechanism: u8, uid: u16, row: Row, last_update: Option<u64> },
     /// An endpoint was published.
-    AxonServed {
-        netuid: NetUid,
-        hotkey: AccountId,
-        axon: Axon,
-    },
+    AxonServed { netuid: NetUid, hotkey: AccountId, axon: Axon },
 
     /// Flow averages and emission shares of the block.
     EmissionShared(Box<EmissionShared>),
@@ -159,11 +126,7 @@ pub enum Event {
     /// Subnets at their epoch slot gave up their pots.
     PotsDrained(Box<PotsDrained>),
     /// Moving prices and root proportions of the block.
-    PricesAveraged {
-        netuids: Vec<NetUid>,
-        moving_price: Vec<i128>,
-        root_proportion: Vec<u128>,
-    },
+    PricesAveraged { netuids: Vec<NetUid>, moving_price: Vec<i128>, root_proportion: Vec<u128> },
     /// A subnet's epoch: consensus, permits, bonds.
     EpochRun(Box<EpochRun>),
     /// A subnet's pots were paid out.
@@ -187,10 +150,7 @@ pub enum Via {
 /// A parameter by name; the value's meaning is the parameter's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(
-    missing_docs,
-    reason = "the names are the chain's; 30 §12 says what they are"
-)]
+#[allow(missing_docs, reason = "the names are the chain's; 30 §12 says what they are")]
 pub enum Parameter {
     Tempo,
     Kappa,
@@ -208,10 +168,7 @@ pub enum Parameter {
 
 /// See [`Event::SubnetRegistered`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(
-    missing_docs,
-    reason = "fields are named for what they hold; units are their types"
-)]
+#[allow(missing_docs, reason = "fields are named for what they hold; units are their types")]
 pub struct SubnetRegistered {
     pub netuid: NetUid,
     pub owner: AccountId,
@@ -227,10 +184,7 @@ pub struct SubnetRegistered {
 
 /// See [`Event::PoolSwapped`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(
-    missing_docs,
-    reason = "fields are named for what they hold; units are their types"
-)]
+#[allow(missing_docs, reason = "fields are named for what they hold; units are their types")]
 pub struct PoolSwapped {
     pub netuid: NetUid,
     /// Change of the TAO reserve.
@@ -363,7 +317,7 @@ pub struct EpochPaid {
     pub dividend_alpha: Vec<Alpha>,
     /// Root alpha dividends after take.
     pub dividend_root: Vec<Alpha>,
-    /// The pool's alpha right after its alpha dividend, absent when only root paid.
+    /// The pool's alpha right after its alpha dividend, absent where there is none.
     pub alpha_last_epoch: Vec<Option<Alpha>>,
     /// Hotkeys whose claimable rate changed.
     pub claim_hotkeys: Vec<AccountId>,
@@ -412,6 +366,7 @@ impl Event {
             Self::StakingHotkeyListed { .. } => "staking_hotkey_listed",
             Self::RootStakerIndexed { .. } => "root_staker_indexed",
             Self::SubnetRegistered(_) => "subnet_registered",
+            Self::SubnetDissolved { .. } => "subnet_dissolved",
             Self::SubnetStarted { .. } => "subnet_started",
             Self::NeuronPlaced { .. } => "neuron_placed",
             Self::RegistrationCounted { .. } => "registration_counted",

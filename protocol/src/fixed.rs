@@ -180,11 +180,7 @@ pub fn exp(x: I32F32) -> Option<I32F32> {
 /// Mirrors: `checked_sqrt` of subtensor's `safe-math`.
 pub fn sqrt_bisect(v: U64F64, eps: U64F64) -> U64F64 {
     let one = fx::<U64F64>(1_u8);
-    let (mut high, mut low) = if v > one {
-        (v, U64F64::from_bits(0))
-    } else {
-        (one, v)
-    };
+    let (mut high, mut low) = if v > one { (v, U64F64::from_bits(0)) } else { (one, v) };
     let mut middle = sqrt_bisect_middle(high, low);
     let mut quotient = safe_div(v, middle);
     let mut rounds = 0;
@@ -224,18 +220,9 @@ mod tests {
     #[test]
     fn constants_of_the_spec() {
         assert_eq!(u16_fraction::<U96F32>(11_796).to_bits(), 773_074_452);
-        assert_eq!(
-            u64_fraction::<U96F32>(971_718_665_099_567_868).to_bits(),
-            226_245_882
-        );
-        assert_eq!(
-            u64_fraction::<U64F64>((1 << 31) - 1).to_bits(),
-            2_147_483_647
-        );
-        assert_eq!(
-            safe_div::<U64F64>(fx(1), fx(1000)).to_bits(),
-            18_446_744_073_709_551
-        );
+        assert_eq!(u64_fraction::<U96F32>(971_718_665_099_567_868).to_bits(), 226_245_882);
+        assert_eq!(u64_fraction::<U64F64>((1 << 31) - 1).to_bits(), 2_147_483_647);
+        assert_eq!(safe_div::<U64F64>(fx(1), fx(1000)).to_bits(), 18_446_744_073_709_551);
     }
 
     #[test]
@@ -252,23 +239,14 @@ mod tests {
 
     #[test]
     fn signed_products_floor() {
-        assert_eq!(
-            mul(I64F64::from_bits(-1), I64F64::from_bits(1)).to_bits(),
-            -1
-        );
+        assert_eq!(mul(I64F64::from_bits(-1), I64F64::from_bits(1)).to_bits(), -1);
         assert_eq!(safe_div(I64F64::from_bits(-1), fx(2)).to_bits(), 0);
         assert_eq!(int(I64F64::from_bits(-1)), 0);
     }
 
     #[test]
     fn exact_integer_roots() {
-        let rows = [
-            (0, 0),
-            (3, 1),
-            (4, 2),
-            (u128::MAX, u64::MAX),
-            ((1 << 126) - 1, (1 << 63) - 1),
-        ];
+        let rows = [(0, 0), (3, 1), (4, 2), (u128::MAX, u64::MAX), ((1 << 126) - 1, (1 << 63) - 1)];
         for (n, root) in rows {
             assert_eq!(isqrt(n), root, "{n}");
         }
@@ -283,16 +261,8 @@ mod tests {
 
     #[test]
     fn edges_agree_with_the_library() {
-        for near in [
-            0_i64,
-            1 << 32,
-            2 << 32,
-            1 << 31,
-            21 << 32,
-            22 << 32,
-            -(21 << 32),
-            -(1 << 32),
-        ] {
+        for near in [0_i64, 1 << 32, 2 << 32, 1 << 31, 21 << 32, 22 << 32, -(21 << 32), -(1 << 32)]
+        {
             for raw in near - 5..=near + 5 {
                 check_against_library(raw);
             }

@@ -15,9 +15,7 @@ pub const BLOCK_EMISSION_RAO: u64 = 1_000_000_000;
 /// Mirrors: `get_block_emission_for_issuance`, which takes a fixed-point logarithm; equal on every issuance tested.
 pub fn block_emission(issuance: u64) -> u64 {
     let unminted = SUPPLY_MAX_RAO.saturating_sub(issuance);
-    let halvings = SUPPLY_MAX_RAO
-        .checked_div(unminted)
-        .map_or(u64::BITS - 1, u64::ilog2);
+    let halvings = SUPPLY_MAX_RAO.checked_div(unminted).map_or(u64::BITS - 1, u64::ilog2);
     BLOCK_EMISSION_RAO >> halvings
 }
 
@@ -60,9 +58,7 @@ mod tests {
         let cap = mul::<I96F32>(fx(2_u8), fx(SUPPLY_MAX_RAO / 2));
         let minted = checked_div(fx(issuance), cap).expect("the cap is not 0");
         let inverse = checked_div(fx(1_u8), sub(fx(1_u8), minted)).expect("below the cap");
-        let halvings = log2::<I96F32, I96F32>(inverse)
-            .expect("at least 1")
-            .to_num::<u32>();
+        let halvings = log2::<I96F32, I96F32>(inverse).expect("at least 1").to_num::<u32>();
         let divisor = (0..halvings).fold(fx::<I96F32>(1_u8), |d, _| mul(d, fx(2_u8)));
         int(mul(safe_div(fx(1_u8), divisor), fx(BLOCK_EMISSION_RAO)))
     }

@@ -19,6 +19,34 @@ pub mod rejection;
 
 /// Where events change the state.
 pub mod apply;
+/// What must always hold.
+pub mod invariants;
+/// The state seen through `emit`.
+pub mod tx;
+
+/// Free balances.
+pub mod balances;
+/// Emission of a block.
+pub mod coinbase;
+/// Admission of a call, and which family decides it.
+pub mod decide;
+/// Dissolution of subnets.
+pub mod dissolution;
+/// An epoch and its payout.
+pub mod epoch;
+/// Parameters.
+pub mod hyperparameters;
+/// Subnets, neurons, root membership.
+pub mod registration;
+/// Endpoints.
+pub mod serving;
+/// Stake and the pools' books.
+pub mod staking;
+/// Token symbols.
+pub mod symbols;
+/// Weights and the stake behind them.
+pub mod weights;
+
 /// The block step and a block's calls.
 pub mod block;
 /// A block as the log keeps it.
@@ -40,6 +68,8 @@ pub mod registration_math;
 pub mod shares;
 /// Flow averages and emission shares.
 pub mod taoflow;
+/// One epoch of a subnet's mechanism.
+pub mod yuma;
 
 /// Canonical encoding and digests.
 pub mod canon;

@@ -154,12 +154,7 @@ impl Pool {
     /// [`SwapError`]; the pool is unchanged, except that `InsufficientLiquidity` leaves the price moved (quirk Q4):
     /// the chain rolls that back in a call, but not inside the block step.
     pub fn buy(&mut self, tao: u64, limit: u64, fees: Fees) -> Result<Swap, SwapError> {
-        self.swap(&Order {
-            direction: Direction::Buy,
-            amount: tao,
-            limit,
-            fees,
-        })
+        self.swap(&Order { direction: Direction::Buy, amount: tao, limit, fees })
     }
 
     /// Swaps up to `alpha` alpha-rao for TAO while the price stays above `limit` (rao per whole alpha). Moves price and
@@ -170,12 +165,7 @@ impl Pool {
     /// # Errors
     /// As [`Pool::buy`].
     pub fn sell(&mut self, alpha: u64, limit: u64, fees: Fees) -> Result<Swap, SwapError> {
-        self.swap(&Order {
-            direction: Direction::Sell,
-            amount: alpha,
-            limit,
-            fees,
-        })
+        self.swap(&Order { direction: Direction::Sell, amount: alpha, limit, fees })
     }
 
     /// What [`Pool::buy`] would do, whether or not the reserve could pay it out.
@@ -189,12 +179,7 @@ impl Pool {
             let mut copy = *self;
             copy
         }
-        .step(&Order {
-            direction: Direction::Buy,
-            amount: tao,
-            limit,
-            fees,
-        })
+        .step(&Order { direction: Direction::Buy, amount: tao, limit, fees })
     }
 
     /// What [`Pool::sell`] would do, whether or not the reserve could pay it out.
@@ -208,12 +193,7 @@ impl Pool {
             let mut copy = *self;
             copy
         }
-        .step(&Order {
-            direction: Direction::Sell,
-            amount: alpha,
-            limit,
-            fees,
-        })
+        .step(&Order { direction: Direction::Sell, amount: alpha, limit, fees })
     }
 
     /// Adds injected `tao` and `alpha` to the protocol's position as far as they match at the price; the unmatched part
@@ -260,13 +240,8 @@ impl Pool {
         let liquidity: U64F64 = fx(self.position_liquidity);
         let root = U64F64::from_bits(self.sqrt_price);
         let tao = mul(liquidity, sub(root, U64F64::from_bits(SQRT_PRICE_MIN_RAW)));
-        let alpha = mul(
-            liquidity,
-            sub(
-                inverse(root),
-                inverse(U64F64::from_bits(SQRT_PRICE_MAX_RAW)),
-            ),
-        );
+        let alpha =
+            mul(liquidity, sub(inverse(root), inverse(U64F64::from_bits(SQRT_PRICE_MAX_RAW))));
         (int(tao), int(alpha))
     }
 
@@ -330,20 +305,12 @@ impl Pool {
         if end == End::Edge {
             self.liquidity = self.liquidity.saturating_sub(self.net_liquidity);
         }
-        Ok(Swap {
-            paid_in,
-            paid_out,
-            fee,
-        })
+        Ok(Swap { paid_in, paid_out, fee })
     }
 
     fn step_reach(&self, order: &Order, limit: U64F64) -> (U64F64, End, u64, u64) {
         let direction = order.direction;
-        let fee_rate = if order.fees == Fees::Charged {
-            self.fee_rate
-        } else {
-            0
-        };
+        let fee_rate = if order.fees == Fees::Charged { self.fee_rate } else { 0 };
         let fee = int(mul(fx::<U64F64>(order.amount), u16_fraction(fee_rate)));
         let paid_in = order.amount.saturating_sub(fee);
         let target = self.target(direction, paid_in);
@@ -354,11 +321,7 @@ impl Pool {
             return (target, End::Target, paid_in, fee);
         }
         let limit_first = nearer(limit, target) && nearer(limit, edge);
-        let (root, end) = if limit_first {
-            (limit, End::Limit)
-        } else {
-            (edge, End::Edge)
-        };
+        let (root, end) = if limit_first { (limit, End::Limit) } else { (edge, End::Edge) };
         let paid_in = self.needed(direction, root);
         // The fee is a part of the whole, here found from the part that is left.
         let rate: U64F64 = fx(fee_rate);
@@ -455,10 +418,7 @@ fn sqrt_limit(limit: u64) -> U64F64 {
 }
 
 fn sqrt_limit_search(limit: u64) -> U64F64 {
-    sqrt_bisect(
-        safe_div(fx(limit), fx(RAO_PER_UNIT)),
-        U64F64::from_bits(TOLERANCE_LIMIT_RAW),
-    )
+    sqrt_bisect(safe_div(fx(limit), fx(RAO_PER_UNIT)), U64F64::from_bits(TOLERANCE_LIMIT_RAW))
 }
 
 #[cfg(test)]
@@ -467,12 +427,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn pool(tao: u64, alpha: u64) -> Pool {
-        Pool {
-            tao,
-            alpha,
-            fee_rate: 33,
-            ..Pool::default()
-        }
+        Pool { tao, alpha, fee_rate: 33, ..Pool::default() }
     }
 
     fn check_swap(
@@ -491,11 +446,7 @@ mod tests {
             Direction::Buy => pool.book_buy(&swap),
             Direction::Sell => pool.book_sell(&swap),
         }
-        assert_eq!(
-            [swap.paid_in, swap.fee, swap.paid_out],
-            expected,
-            "{amount}"
-        );
+        assert_eq!([swap.paid_in, swap.fee, swap.paid_out], expected, "{amount}");
         if let Some(root) = root {
             assert_eq!(pool.sqrt_price, root, "{amount}");
         }
@@ -521,10 +472,7 @@ mod tests {
         );
         let mut p = pool(100_000_000_000, 400_000_000_000);
         p.initialize();
-        assert_eq!(
-            (p.sqrt_price, p.liquidity),
-            (9223372036863164416, 200_000_000_000)
-        );
+        assert_eq!((p.sqrt_price, p.liquidity), (9223372036863164416, 200_000_000_000));
         check_swap(
             &mut p,
             Buy,
@@ -558,13 +506,7 @@ mod tests {
         let mut p = pool(1_000_000_000_000, 4_000_000_000_000);
         check_swap(&mut p, Buy, 1000, [1000, 0, 3999], None);
         check_swap(&mut p, Sell, 1000, [1000, 0, 249], None);
-        check_swap(
-            &mut p,
-            Buy,
-            500_000_000,
-            [499748227, 251773, 1997994413],
-            None,
-        );
+        check_swap(&mut p, Buy, 500_000_000, [499748227, 251773, 1997994413], None);
     }
 
     #[test]
@@ -574,36 +516,17 @@ mod tests {
             ((1_000_000_000, 1_000_000_000, 0), Err(PriceLimitExceeded)),
             ((1_000_000, 1_000_000, 4_000_000_000), Ok(1_000_503)),
             ((1_000_000, 1_000_000, 16_000_000_000), Ok(3_001_511)),
-            (
-                (1_000_000_000_000, 1_000_000_000_000, 16_000_000_000),
-                Ok(3_001_511_404_231),
-            ),
-            (
-                (150_000_000_000, 100_000_000_000, 1_499_999_999),
-                Err(PriceLimitExceeded),
-            ),
+            ((1_000_000_000_000, 1_000_000_000_000, 16_000_000_000), Ok(3_001_511_404_231)),
+            ((150_000_000_000, 100_000_000_000, 1_499_999_999), Err(PriceLimitExceeded)),
             ((150_000_000_000, 100_000_000_000, 1_500_000_000), Ok(5)),
             ((150_000_000_000, 100_000_000_000, 1_500_000_001), Ok(51)),
-            (
-                (150_000_000_000, 100_000_000_000, 6_000_000_000),
-                Ok(150_075_570_210),
-            ),
-            (
-                (150_000_000_000, 100_000_000_000, 24_000_000_000),
-                Ok(450_226_710_632),
-            ),
-            (
-                (150_000_000_000, 999_999, 24_000_000_000),
-                Err(SwapError::ReservesTooLow),
-            ),
+            ((150_000_000_000, 100_000_000_000, 6_000_000_000), Ok(150_075_570_210)),
+            ((150_000_000_000, 100_000_000_000, 24_000_000_000), Ok(450_226_710_632)),
+            ((150_000_000_000, 999_999, 24_000_000_000), Err(SwapError::ReservesTooLow)),
         ];
         for ((tao, alpha, limit), expected) in rows {
             let swap = pool(tao, alpha).simulate_buy(u64::MAX, limit, Fees::Charged);
-            assert_eq!(
-                swap.map(|s| s.paid_in + s.fee),
-                expected,
-                "{tao}/{alpha} at {limit}"
-            );
+            assert_eq!(swap.map(|s| s.paid_in + s.fee), expected, "{tao}/{alpha} at {limit}");
         }
     }
 
@@ -612,24 +535,14 @@ mod tests {
         let rows = [
             ((1_000_000, 1_000_000, 250_000_000), Ok(1_000_502)),
             ((1_000_000, 1_000_000, 62_500_000), Ok(3_001_511)),
-            (
-                (200_000_000_000, 100_000_000_000, 500_000_000),
-                Ok(100_050_380_139),
-            ),
+            ((200_000_000_000, 100_000_000_000, 500_000_000), Ok(100_050_380_139)),
             ((200_000_000_000, 100_000_000_000, 1_999_999_990), Ok(252)),
             ((200_000_000_000, 100_000_000_000, 0), Ok(u64::MAX)),
-            (
-                (200_000_000_000, 100_000_000_000, 2_000_000_000),
-                Err(SwapError::PriceLimitExceeded),
-            ),
+            ((200_000_000_000, 100_000_000_000, 2_000_000_000), Err(SwapError::PriceLimitExceeded)),
         ];
         for ((tao, alpha, limit), expected) in rows {
             let swap = pool(tao, alpha).simulate_sell(u64::MAX, limit, Fees::Charged);
-            assert_eq!(
-                swap.map(|s| s.paid_in + s.fee),
-                expected,
-                "{tao}/{alpha} at {limit}"
-            );
+            assert_eq!(swap.map(|s| s.paid_in + s.fee), expected, "{tao}/{alpha} at {limit}");
         }
     }
 
@@ -642,25 +555,11 @@ mod tests {
 
     #[test]
     fn output_alone() {
-        let p = Pool {
-            sqrt_price: 3 << 63,
-            liquidity: 2_000_000_000_000,
-            ..Pool::default()
-        };
-        let rows = [
-            (10_000, 4444, 22_500),
-            (1_000_000, 444_444, 2_250_000),
-            (1, 0, 2),
-        ];
+        let p = Pool { sqrt_price: 3 << 63, liquidity: 2_000_000_000_000, ..Pool::default() };
+        let rows = [(10_000, 4444, 22_500), (1_000_000, 444_444, 2_250_000), (1, 0, 2)];
         for (paid_in, bought, sold) in rows {
-            assert!(
-                p.paid_out(Direction::Buy, paid_in).abs_diff(bought) <= 2,
-                "buy {paid_in}"
-            );
-            assert!(
-                p.paid_out(Direction::Sell, paid_in).abs_diff(sold) <= 2,
-                "sell {paid_in}"
-            );
+            assert!(p.paid_out(Direction::Buy, paid_in).abs_diff(bought) <= 2, "buy {paid_in}");
+            assert!(p.paid_out(Direction::Sell, paid_in).abs_diff(sold) <= 2, "sell {paid_in}");
         }
     }
 
@@ -670,29 +569,16 @@ mod tests {
         p.adjust_liquidity(7, 7);
         assert_eq!(p, pool(1_000_000_000_000_000, 1_000_000_000_000_000));
         p.initialize();
-        for expected in [
-            999999999767164,
-            999999999534328,
-            999999999301492,
-            999999999068656,
-            999999998835820,
-        ] {
+        for expected in
+            [999999999767164, 999999999534328, 999999999301492, 999999999068656, 999999998835820]
+        {
             p.adjust_liquidity(0, 0);
-            assert_eq!(
-                (p.liquidity, p.position_liquidity),
-                (1_000_000_000_000_000, expected)
-            );
+            assert_eq!((p.liquidity, p.position_liquidity), (1_000_000_000_000_000, expected));
         }
         p.adjust_liquidity(123, 456);
-        assert_eq!(
-            (p.position_liquidity, p.scrap_tao, p.scrap_alpha),
-            (999999998603107, 0, 333)
-        );
+        assert_eq!((p.position_liquidity, p.scrap_tao, p.scrap_alpha), (999999998603107, 0, 333));
         p.adjust_liquidity(500_000_000, 500_000_000);
-        assert_eq!(
-            (p.liquidity, p.position_liquidity),
-            (1000000499767164, 1000000498370271)
-        );
+        assert_eq!((p.liquidity, p.position_liquidity), (1000000499767164, 1000000498370271));
         assert_eq!(p.net_liquidity, p.liquidity);
     }
 
@@ -710,37 +596,25 @@ mod tests {
     fn errors_leave_the_pool_alone_except_for_missing_reserves() {
         let start = pool(1_000_000, 1_000_000);
         let mut p = start;
-        assert_eq!(
-            p.buy(1000, 1, Fees::Charged),
-            Err(SwapError::PriceLimitExceeded)
-        );
+        assert_eq!(p.buy(1000, 1, Fees::Charged), Err(SwapError::PriceLimitExceeded));
         assert_eq!(p, start);
         assert_eq!(p.buy(0, MAX_PRICE, Fees::Charged), Ok(Swap::default()));
         assert!(p.initialized);
         // Liquidity promises more than the reserve holds.
-        let mut p = Pool {
-            liquidity: 2_000_000_000,
-            ..p
-        };
+        let mut p = Pool { liquidity: 2_000_000_000, ..p };
         let before = p;
         assert_eq!(
             p.buy(1_000_000_000, MAX_PRICE, Fees::Charged),
             Err(SwapError::InsufficientLiquidity)
         );
         assert!(p.sqrt_price > before.sqrt_price);
-        assert!(
-            before
-                .simulate_buy(1_000_000_000, MAX_PRICE, Fees::Charged)
-                .is_ok()
-        );
+        assert!(before.simulate_buy(1_000_000_000, MAX_PRICE, Fees::Charged).is_ok());
     }
 
     fn any_pool() -> impl Strategy<Value = Pool> {
         let reserve = 1_000_000_u64..20_000_000_000_000_000;
-        (reserve.clone(), reserve, 0_u16..10_000).prop_map(|(tao, alpha, fee_rate)| Pool {
-            fee_rate,
-            ..pool(tao, alpha)
-        })
+        (reserve.clone(), reserve, 0_u16..10_000)
+            .prop_map(|(tao, alpha, fee_rate)| Pool { fee_rate, ..pool(tao, alpha) })
     }
 
     fn any_injected() -> impl Strategy<Value = Pool> {

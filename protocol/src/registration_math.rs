@@ -41,15 +41,8 @@ pub fn lock_cost(lock: &Lock) -> u64 {
     let interval = effective_interval(lock.reduction_interval, lock.block_emission);
     let factor = if lock.last_block == 0 { 1 } else { 2 };
     let elapsed = lock.block.saturating_sub(lock.last_block);
-    let fall = lock
-        .last_cost
-        .checked_div(interval)
-        .unwrap_or(0)
-        .saturating_mul(elapsed);
-    lock.last_cost
-        .saturating_mul(factor)
-        .saturating_sub(fall)
-        .max(lock.cost_min)
+    let fall = lock.last_cost.checked_div(interval).unwrap_or(0).saturating_mul(elapsed);
+    lock.last_cost.saturating_mul(factor).saturating_sub(fall).max(lock.cost_min)
 }
 
 /// Registrations of an interval against its target.
@@ -75,10 +68,7 @@ pub struct Bounds {
 ///
 /// Mirrors: `upgraded_burn` and `upgraded_difficulty`.
 pub fn adjusted(current: u64, bounds: Bounds, alpha: u64, demand: Demand) -> u64 {
-    let Demand {
-        registrations,
-        target,
-    } = demand;
+    let Demand { registrations, target } = demand;
     let ratio_of = |n: u16| fx::<U110F18>(n.saturating_add(target));
     let value: U110F18 = fx(current);
     let demanded = safe_div(mul(value, ratio_of(registrations)), ratio_of(target));
@@ -156,11 +146,7 @@ pub fn prune_neuron(neurons: &Neurons<'_>) -> Option<u16> {
             exposed = exposed.map_or(Some(rank), |best| Some(rank.min(best)));
         }
     }
-    let pruned = if exposed_count > neurons.non_immune_min {
-        exposed
-    } else {
-        immune
-    };
+    let pruned = if exposed_count > neurons.non_immune_min { exposed } else { immune };
     pruned.map(|(_, _, uid)| uid)
 }
 
@@ -200,11 +186,7 @@ pub fn prune_subnet(subnets: &[PruneSubnet], block: u64, immunity_period: u64) -
         s.netuid != 0 && block >= s.registered_at.saturating_add(immunity_period)
     };
     let rank = |s: &&PruneSubnet| (s.moving_price_raw.max(0), s.registered_at);
-    subnets
-        .iter()
-        .filter(exposed)
-        .min_by_key(rank)
-        .map(|subnet| subnet.netuid)
+    subnets.iter().filter(exposed).min_by_key(rank).map(|subnet| subnet.netuid)
 }
 
 /// Blocks from `block` to the subnet's next epoch, 0 if it runs in `block` itself; 2^64 - 1 when tempo is 0.
@@ -229,9 +211,7 @@ pub fn epoch_index(netuid: u16, tempo: u16, block: u64) -> u64 {
 ///
 /// Mirrors: `get_first_block_of_epoch`.
 pub fn first_block_of_epoch(netuid: u16, tempo: u16, epoch: u64) -> u64 {
-    epoch
-        .saturating_mul(u64::from(tempo) + 1)
-        .saturating_sub(u64::from(netuid) + 1)
+    epoch.saturating_mul(u64::from(tempo) + 1).saturating_sub(u64::from(netuid) + 1)
 }
 
 #[cfg(test)]
@@ -263,10 +243,7 @@ mod tests {
                 "last block ahead"
             );
             assert_eq!(
-                lock_cost(&Lock {
-                    block_emission: 0,
-                    ..lock
-                }),
+                lock_cost(&Lock { block_emission: 0, ..lock }),
                 2_500_000_000_000,
                 "no emission"
             );
@@ -274,17 +251,11 @@ mod tests {
         assert_eq!(effective_interval(57_600, 500_000_000), 28_800);
     }
 
-    const BURN: Bounds = Bounds {
-        min: 500_000,
-        max: 100_000_000_000,
-    };
+    const BURN: Bounds = Bounds { min: 500_000, max: 100_000_000_000 };
     const ALPHA: u64 = 17_893_341_751_498_265_066;
 
     fn after(intervals: u32, registrations: u16) -> u64 {
-        let demand = Demand {
-            registrations,
-            target: 1,
-        };
+        let demand = Demand { registrations, target: 1 };
         (0..intervals).fold(100_000_000, |burn, _| adjusted(burn, BURN, ALPHA, demand))
     }
 
@@ -300,11 +271,7 @@ mod tests {
             ((5000, 3), 100_000_000_000),
         ];
         for ((intervals, registrations), burn) in rows {
-            assert_eq!(
-                after(intervals, registrations),
-                burn,
-                "{intervals} times {registrations}"
-            );
+            assert_eq!(after(intervals, registrations), burn, "{intervals} times {registrations}");
         }
     }
 
@@ -320,10 +287,7 @@ mod tests {
             ((0, 0, 0), Both),
         ];
         for ((registrations, by_work, by_burn), expected) in rows {
-            let demand = Demand {
-                registrations,
-                target: 1,
-            };
+            let demand = Demand { registrations, target: 1 };
             assert_eq!(
                 adjustment(demand, by_work, by_burn),
                 expected,
@@ -362,13 +326,7 @@ mod tests {
             assert_eq!(epoch_index(7, 360, block), index, "{block}");
         }
         assert_eq!(epoch_index(7, 0, 10), 18);
-        assert_eq!(
-            (
-                first_block_of_epoch(7, 360, 2),
-                first_block_of_epoch(7, 360, 0)
-            ),
-            (714, 0)
-        );
+        assert_eq!((first_block_of_epoch(7, 360, 2), first_block_of_epoch(7, 360, 0)), (714, 0));
     }
 
     #[test]
@@ -382,11 +340,7 @@ mod tests {
             ((Some(3), 1), &[3]),
         ];
         for ((owner, limit), expected) in rows {
-            assert_eq!(
-                immortal_uids(&owned, owner, limit),
-                expected,
-                "{owner:?} {limit}"
-            );
+            assert_eq!(immortal_uids(&owned, owner, limit), expected, "{owner:?} {limit}");
         }
     }
 
@@ -402,44 +356,11 @@ mod tests {
         };
         let rows = [
             (base, Some(1)),
-            (
-                Neurons {
-                    non_immune_min: 2,
-                    ..base
-                },
-                Some(2),
-            ),
-            (
-                Neurons {
-                    immortal: &[1],
-                    non_immune_min: 0,
-                    ..base
-                },
-                Some(0),
-            ),
-            (
-                Neurons {
-                    immortal: &[0, 1, 2, 3],
-                    ..base
-                },
-                None,
-            ),
-            (
-                Neurons {
-                    immunity_period: 0,
-                    non_immune_min: 4,
-                    ..base
-                },
-                None,
-            ),
-            (
-                Neurons {
-                    emission: &[],
-                    immunity_period: 0,
-                    ..base
-                },
-                Some(0),
-            ),
+            (Neurons { non_immune_min: 2, ..base }, Some(2)),
+            (Neurons { immortal: &[1], non_immune_min: 0, ..base }, Some(0)),
+            (Neurons { immortal: &[0, 1, 2, 3], ..base }, None),
+            (Neurons { immunity_period: 0, non_immune_min: 4, ..base }, None),
+            (Neurons { emission: &[], immunity_period: 0, ..base }, Some(0)),
         ];
         for (neurons, expected) in rows {
             assert_eq!(prune_neuron(&neurons), expected, "{neurons:?}");

@@ -37,9 +37,7 @@ pub(crate) struct Buckets {
 
 impl Default for Buckets {
     fn default() -> Self {
-        Self {
-            hashes: alloc::vec![None; BUCKETS],
-        }
+        Self { hashes: alloc::vec![None; BUCKETS] }
     }
 }
 
@@ -117,30 +115,17 @@ impl SubnetCache {
             *slot.get_or_insert_with(|| {
                 buffer.clear();
                 write(buffer);
-                if buffer.is_empty() {
-                    EMPTY
-                } else {
-                    hash("subnet component", buffer)
-                }
+                if buffer.is_empty() { EMPTY } else { hash("subnet component", buffer) }
             })
         };
         let mut parts = alloc::vec![
             component(&mut self.params, &|out| subnet.params.canon(out)),
             component(&mut self.info, &|out| subnet.info.canon(out)),
             component(&mut self.neurons, &|out| subnet.neurons.canon(out)),
-            component(&mut self.weights, &|out| canon_weights(
-                &subnet.mechanisms,
-                out
-            )),
+            component(&mut self.weights, &|out| canon_weights(&subnet.mechanisms, out)),
             component(&mut self.bonds, &|out| canon_bonds(&subnet.mechanisms, out)),
-            component(&mut self.dividends, &|out| canon_map(
-                &subnet.last_dividends,
-                out
-            )),
-            component(&mut self.claims, &|out| canon_map(
-                &subnet.root_claimed,
-                out
-            )),
+            component(&mut self.dividends, &|out| canon_map(&subnet.last_dividends, out)),
+            component(&mut self.claims, &|out| canon_map(&subnet.root_claimed, out)),
             component(&mut self.axons, &|out| canon_map(&subnet.axons, out)),
             component(&mut self.links, &|out| canon_map(&subnet.links, out)),
         ];
@@ -228,28 +213,12 @@ impl State {
         }
         let subnets = hash("subnets", &subnets);
 
-        let accounts = self
-            .cache
-            .accounts
-            .root("accounts", &self.accounts, &mut buffer);
-        let hotkeys = self
-            .cache
-            .hotkeys
-            .root("hotkeys", &self.hotkeys, &mut buffer);
-        let coldkeys = self
-            .cache
-            .coldkeys
-            .root("coldkeys", &self.coldkeys, &mut buffer);
+        let accounts = self.cache.accounts.root("accounts", &self.accounts, &mut buffer);
+        let hotkeys = self.cache.hotkeys.root("hotkeys", &self.hotkeys, &mut buffer);
+        let coldkeys = self.cache.coldkeys.root("coldkeys", &self.coldkeys, &mut buffer);
 
         buffer.clear();
-        let parts = [
-            Some(global),
-            Some(fast),
-            Some(subnets),
-            accounts,
-            hotkeys,
-            coldkeys,
-        ];
+        let parts = [Some(global), Some(fast), Some(subnets), accounts, hotkeys, coldkeys];
         for (tag, part) in (1u16..).zip(parts) {
             field(&mut buffer, tag, &part.unwrap_or(EMPTY), &EMPTY);
         }

@@ -76,11 +76,7 @@ pub struct Rules {
     /// The order of accounts.
     pub account_order: AccountOrder,
 }
-canon_struct!(Rules {
-    1: version,
-    2: mode,
-    3: account_order
-});
+canon_struct!(Rules { 1: version, 2: mode, 3: account_order });
 
 impl RuleVersion {
     /// The name as scenarios and summaries write it.

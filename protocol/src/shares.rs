@@ -14,11 +14,8 @@ const GROWTH_RESERVE: u64 = 2_628_000_000_000_000;
 ///
 /// Mirrors: `SharePool::get_value`.
 pub fn value(total: u64, shares_raw: u128, share_raw: u128) -> u64 {
-    let (total, shares, share): (U64F64, _, _) = (
-        fx(total),
-        U64F64::from_bits(shares_raw),
-        U64F64::from_bits(share_raw),
-    );
+    let (total, shares, share): (U64F64, _, _) =
+        (fx(total), U64F64::from_bits(shares_raw), U64F64::from_bits(share_raw));
     match checked_div(total, shares) {
         Some(worth) => int(mul(worth, share)),
         None => int(safe_div(mul(total, share), shares)),
@@ -73,12 +70,7 @@ fn change_delta(total: u64, shares: U64F64, by: i64) -> I64F64 {
 
 fn change_total(total: u64, actual: i64, shares: U64F64, share: U64F64) -> ShareChange {
     let total = total.saturating_add_signed(actual);
-    ShareChange {
-        actual,
-        total,
-        shares: shares.to_bits(),
-        share: share.to_bits(),
-    }
+    ShareChange { actual, total, shares: shares.to_bits(), share: share.to_bits() }
 }
 
 /// Whether adding `by` alpha-rao to a stake would give any shares at all.
@@ -98,12 +90,7 @@ mod tests {
 
     #[test]
     fn values_of_the_spec() {
-        let rows = [
-            ((100, 10, 3), 30),
-            ((100, 10, 7), 70),
-            ((100, 0, 7), 0),
-            ((0, 10, 7), 0),
-        ];
+        let rows = [((100, 10, 3), 30), ((100, 10, 7), 70), ((100, 0, 7), 0), ((0, 10, 7), 0)];
         for ((total, shares, share), expected) in rows {
             assert_eq!(
                 value(total, shares * ONE, share * ONE),
@@ -120,18 +107,10 @@ mod tests {
         let first = change(0, 0, 0, 1000);
         assert_eq!(
             first,
-            ShareChange {
-                actual: 1000,
-                total: 1000,
-                shares: 1000 * ONE,
-                share: 1000 * ONE
-            }
+            ShareChange { actual: 1000, total: 1000, shares: 1000 * ONE, share: 1000 * ONE }
         );
         let left = change(first.total, first.shares, first.share, -990);
-        assert_eq!(
-            (left.actual, value(left.total, left.shares, left.share)),
-            (-990, 10)
-        );
+        assert_eq!((left.actual, value(left.total, left.shares, left.share)), (-990, 10));
         let second = change(left.total, left.shares, 0, 10);
         assert_eq!(value(second.total, second.shares, second.share), 10);
     }
@@ -145,15 +124,9 @@ mod tests {
     #[test]
     fn crumbs_are_swept() {
         let pool = change(1_000_000, 1_000_000 * ONE, 500_000 * ONE, -499_996);
-        assert_eq!(
-            (pool.actual, pool.share, pool.total),
-            (-500_000, 0, 500_000)
-        );
+        assert_eq!((pool.actual, pool.share, pool.total), (-500_000, 0, 500_000));
         let pool = change(1_000_000, 1_000_000 * ONE, 500_000 * ONE, -499_900);
-        assert_eq!(
-            (pool.actual, pool.share, pool.total),
-            (-499_900, 100 * ONE, 500_100)
-        );
+        assert_eq!((pool.actual, pool.share, pool.total), (-499_900, 100 * ONE, 500_100));
     }
 
     #[test]

@@ -16,6 +16,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
+/// A new pool's fee, of 65,535.
+pub const FEE_RATE_DEFAULT: u16 = 33;
+
 /// A stored row of weights or bonds, in stored order.
 pub type Row = Vec<(u16, u16)>;
 
@@ -64,14 +67,11 @@ pub struct Hotkey {
     pub owner: Option<AccountId>,
     /// Delegate take (of 65,535); existence is "is a delegate".
     pub take: Option<u16>,
-    /// Claimable root dividends per unit of root stake: netuid → I96F32 bits.
-    pub root_claimable: BTreeMap<NetUid, i128>,
+    /// Claimable root dividends per unit of root stake: netuid → I96F32 bits; absent before the
+    /// first epoch that considered the hotkey.
+    pub root_claimable: Option<BTreeMap<NetUid, i128>>,
 }
-canon_struct!(Hotkey {
-    1: owner,
-    2: take,
-    3: root_claimable
-});
+canon_struct!(Hotkey { 1: owner, 2: take, 3: root_claimable });
 
 /// A coldkey's lists, in insertion order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,11 +83,7 @@ pub struct Coldkey {
     /// Its index among root stakers.
     pub root_index: Option<u64>,
 }
-canon_struct!(Coldkey {
-    1: owned,
-    2: staking,
-    3: root_index
-});
+canon_struct!(Coldkey { 1: owned, 2: staking, 3: root_index });
 
 /// Counters and parameters of the whole network; defaults are the reference's compiled ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -322,8 +318,9 @@ pub struct Subnet {
     pub mechanisms: Vec<Mechanism>,
     /// Stake by hotkey.
     pub pools: BTreeMap<AccountId, HotkeyPool>,
-    /// Last epoch's dividends by hotkey: (alpha, root alpha).
-    pub last_dividends: BTreeMap<AccountId, (Alpha, Alpha)>,
+    /// Last epoch's dividends by hotkey: (alpha, root alpha). After a dissolution only root's
+    /// part is left behind.
+    pub last_dividends: BTreeMap<AccountId, (Option<Alpha>, Alpha)>,
     /// Root alpha already claimed: (hotkey, coldkey) → amount.
     pub root_claimed: BTreeMap<(AccountId, AccountId), u128>,
     /// Served endpoints by hotkey.
@@ -595,6 +592,8 @@ impl Params {
             min_allowed_weights: 0,
             adjustment_interval: 100,
             adjustment_alpha: 0,
+            min_difficulty: 10_000_000,
+            max_difficulty: u64::MAX / 4,
             subtoken_enabled: true,
             mechanism: 0,
             ..Self::default()
@@ -649,7 +648,7 @@ pub struct Neurons {
     pub validator_trust: Vec<u16>,
     /// May set weights.
     pub validator_permit: Vec<bool>,
-    /// Share of stake, of 65,535.
+    /// Share of stake, of 65,535. As on the chain, shorter than the others until an epoch ran.
     pub stake_weight: Vec<u16>,
     /// Uid of each hotkey.
     pub uids: BTreeMap<AccountId, u16>,
@@ -708,12 +707,7 @@ pub struct HotkeyPool {
     /// Alpha after the last epoch's dividends.
     pub alpha_last_epoch: Alpha,
 }
-canon_struct!(HotkeyPool {
-    1: alpha,
-    2: shares,
-    3: holders,
-    4: alpha_last_epoch
-});
+canon_struct!(HotkeyPool { 1: alpha, 2: shares, 3: holders, 4: alpha_last_epoch });
 
 impl HotkeyPool {
     /// A holder's alpha, rounded down.
@@ -757,11 +751,14 @@ pub struct Links {
     /// Share of parents' dividends it keeps, of 65,535.
     pub take: u16,
 }
-canon_struct!(Links {
-    1: children,
-    2: parents,
-    3: take
-});
+canon_struct!(Links { 1: children, 2: parents, 3: take });
+
+impl Hotkey {
+    /// What a unit of root stake may claim on a subnet, I96F32 bits.
+    pub fn claim_rate(&self, netuid: NetUid) -> Option<i128> {
+        self.root_claimable.as_ref().and_then(|rates| rates.get(&netuid)).copied()
+    }
+}
 
 impl State {
     /// A subnet that exists.
@@ -771,24 +768,17 @@ impl State {
 
     /// The subnets that exist, ascending, root included.
     pub fn networks(&self) -> impl Iterator<Item = (NetUid, &Subnet)> {
-        self.subnets
-            .iter()
-            .filter(|(_, subnet)| subnet.added)
-            .map(|(id, subnet)| (*id, subnet))
+        self.subnets.iter().filter(|(_, subnet)| subnet.added).map(|(id, subnet)| (*id, subnet))
     }
 
     /// Free balance.
     pub fn free(&self, account: &AccountId) -> Rao {
-        self.accounts
-            .get(account)
-            .map_or(Rao::ZERO, |account| account.free)
+        self.accounts.get(account).map_or(Rao::ZERO, |account| account.free)
     }
 
     /// Calls included so far.
     pub fn nonce(&self, account: &AccountId) -> u32 {
-        self.accounts
-            .get(account)
-            .map_or(0, |account| account.nonce)
+        self.accounts.get(account).map_or(0, |account| account.nonce)
     }
 
     /// The coldkey owning a hotkey.
@@ -798,19 +788,13 @@ impl State {
 
     /// All alpha of a hotkey on a subnet.
     pub fn hotkey_alpha(&self, hotkey: &AccountId, netuid: NetUid) -> Alpha {
-        let pool = self
-            .subnets
-            .get(&netuid)
-            .and_then(|subnet| subnet.pools.get(hotkey));
+        let pool = self.subnets.get(&netuid).and_then(|subnet| subnet.pools.get(hotkey));
         pool.map_or(Alpha::ZERO, |pool| pool.alpha)
     }
 
     /// A coldkey's alpha behind a hotkey on a subnet, rounded down.
     pub fn stake(&self, hotkey: &AccountId, coldkey: &AccountId, netuid: NetUid) -> Alpha {
-        let pool = self
-            .subnets
-            .get(&netuid)
-            .and_then(|subnet| subnet.pools.get(hotkey));
+        let pool = self.subnets.get(&netuid).and_then(|subnet| subnet.pools.get(hotkey));
         pool.map_or(Alpha::ZERO, |pool| pool.value(coldkey))
     }
 
@@ -823,11 +807,7 @@ impl State {
 impl Subnet {
     /// Spot price, U96F32 bits; 1 for the stable mechanism (20 §1).
     pub fn price(&self) -> u128 {
-        if self.params.mechanism == 1 {
-            self.fast.pool.price()
-        } else {
-            1 << 32
-        }
+        if self.params.mechanism == 1 { self.fast.pool.price() } else { 1 << 32 }
     }
 
     /// The moving price, U96F32 bits; 1 for root and the stable mechanism.
@@ -876,7 +856,7 @@ enum Undo {
     LastUpdate(NetUid, u8, u16, u64),
     Pool(NetUid, AccountId, Option<(Alpha, u128, Alpha)>),
     Holder(NetUid, AccountId, AccountId, Option<u128>),
-    LastDividends(NetUid, BTreeMap<AccountId, (Alpha, Alpha)>),
+    LastDividends(NetUid, BTreeMap<AccountId, (Option<Alpha>, Alpha)>),
     RootClaimed(NetUid, (AccountId, AccountId), Option<u128>),
     Axon(NetUid, AccountId, Option<Axon>),
     Account(AccountId, Option<Account>),
@@ -972,12 +952,7 @@ impl State {
             }
             Undo::Holder(id, hotkey, coldkey, old) => {
                 self.cache.subnet(id).forget_pool(&hotkey);
-                let holders = &mut self
-                    .subnet_entry(id)
-                    .pools
-                    .entry(hotkey)
-                    .or_default()
-                    .holders;
+                let holders = &mut self.subnet_entry(id).pools.entry(hotkey).or_default().holders;
                 match old {
                     Some(old) => holders.insert(coldkey, old),
                     None => holders.remove(&coldkey),
@@ -1127,10 +1102,7 @@ impl State {
             Undo::Neurons(id, Box::new(neurons.unwrap_or_default()))
         });
         self.remember(|state| {
-            let mechanisms = state
-                .subnets
-                .get(&id)
-                .map(|subnet| subnet.mechanisms.clone());
+            let mechanisms = state.subnets.get(&id).map(|subnet| subnet.mechanisms.clone());
             Undo::Mechanisms(id, mechanisms.unwrap_or_default())
         });
         let cache = self.cache.subnet(id);
@@ -1171,9 +1143,7 @@ impl State {
         self.cache.subnet(id).weights = None;
         if self.undo.depth > 0 {
             let old = *last_update_entry(self.subnet_entry(id), mechanism, uid);
-            self.undo
-                .entries
-                .push(Undo::LastUpdate(id, mechanism, uid, old));
+            self.undo.entries.push(Undo::LastUpdate(id, mechanism, uid, old));
         }
         last_update_entry(self.subnet_entry(id), mechanism, uid)
     }
@@ -1181,10 +1151,7 @@ impl State {
     /// A hotkey's pool without its holders; created when absent.
     pub(crate) fn pool_mut(&mut self, id: NetUid, hotkey: AccountId) -> &mut HotkeyPool {
         self.remember(|state| {
-            let pool = state
-                .subnets
-                .get(&id)
-                .and_then(|subnet| subnet.pools.get(&hotkey));
+            let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
             let old = pool.map(|pool| (pool.alpha, pool.shares, pool.alpha_last_epoch));
             Undo::Pool(id, hotkey, old)
         });
@@ -1201,20 +1168,12 @@ impl State {
         share: u128,
     ) {
         self.remember(|state| {
-            let pool = state
-                .subnets
-                .get(&id)
-                .and_then(|subnet| subnet.pools.get(&hotkey));
+            let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
             let old = pool.and_then(|pool| pool.holders.get(&coldkey).copied());
             Undo::Holder(id, hotkey, coldkey, old)
         });
         self.cache.subnet(id).forget_pool(&hotkey);
-        let holders = &mut self
-            .subnet_entry(id)
-            .pools
-            .entry(hotkey)
-            .or_default()
-            .holders;
+        let holders = &mut self.subnet_entry(id).pools.entry(hotkey).or_default().holders;
         if share == 0 {
             holders.remove(&coldkey);
         } else {
@@ -1224,10 +1183,7 @@ impl State {
 
     /// Removes a pool that holds nothing, as the chain deletes zero values.
     pub(crate) fn drop_empty_pool(&mut self, id: NetUid, hotkey: AccountId) {
-        let pool = self
-            .subnets
-            .get(&id)
-            .and_then(|subnet| subnet.pools.get(&hotkey));
+        let pool = self.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
         let Some(pool) = pool else { return };
         if pool.alpha != Alpha::ZERO || pool.shares != 0 || !pool.holders.is_empty() {
             return;
@@ -1241,12 +1197,9 @@ impl State {
     pub(crate) fn last_dividends_mut(
         &mut self,
         id: NetUid,
-    ) -> &mut BTreeMap<AccountId, (Alpha, Alpha)> {
+    ) -> &mut BTreeMap<AccountId, (Option<Alpha>, Alpha)> {
         self.remember(|state| {
-            let old = state
-                .subnets
-                .get(&id)
-                .map(|subnet| subnet.last_dividends.clone());
+            let old = state.subnets.get(&id).map(|subnet| subnet.last_dividends.clone());
             Undo::LastDividends(id, old.unwrap_or_default())
         });
         self.cache.subnet(id).dividends = None;
@@ -1272,14 +1225,30 @@ impl State {
 
     pub(crate) fn set_axon(&mut self, id: NetUid, hotkey: AccountId, axon: Axon) {
         self.remember(|state| {
-            let old = state
-                .subnets
-                .get(&id)
-                .and_then(|subnet| subnet.axons.get(&hotkey).copied());
+            let old = state.subnets.get(&id).and_then(|subnet| subnet.axons.get(&hotkey).copied());
             Undo::Axon(id, hotkey, old)
         });
         self.cache.subnet(id).axons = None;
         self.subnet_entry(id).axons.insert(hotkey, axon);
+    }
+
+    pub(crate) fn drop_axon(&mut self, id: NetUid, hotkey: AccountId) {
+        let old = self.subnets.get(&id).and_then(|subnet| subnet.axons.get(&hotkey).copied());
+        if old.is_some() {
+            self.remember(|_| Undo::Axon(id, hotkey, old));
+            self.cache.subnet(id).axons = None;
+            self.subnet_entry(id).axons.remove(&hotkey);
+        }
+    }
+
+    /// A subnet for writing incentives and bonds (not weights): for the epoch.
+    pub(crate) fn whole_mechanisms_mut(&mut self, id: NetUid) -> &mut Subnet {
+        self.remember(|state| {
+            let mechanisms = state.subnets.get(&id).map(|subnet| subnet.mechanisms.clone());
+            Undo::Mechanisms(id, mechanisms.unwrap_or_default())
+        });
+        self.cache.subnet(id).forget_mechanisms();
+        self.subnet_entry(id)
     }
 
     pub(crate) fn account_mut(&mut self, id: AccountId) -> &mut Account {

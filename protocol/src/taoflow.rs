@@ -30,9 +30,7 @@ pub fn ema_step(previous_raw: Option<i128>, flow: i64, smoothing_factor: u64) ->
 ///
 /// Mirrors: `get_lower_limit`.
 pub fn lower_limit(emas: &[i128], cutoff: i128) -> i128 {
-    emas.iter()
-        .min()
-        .map_or(0, |&lowest| cutoff.max(lowest.min(0)))
+    emas.iter().min().map_or(0, |&lowest| cutoff.max(lowest.min(0)))
 }
 
 /// Share of TAO emission per subnet (raw U64F64) from the flow averages: offset by the lower limit, scaled, raised to
@@ -71,11 +69,7 @@ fn flow_shares_offset(emas: &[i128], limit: i128) -> Vec<U64F64> {
     let limit = I64F64::from_bits(limit);
     let above = |&ema: &i128| {
         let ema = I64F64::from_bits(ema);
-        if ema > limit {
-            cast(sub(ema, limit))
-        } else {
-            U64F64::from_bits(0)
-        }
+        if ema > limit { cast(sub(ema, limit)) } else { U64F64::from_bits(0) }
     };
     emas.iter().map(above).collect()
 }
@@ -89,11 +83,7 @@ fn scale_by(flows: &mut [U64F64], scale: U64F64) {
 }
 
 fn nonzero_share(part: U64F64, sum: U64F64) -> u128 {
-    if part.to_bits() == 0 {
-        0
-    } else {
-        safe_div(part, sum).to_bits()
-    }
+    if part.to_bits() == 0 { 0 } else { safe_div(part, sum).to_bits() }
 }
 
 fn power(base: U64F64, exponent: I32F32) -> U64F64 {
@@ -109,27 +99,17 @@ fn power(base: U64F64, exponent: I32F32) -> U64F64 {
 ///
 /// Mirrors: `get_shares_price_ema`, in force before November 2025.
 pub fn price_shares(moving_prices_u96f32: &[u128]) -> Vec<u128> {
-    let prices: Vec<U64F64> = moving_prices_u96f32
-        .iter()
-        .map(|&raw| cast(U96F32::from_bits(raw)))
-        .collect();
-    let sum = prices
-        .iter()
-        .fold(U64F64::from_bits(0), |sum, &price| add(sum, price));
-    prices
-        .iter()
-        .map(|&price| checked_div(price, sum).unwrap_or_default().to_bits())
-        .collect()
+    let prices: Vec<U64F64> =
+        moving_prices_u96f32.iter().map(|&raw| cast(U96F32::from_bits(raw))).collect();
+    let sum = prices.iter().fold(U64F64::from_bits(0), |sum, &price| add(sum, price));
+    prices.iter().map(|&price| checked_div(price, sum).unwrap_or_default().to_bits()).collect()
 }
 
 /// A subnet's part (raw U96F32 rao) of the `block_emission` rao, floored.
 ///
 /// Mirrors: `get_subnet_block_emissions`.
 pub fn tao_emission(block_emission: u64, share_raw: u128) -> u128 {
-    let emission: U96F32 = cast(mul::<U64F64>(
-        fx(block_emission),
-        U64F64::from_bits(share_raw),
-    ));
+    let emission: U96F32 = cast(mul::<U64F64>(fx(block_emission), U64F64::from_bits(share_raw)));
     emission.to_bits()
 }
 
@@ -156,20 +136,12 @@ mod tests {
         check_shares(
             &[2, 3, 5],
             P1,
-            &[
-                3689348856309305774,
-                5534023272915448844,
-                9223371944484796997,
-            ],
+            &[3689348856309305774, 5534023272915448844, 9223371944484796997],
         );
         check_shares(
             &[2, 3, 5],
             P2,
-            &[
-                1952625613669198264,
-                4382911628159849619,
-                12111206831880503732,
-            ],
+            &[1952625613669198264, 4382911628159849619, 12111206831880503732],
         );
         check_shares(&[1, 1], P1, &[9223372036854775808; 2]);
         check_shares(&[1, 1], P2, &[9223372036854775808; 2]);
@@ -177,11 +149,7 @@ mod tests {
         check_shares(
             &[1_000_000_000, 5_000_000_000, 10_000_000_000],
             P1,
-            &[
-                1152921504626555764,
-                5764607602866197502,
-                11529214966216798349,
-            ],
+            &[1152921504626555764, 5764607602866197502, 11529214966216798349],
         );
         check_shares(&[7; 128], P1, &[144115188075855872; 128]);
         check_shares(&[0, 0], P1, &[0, 0]);
@@ -191,13 +159,7 @@ mod tests {
 
     #[test]
     fn tiny_flows_vanish_or_explode() {
-        let rows = [
-            (0_u128, 0_u128),
-            (1, 0),
-            (2, 0),
-            (3, 2147483647 << 64),
-            (4, 1 << 34),
-        ];
+        let rows = [(0_u128, 0_u128), (1, 0), (2, 0), (3, 2147483647 << 64), (4, 1 << 34)];
         for (v32, expected) in rows {
             assert_eq!(
                 power(U64F64::from_bits(v32 << 32), fx(1_u8)).to_bits(),
@@ -216,11 +178,7 @@ mod tests {
             (Some(-1), 0, -1),
         ];
         for (previous, flow, expected) in rows {
-            assert_eq!(
-                ema_step(previous, flow, SMOOTHING),
-                expected,
-                "{previous:?} and {flow}"
-            );
+            assert_eq!(ema_step(previous, flow, SMOOTHING), expected, "{previous:?} and {flow}");
         }
     }
 
@@ -249,9 +207,6 @@ mod tests {
     fn emission_of_a_share() {
         // 200,000,002.2534 rao
         let raw = tao_emission(1_000_000_000, 3_689_348_856_309_305_774);
-        assert_eq!(
-            (raw >> 32, (raw & 0xffff_ffff) * 10_000 >> 32),
-            (200_000_002, 2533)
-        );
+        assert_eq!((raw >> 32, (raw & 0xffff_ffff) * 10_000 >> 32), (200_000_002, 2533));
     }
 }

@@ -177,9 +177,7 @@ impl FromStr for AccountId {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        let bytes = bs58::decode(text)
-            .into_vec()
-            .map_err(|_| ParseIdError::Alphabet)?;
+        let bytes = bs58::decode(text).into_vec().map_err(|_| ParseIdError::Alphabet)?;
         if bytes.len() != 35 {
             return Err(ParseIdError::Length);
         }

@@ -27,8 +27,6 @@ impl View {
     /// # Errors
     /// An event that does not fit the state.
     pub fn fold(&mut self, events: &[Event]) -> Result<(), Inconsistent> {
-        events
-            .iter()
-            .try_for_each(|event| apply(&mut self.state, event))
+        events.iter().try_for_each(|event| apply(&mut self.state, event))
     }
 }

@@ -1,0 +1,200 @@
+//! The golden epochs pass, and nothing passes by accident.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/epoch").join(name)
+}
+
+#[test]
+fn every_golden_epoch_is_reproduced() {
+    let results = run_paths(&[golden("")]).unwrap();
+    let failed: Vec<_> = results.iter().filter(|result| !result.passed()).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+
+    let epochs = |result: &CaseResult| {
+        let case = read_case(&result.path).unwrap();
+        case.get("epochs").map_or(1, |epochs| epochs.as_array().unwrap().len())
+    };
+    let epochs: usize = results.iter().map(epochs).sum();
+    assert!(results.len() >= 146 && epochs > 250, "{} cases, {epochs} epochs", results.len());
+}
+
+/// A small case that passes.
+fn case() -> Value {
+    let case = read_case(&golden("tiny-002.json.gz")).unwrap();
+    assert_eq!(check(&case), [""; 0]);
+    case
+}
+
+/// A small sequence that passes.
+fn sequence() -> Value {
+    let case = read_case(&golden("seq-001.json.gz")).unwrap();
+    assert_eq!(check(&case), [""; 0]);
+    case
+}
+
+fn changed(mut case: Value, pointer: &str, value: Value) -> Value {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    match case.pointer_mut(parent).unwrap() {
+        Value::Object(fields) => drop(fields.insert(key.to_string(), value)),
+        Value::Array(items) => items[key.parse::<usize>().unwrap()] = value,
+        other => panic!("{other} has no parts"),
+    }
+    case
+}
+
+fn without(mut case: Value, parent: &str, key: &str) -> Value {
+    case.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key).unwrap();
+    case
+}
+
+#[test]
+fn one_wrong_thing_fails_a_case() {
+    let unpermitted = json!([[0, 1]]);
+    let rows = [
+        (
+            changed(case(), "/expected/dividends/5", json!(10_210)),
+            "expected.dividends[5]: expected 10210, got 10219",
+        ),
+        (
+            changed(case(), "/expected/bonds/6/2/1", json!(49_465)),
+            "expected.bonds[6][2][1]: expected 49465, got 49464",
+        ),
+        (
+            changed(case(), "/expected/bonds/0", unpermitted),
+            "expected.bonds[0]: expected 1 values, got 0",
+        ),
+        (
+            changed(case(), "/expected/active/0", json!(1)),
+            "expected.active[0]: expected 1, got true",
+        ),
+        (
+            changed(case(), "/expected/incentive/0", json!(16_610.0)),
+            "expected.incentive[0]: expected 16610.0, got 16610",
+        ),
+        (
+            changed(case(), "/raw_i32f32/dividends/6", json!(1_063_648_819)),
+            "raw_i32f32.dividends[6]: expected 1063648819, got 1063648818",
+        ),
+        (changed(case(), "/expected/trust", json!([])), "expected.trust: unknown key"),
+        (changed(case(), "/raw_i32f32/rank", json!([])), "raw_i32f32.rank: unknown key"),
+        (changed(case(), "/expected", json!({})), "expected: the case expects nothing"),
+        (without(case(), "", "expected"), "expected: the case expects nothing"),
+        (changed(case(), "/group", json!("huge")), "group: unknown group \"huge\""),
+        (without(case(), "", "group"), "group: the case has none"),
+        (changed(case(), "/kind", json!("double")), "kind: unknown kind \"double\""),
+        (without(case(), "", "kind"), "group: unknown group \"tiny\""),
+        (
+            changed(sequence(), "/epochs/3/expected/active/5", json!(false)),
+            "epochs[3].expected.active[5]: expected false, got true",
+        ),
+        (
+            changed(sequence(), "/epochs/3/expected", json!({})),
+            "epochs[3].expected: the case expects nothing",
+        ),
+        (
+            changed(sequence(), "/epochs", json!([])),
+            "epochs: a case of kind \"sequence\" has at least one",
+        ),
+        (
+            changed(sequence(), "/expected", json!({})),
+            "expected: a case of kind \"sequence\" has none",
+        ),
+        (json!({ "group": "shares" }), "expected: the case expects nothing"),
+        (json!({ "id": "x" }), "the case has neither a kind nor a group"),
+        (json!([]), "the case is not a JSON object"),
+    ];
+    for (case, failure) in rows {
+        assert_eq!(check(&case), [failure]);
+    }
+    let zeros: Vec<_> = (0..7).map(|_| 1).collect();
+    let wrong = changed(case(), "/expected/emission", json!(zeros));
+    assert_eq!(check(&wrong).len(), FAILURES_MAX);
+}
+
+#[test]
+fn inputs_are_refused_by_name() {
+    let rows = [
+        (without(case(), "/input", "kappa"), "input: missing field `kappa`"),
+        (without(case(), "/input", "owner_uid"), "input: missing field `owner_uid`"),
+        (
+            changed(case(), "/input/kappa", json!(65_536)),
+            "input.kappa: invalid value: integer `65536`, expected u16",
+        ),
+        (
+            changed(case(), "/input/stake/3", json!(-1)),
+            "input.stake[3]: invalid value: integer `-1`, expected u64",
+        ),
+        (
+            changed(case(), "/input/block", json!(1.5)),
+            "input.block: invalid type: floating point `1.5`, expected u64",
+        ),
+        (
+            changed(case(), "/input/yuma3", json!("yes")),
+            "input.yuma3: invalid type: string \"yes\", expected a boolean",
+        ),
+        (changed(case(), "/input/n", json!(8)), "input.stake: expected 8 values (n), got 7"),
+        (
+            changed(sequence(), "/epochs/2/stake", json!([1])),
+            "epochs[2].stake: expected 32 values (n), got 1",
+        ),
+    ];
+    for (case, error) in rows {
+        assert_eq!(epoch::epoch_calculator(&case), Err(error.to_string()));
+        assert_eq!(check(&case), [error]);
+    }
+    let unknown = changed(case(), "/input/rho", json!(10));
+    let error = epoch::epoch_calculator(&unknown).unwrap_err();
+    assert!(error.starts_with("input.rho: unknown field `rho`, expected one of"), "{error}");
+    let bare = without(case()["input"].clone(), "", "kappa");
+    assert_eq!(epoch::epoch_calculator(&bare).unwrap_err(), "missing field `kappa`");
+}
+
+#[test]
+fn the_calculator_gives_what_a_case_expects() {
+    let (case, sequence) = (case(), sequence());
+    assert_eq!(epoch::epoch_calculator(&case).as_ref(), Ok(&case["expected"]));
+    assert_eq!(epoch::epoch_calculator(&case["input"]).as_ref(), Ok(&case["expected"]));
+    let epochs = sequence["epochs"].as_array().unwrap();
+    let expected = epochs.iter().map(|epoch| epoch["expected"].clone()).collect();
+    assert_eq!(epoch::epoch_calculator(&sequence), Ok(Value::Array(expected)));
+}
+
+#[test]
+fn folders_are_walked_in_order_and_bad_files_fail() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let notes = write("README.md", b"not a case");
+    write("b/good.json", case().to_string().as_bytes());
+    let flipped = changed(case(), "/expected/stake/6", json!(3_405_330_603_971_u64));
+    write("b/flipped.json", flipped.to_string().as_bytes());
+    write("a.json", b"{");
+    write("c.json.gz", b"not packed");
+
+    let results = run_paths(&[folder.path().to_path_buf()]).unwrap();
+    let told: Vec<_> = results.iter().map(|case| (&*case.name, case.failures.join("; "))).collect();
+    let expected = [
+        ("a", "is not valid JSON: EOF while parsing an object at line 1 column 1".to_string()),
+        ("tiny-002", "expected.stake[6]: expected 3405330603971, got 3405330603970".to_string()),
+        ("tiny-002", String::new()),
+        ("c", "cannot be unpacked: invalid gzip header".to_string()),
+    ];
+    assert_eq!(told, expected);
+
+    let empty = write("empty/README.md", b"").parent().unwrap().to_path_buf();
+    let missing = folder.path().join("missing");
+    let errors = [notes, empty, missing].map(|path| run_paths(&[path]).unwrap_err());
+    assert!(matches!(errors[0], ConformError::NotACase { .. }), "{}", errors[0]);
+    assert!(matches!(errors[1], ConformError::NoCases { .. }), "{}", errors[1]);
+    assert!(matches!(errors[2], ConformError::Unreadable { .. }), "{}", errors[2]);
+}

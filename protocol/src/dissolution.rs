@@ -1,0 +1,110 @@
+//! Dissolving a subnet: settlement with alpha holders, then erasure (20 §18.3, 30 §5).
+
+use crate::balances::{credit, leak, require};
+use crate::event::Event;
+use crate::fixed::{U96F32, fx, int, mul, u16_fraction};
+use crate::rejection::Rejection;
+use crate::state::{Leak, State, Subnet};
+use crate::tx::Tx;
+use crate::units::{AccountId, NetUid, Rao};
+use alloc::vec::Vec;
+use blake2::Digest as _;
+
+type Blake2b128 = blake2::Blake2b<blake2::digest::consts::U16>;
+
+/// Where the chain's storage keeps an account's entry: by its BLAKE2b-128 digest, then by itself.
+/// Results depend on it where the chain walks a map of accounts (30 §0.4).
+pub fn storage_order(account: &AccountId) -> ([u8; 16], AccountId) {
+    (Blake2b128::digest(account.0).into(), *account)
+}
+
+/// `root_dissolve_network`.
+///
+/// # Errors
+/// `SubnetNotExists`, also for root.
+pub fn root_dissolve_network(tx: &mut Tx<'_>, netuid: NetUid) -> Result<(), Rejection> {
+    let exists = !netuid.is_root() && tx.state().subnet(netuid).is_some();
+    require(exists, Rejection::SubnetNotExists)?;
+    dissolve(tx, netuid);
+    Ok(())
+}
+
+/// Settles and erases a subnet that exists. Its pot goes to alpha holders' free balances, pro rata;
+/// what nobody can receive is a leak. Unclaimed root alpha and pending emission are forfeited.
+pub fn dissolve(tx: &mut Tx<'_>, netuid: NetUid) {
+    let Some(subnet) = tx.state().subnet(netuid) else {
+        return;
+    };
+    let pot = subnet.fast.pool.tao;
+    let owner = subnet.info.owner;
+    let payouts = dissolve_payouts(subnet, pot);
+    let refund = dissolve_refund(tx.state(), subnet);
+    let paid: i128 = payouts.iter().map(|(_, amount)| i128::from(amount.0)).sum();
+    tx.emit(Event::SubnetDissolved { netuid, pot: Rao(pot) });
+    for (coldkey, amount) in payouts {
+        credit(tx, coldkey, amount);
+    }
+    if let Some(owner) = owner {
+        credit(tx, owner, refund);
+        leak(tx, Leak::Dissolution, i128::from(pot) - paid - i128::from(refund.0));
+    } else {
+        leak(tx, Leak::Dissolution, i128::from(pot) - paid);
+    }
+}
+
+/// Each holder's part of the pot: rounded down, what is left goes one rao each by descending
+/// remainder, first come first on ties.
+fn dissolve_payouts(subnet: &Subnet, pot: u64) -> Vec<(AccountId, Rao)> {
+    let mut hotkeys: Vec<&AccountId> = subnet
+        .pools
+        .iter()
+        .filter(|(_, pool)| pool.alpha.0 != 0)
+        .map(|(hotkey, _)| hotkey)
+        .collect();
+    hotkeys.sort_by_key(|hotkey| storage_order(hotkey));
+    let mut holders = Vec::new();
+    for hotkey in hotkeys {
+        let pool = &subnet.pools[hotkey];
+        let mut coldkeys: Vec<&AccountId> = pool.holders.keys().collect();
+        coldkeys.sort_by_key(|coldkey| storage_order(coldkey));
+        for coldkey in coldkeys {
+            let mut value = pool.value(coldkey).0;
+            if value == 0 {
+                value = u64::try_from(pool.holders[coldkey] >> 64).unwrap_or(u64::MAX);
+            }
+            if value > 0 {
+                holders.push((*coldkey, value));
+            }
+        }
+    }
+    let all: u128 = holders.iter().map(|(_, value)| u128::from(*value)).sum();
+    if pot == 0 || all == 0 {
+        return Vec::new();
+    }
+    let mut parts = Vec::with_capacity(holders.len());
+    let mut remainders = Vec::with_capacity(holders.len());
+    for (index, (coldkey, value)) in holders.into_iter().enumerate() {
+        let product = u128::from(pot) * u128::from(value);
+        let part = u64::try_from(product / all).unwrap_or(u64::MAX);
+        parts.push((coldkey, Rao(part)));
+        remainders.push((core::cmp::Reverse(product % all), index));
+    }
+    let given: u64 = parts.iter().map(|(_, part)| part.0).sum();
+    remainders.sort_unstable();
+    let left = usize::try_from(pot.saturating_sub(given)).unwrap_or(usize::MAX);
+    for (_, index) in remainders.into_iter().take(left) {
+        parts[index].1 = parts[index].1.plus(Rao(1));
+    }
+    parts
+}
+
+/// What the owner of a subnet older than the registration start gets back of its lock.
+fn dissolve_refund(state: &State, subnet: &Subnet) -> Rao {
+    if subnet.info.registered_at >= state.global.network_registration_start {
+        return Rao::ZERO;
+    }
+    let cut: U96F32 = u16_fraction(state.global.subnet_owner_cut);
+    let earned = int(mul(fx::<U96F32>(subnet.fast.alpha_issuance()), cut));
+    let worth = int(mul(fx::<U96F32>(earned), U96F32::from_bits(subnet.price())));
+    subnet.info.locked.minus(Rao(worth))
+}

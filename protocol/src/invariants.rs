@@ -1,0 +1,272 @@
+//! What must always hold, by name, after each block (20 §20, 10 §4.5, 30 §1.4).
+
+use crate::issuance::{BLOCK_EMISSION_RAO, SUPPLY_MAX_RAO};
+use crate::pool::{SQRT_PRICE_MAX_RAW, SQRT_PRICE_MIN_RAW};
+use crate::state::{State, Subnet};
+use crate::units::NetUid;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("block {height}: invariant {name} does not hold: {detail}")]
+pub struct Violation {
+    /// The block after which it was checked.
+    pub height: u64,
+    /// The invariant.
+    pub name: &'static str,
+    /// By how much and where.
+    pub detail: String,
+}
+
+type Check = fn(&State) -> Result<(), String>;
+
+/// The invariants of a state alone, by name.
+pub const INVARIANTS: &[(&str, Check)] = &[
+    ("tao_conserved", tao_conserved),
+    ("total_stake_explained", total_stake_explained),
+    ("supply_capped", supply_capped),
+    ("shares_sum", shares_sum),
+    ("emission_shares_at_most_one", emission_shares_at_most_one),
+    ("pool_in_range", pool_in_range),
+    ("uids_bijective", uids_bijective),
+    ("permits_at_most_max_validators", permits_at_most_max_validators),
+    ("columns_as_long_as_neurons", columns_as_long_as_neurons),
+    ("rows_point_at_neurons", rows_point_at_neurons),
+    ("stake_markers_cleared", stake_markers_cleared),
+    ("staking_hotkeys_listed", staking_hotkeys_listed),
+];
+
+/// Checks a run block by block; remembers what one state alone cannot show.
+#[derive(Clone, Debug, Default)]
+pub struct Checker {
+    /// By subnet: its block of registration and the alpha that was nobody's.
+    unowned: BTreeMap<NetUid, (u64, i128)>,
+}
+
+impl Checker {
+    /// A checker that starts from a state.
+    pub fn new(state: &State) -> Self {
+        let subnets = alpha_subnets(state);
+        let unowned = subnets
+            .map(|(netuid, subnet)| (netuid, (subnet.info.registered_at, unowned_alpha(subnet))));
+        Self { unowned: unowned.collect() }
+    }
+
+    /// Checks the state after a block.
+    ///
+    /// # Errors
+    /// The first invariant that does not hold.
+    pub fn check(&mut self, state: &State) -> Result<(), Violation> {
+        let height = state.height.0;
+        for (name, check) in INVARIANTS {
+            check(state).map_err(|detail| Violation { height, name, detail })?;
+        }
+        self.alpha_owned(state).map_err(|detail| Violation {
+            height,
+            name: "alpha_owned_or_known_residue",
+            detail,
+        })
+    }
+
+    /// Alpha outside the pool is owned, pending, claimable, or in the residue, which never shrinks
+    /// (I6); one unit of rounding per hotkey is allowed.
+    fn alpha_owned(&mut self, state: &State) -> Result<(), String> {
+        for (netuid, subnet) in alpha_subnets(state) {
+            let unowned = unowned_alpha(subnet);
+            let registered_at = subnet.info.registered_at;
+            let before = match self.unowned.insert(netuid, (registered_at, unowned)) {
+                Some((same, before)) if same == registered_at => before,
+                _ => 0,
+            };
+            if unowned < 0 || unowned + 1 + (subnet.pools.len() as i128) < before {
+                return Err(format!(
+                    "subnet {netuid}: {unowned} alpha units are nobody's, {before} a block before"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn alpha_subnets(state: &State) -> impl Iterator<Item = (NetUid, &Subnet)> {
+    state.networks().filter(|(netuid, _)| !netuid.is_root())
+}
+
+/// Z of 20 §20.2.
+fn unowned_alpha(subnet: &Subnet) -> i128 {
+    let fast = &subnet.fast;
+    let pots = [fast.pending_server, fast.pending_validator, fast.pending_root, fast.pending_owner];
+    let owned: i128 = subnet.pools.values().map(|pool| i128::from(pool.alpha.0)).sum();
+    let pending: i128 = pots.iter().map(|pot| i128::from(pot.0)).sum();
+    let claimable = i128::from(fast.claimable_root_alpha.0);
+    i128::from(fast.pool.alpha_out) - owned - pending - claimable
+}
+
+fn pool_tao(state: &State) -> i128 {
+    state.networks().map(|(_, subnet)| i128::from(subnet.fast.pool.tao)).sum()
+}
+
+fn equal(left: i128, right: i128) -> Result<(), String> {
+    if left == right {
+        Ok(())
+    } else {
+        Err(format!("{left} against {right} rao, a difference of {}", left - right))
+    }
+}
+
+/// I1: issuance is in balances, in pools, or in a named leak.
+fn tao_conserved(state: &State) -> Result<(), String> {
+    let free: i128 = state.accounts.values().map(|account| i128::from(account.free.0)).sum();
+    let held = free + pool_tao(state) + state.leaks.issuance();
+    equal(i128::from(state.global.total_issuance.0), held)
+}
+
+/// I2: the chain's staked-TAO counter is the pools' TAO plus its ledger.
+fn total_stake_explained(state: &State) -> Result<(), String> {
+    let explained = pool_tao(state) + i128::from(state.leaks.stake_excess);
+    equal(i128::from(state.global.total_stake.0), explained)
+}
+
+/// I3, I5: no supply above 21 M by emission.
+fn supply_capped(state: &State) -> Result<(), String> {
+    let most = SUPPLY_MAX_RAO + 2 * BLOCK_EMISSION_RAO;
+    if state.global.total_issuance.0 > most {
+        return Err(format!("{} rao issued", state.global.total_issuance.0));
+    }
+    for (netuid, subnet) in alpha_subnets(state) {
+        if subnet.fast.alpha_issuance() > most {
+            return Err(format!("subnet {netuid}: {} alpha", subnet.fast.alpha_issuance()));
+        }
+    }
+    Ok(())
+}
+
+/// I10: a pool's shares are the sum of its holders', and their values are covered.
+fn shares_sum(state: &State) -> Result<(), String> {
+    for (netuid, subnet) in state.networks() {
+        for (hotkey, pool) in &subnet.pools {
+            let sum: u128 = pool.holders.values().sum();
+            if sum != pool.shares {
+                return Err(format!(
+                    "subnet {netuid}, hotkey {hotkey}: shares {} but holders have {sum}",
+                    pool.shares
+                ));
+            }
+            let values: u128 =
+                pool.holders.keys().map(|holder| u128::from(pool.value(holder).0)).sum();
+            if values > u128::from(pool.alpha.0) {
+                return Err(format!(
+                    "subnet {netuid}, hotkey {hotkey}: holders' {values} exceed {}",
+                    pool.alpha.0
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Shares of emission sum to one at most, up to the approximate logarithm (20 §4.4).
+fn emission_shares_at_most_one(state: &State) -> Result<(), String> {
+    let emitting = alpha_subnets(state).filter(|(_, subnet)| subnet.emits());
+    let sum: u128 = emitting.map(|(_, subnet)| subnet.fast.emission_share).sum();
+    if sum > (1 << 64) + (1 << 40) {
+        return Err(format!("they sum to {sum} / 2^64"));
+    }
+    Ok(())
+}
+
+/// I8: price and liquidity of an initialised pool.
+fn pool_in_range(state: &State) -> Result<(), String> {
+    for (netuid, subnet) in alpha_subnets(state) {
+        let pool = &subnet.fast.pool;
+        let range = SQRT_PRICE_MIN_RAW..=SQRT_PRICE_MAX_RAW;
+        let sound = range.contains(&pool.sqrt_price)
+            && pool.liquidity >= pool.position_liquidity
+            && pool.net_liquidity == pool.liquidity;
+        if pool.initialized && !sound {
+            return Err(format!("subnet {netuid}: {pool:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn uids_bijective(state: &State) -> Result<(), String> {
+    for (netuid, subnet) in state.networks() {
+        let neurons = &subnet.neurons;
+        let inverse =
+            (0u16..).zip(&neurons.hotkeys).all(|(uid, key)| neurons.uid(key) == Some(uid));
+        if !inverse || neurons.uids.len() != neurons.len() {
+            return Err(format!("subnet {netuid}"));
+        }
+    }
+    Ok(())
+}
+
+fn permits_at_most_max_validators(state: &State) -> Result<(), String> {
+    for (netuid, subnet) in state.networks() {
+        let permits = subnet.neurons.validator_permit.iter().filter(|permit| **permit).count();
+        let most = subnet.params.max_allowed_validators;
+        if permits > usize::from(most) {
+            return Err(format!("subnet {netuid}: {permits} permits, {most} allowed"));
+        }
+    }
+    Ok(())
+}
+
+fn columns_as_long_as_neurons(state: &State) -> Result<(), String> {
+    for (netuid, subnet) in state.networks() {
+        let neurons = &subnet.neurons;
+        let lengths = [
+            neurons.registered_at.len(),
+            neurons.active.len(),
+            neurons.emission.len(),
+            neurons.consensus.len(),
+            neurons.dividends.len(),
+            neurons.validator_trust.len(),
+            neurons.validator_permit.len(),
+        ];
+        if lengths.iter().any(|length| *length != neurons.len()) {
+            return Err(format!("subnet {netuid}: {lengths:?} for {} neurons", neurons.len()));
+        }
+    }
+    Ok(())
+}
+
+fn rows_point_at_neurons(state: &State) -> Result<(), String> {
+    for (netuid, subnet) in state.networks() {
+        let count = subnet.neurons.len();
+        for mechanism in &subnet.mechanisms {
+            let mut entries = mechanism.weights.iter().chain(&mechanism.bonds).flatten();
+            if entries.any(|(uid, _)| usize::from(*uid) >= count) {
+                return Err(format!("subnet {netuid}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// I13.
+fn stake_markers_cleared(state: &State) -> Result<(), String> {
+    if state.stake_markers.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{} are left", state.stake_markers.len()))
+    }
+}
+
+/// I11: who holds stake behind a hotkey lists it.
+fn staking_hotkeys_listed(state: &State) -> Result<(), String> {
+    for (netuid, subnet) in state.networks() {
+        for (hotkey, pool) in &subnet.pools {
+            for coldkey in pool.holders.keys() {
+                let lists = state.coldkeys.get(coldkey);
+                if !lists.is_some_and(|lists| lists.staking.contains(hotkey)) {
+                    return Err(format!("subnet {netuid}: {coldkey} on {hotkey}"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
