@@ -26,9 +26,7 @@ pub fn next_tick(netuid: NetUid, tempo: u16, after: u64) -> Option<u64> {
 pub fn gap_ms(dice: &mut Dice, interval_blocks: u64) -> u64 {
     let longest = interval_blocks.max(1).saturating_mul(2).saturating_sub(1);
     let blocks = dice.between(1, longest);
-    blocks
-        .saturating_mul(BLOCK_MS)
-        .saturating_add(dice.below(BLOCK_MS))
+    blocks.saturating_mul(BLOCK_MS).saturating_add(dice.below(BLOCK_MS))
 }
 
 #[cfg(test)]
@@ -40,11 +38,7 @@ mod tests {
     fn ticks_of_the_spec() {
         let rows = [(0, 352), (351, 352), (352, 713), (713, 1_074)];
         for (after, tick) in rows {
-            assert_eq!(
-                next_tick(NetUid(7), 360, after),
-                Some(tick),
-                "after {after}"
-            );
+            assert_eq!(next_tick(NetUid(7), 360, after), Some(tick), "after {after}");
         }
         assert_eq!(next_tick(NetUid(7), 0, 5), None);
     }

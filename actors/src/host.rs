@@ -102,10 +102,7 @@ impl SliceDone {
     pub fn merge(&mut self, part: Self) {
         self.outgoing.extend(part.outgoing);
         self.calls.extend(part.calls);
-        self.next_wake_ms = [self.next_wake_ms, part.next_wake_ms]
-            .into_iter()
-            .flatten()
-            .min();
+        self.next_wake_ms = [self.next_wake_ms, part.next_wake_ms].into_iter().flatten().min();
         self.steps += part.steps;
         self.crashes.extend(part.crashes);
     }
@@ -134,8 +131,8 @@ pub enum Phase {
 pub struct Seated {
     identity: Identity,
     player: Player,
-    /// Tags by (due, sequence): the order in which timers fire.
-    timers: BTreeMap<(u64, u64), u64>,
+    /// Timers as (due, sequence, tag): the order in which they fire.
+    timers: BTreeSet<(u64, u64, u64)>,
     sequence: u64,
     phase: Phase,
 }
@@ -165,13 +162,7 @@ enum Stimulus {
 impl Seated {
     /// A player that has not started.
     pub fn new(identity: Identity, player: Player) -> Self {
-        Self {
-            identity,
-            player,
-            timers: BTreeMap::new(),
-            sequence: 0,
-            phase: Phase::Entering,
-        }
+        Self { identity, player, timers: BTreeSet::new(), sequence: 0, phase: Phase::Entering }
     }
 
     /// Who it is.
@@ -191,7 +182,7 @@ impl Seated {
 
     /// When its earliest timer is due.
     pub fn next_wake_ms(&self) -> Option<u64> {
-        self.timers.keys().next().map(|(due_ms, _)| *due_ms)
+        self.timers.first().map(|(due_ms, _, _)| *due_ms)
     }
 
     /// Steps the player through its inputs of a slice: its timers that are due and what was delivered to it,
@@ -221,13 +212,13 @@ impl Seated {
         deliveries: Vec<Delivery>,
         world: &World<'_>,
     ) -> Vec<(OrderKey, Stimulus)> {
-        let later = self.timers.split_off(&(world.until_ms, 0));
+        let later = self.timers.split_off(&(world.until_ms, 0, 0));
         let due = std::mem::replace(&mut self.timers, later);
         let me = self.identity.id;
         let block_ms = world.from_ms - world.from_ms % BLOCK_MS;
         let mut inputs: Vec<(OrderKey, Stimulus)> = due
             .into_iter()
-            .map(|((due_ms, sequence), tag)| ((due_ms, me, sequence), Stimulus::Timer(tag)))
+            .map(|(due_ms, sequence, tag)| ((due_ms, me, sequence), Stimulus::Timer(tag)))
             .collect();
         inputs.extend(deliveries.into_iter().map(|delivery| match delivery {
             Delivery::Message(envelope) => (envelope.order(), Stimulus::Message(envelope)),
@@ -285,15 +276,11 @@ impl Seated {
                     receiver: to,
                     body,
                 }),
-                Output::Submit { signer, call } => done.calls.push(SubmittedCall {
-                    sent_ms,
-                    player: me,
-                    sequence,
-                    signer,
-                    call,
-                }),
+                Output::Submit { signer, call } => {
+                    done.calls.push(SubmittedCall { sent_ms, player: me, sequence, signer, call })
+                }
                 Output::Wake { at_ms, tag } => {
-                    self.timers.insert((at_ms.max(until_ms), sequence), tag);
+                    self.timers.insert((at_ms.max(until_ms), sequence, tag));
                 }
             }
         }
@@ -351,10 +338,7 @@ impl Agenda {
         let mut called: BTreeMap<PlayerId, Vec<Delivery>> =
             due.map(|(_, player)| (*player, Vec::new())).collect();
         for delivery in deliveries {
-            called
-                .entry(delivery.receiver())
-                .or_default()
-                .push(delivery);
+            called.entry(delivery.receiver()).or_default().push(delivery);
         }
         called
     }
@@ -378,13 +362,8 @@ impl Host {
         directory: Directory,
         seed: u64,
     ) -> Self {
-        let mut host = Self {
-            seats: BTreeMap::new(),
-            agenda: Agenda::default(),
-            view,
-            directory,
-            seed,
-        };
+        let mut host =
+            Self { seats: BTreeMap::new(), agenda: Agenda::default(), view, directory, seed };
         for seated in seats {
             let player = seated.identity.id;
             host.agenda.note(player, seated.next_wake_ms());
@@ -462,8 +441,197 @@ impl Host {
 
     /// All seats, to go on from later.
     pub fn checkpoint(&self) -> HostCheckpoint {
-        HostCheckpoint {
-            seats: self.seats.values().cloned().collect(),
+        HostCheckpoint { seats: self.seats.values().cloned().collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::BehaviourSettings;
+    use crate::stage::{Probe, ProbeSettings, Stage, greeting, identity, subnet_of};
+    use protocol::rejection::Outcome;
+    use protocol::state::State;
+    use protocol::units::{Height, NetUid};
+
+    fn probe(script: ProbeSettings) -> Seated {
+        let who = identity("probes", 0, Some(NetUid(1)));
+        Seated::new(who, BehaviourSettings::Probe(script).build())
+    }
+
+    fn host(seats: Vec<Seated>) -> Host {
+        let mut host = Host::new(seats, View::default(), Directory::default(), 1);
+        host.start();
+        host
+    }
+
+    fn seen(host: &Host, player: PlayerId) -> Vec<String> {
+        match host.seat(player).expect("it has a seat").player() {
+            Player::Probe(Probe { seen, .. }) => seen.clone(),
+            other => panic!("{other:?} is no probe"),
         }
+    }
+
+    fn wake(at_ms: u64, tag: u64) -> Output {
+        Output::Wake { at_ms, tag }
+    }
+
+    #[test]
+    fn inputs_come_by_due_time_then_sender_then_sequence() {
+        // The second timer is due with the messages; its sender is the player itself, a large number.
+        let seated = probe(ProbeSettings {
+            on_start: vec![wake(13_000, 1), wake(13_500, 2), wake(13_500, 3)],
+            ..ProbeSettings::default()
+        });
+        let me = seated.identity().id;
+        let mut host = host(vec![seated]);
+        host.slice(0, 1_000, Vec::new());
+        let message =
+            |due, sender, sequence| Delivery::Message(greeting(due, sender, sequence, me));
+        let (height, outcome) = (Height(1), Outcome::Ok);
+        let receipt =
+            |sequence| Delivery::Receipt(Receipt { player: me, sequence, height, outcome });
+        let inbox = vec![
+            message(13_500, 9, 1),
+            message(13_500, 9, 0),
+            message(13_500, 2, 7),
+            receipt(5),
+            message(12_001, 99, 99),
+            receipt(4),
+        ];
+        let done = host.slice(12_000, 14_000, inbox);
+        let expected = [
+            "0 start",
+            "12000 receipt 4",
+            "12000 receipt 5",
+            "12001 message 99.99",
+            "13000 timer 1",
+            "13500 message 2.7",
+            "13500 message 9.0",
+            "13500 message 9.1",
+            "13500 timer 2",
+            "13500 timer 3",
+        ];
+        assert_eq!(seen(&host, me), expected);
+        assert_eq!((done.steps, done.next_wake_ms), (9, None));
+    }
+
+    #[test]
+    fn nothing_set_in_a_slice_fires_in_it_and_sequences_count_every_output() {
+        let (to, body) = (PlayerId(5), greeting(0, 0, 0, PlayerId(0)).body);
+        let send = Output::Send { to, body };
+        let seated = probe(ProbeSettings {
+            on_start: vec![wake(0, 1), send.clone(), wake(999, 2), wake(1_000, 3), wake(1_500, 4)],
+            on_timer: BTreeMap::from([(4, vec![send])]),
+            ..ProbeSettings::default()
+        });
+        let me = seated.identity().id;
+        let mut host = host(vec![seated]);
+        assert_eq!(host.next_wake_ms(), Some(0));
+        let first = host.slice(0, 1_000, Vec::new());
+        let sent: Vec<OrderKey> = first.outgoing.iter().map(Outgoing::order).collect();
+        assert_eq!((sent, first.next_wake_ms), (vec![(0, me, 1)], Some(1_000)));
+        let second = host.slice(1_000, 2_000, Vec::new());
+        let sent: Vec<OrderKey> = second.outgoing.iter().map(Outgoing::order).collect();
+        assert_eq!(sent, [(1_500, me, 5)]);
+        let expected = ["0 start", "1000 timer 1", "1000 timer 2", "1000 timer 3", "1500 timer 4"];
+        assert_eq!(seen(&host, me), expected);
+    }
+
+    #[test]
+    fn a_crash_drops_the_step_and_stays_with_its_player() {
+        let send = Output::Send { to: PlayerId(5), body: greeting(0, 0, 0, PlayerId(0)).body };
+        let script = |panics_on| ProbeSettings {
+            on_start: vec![send.clone(), wake(1_000, 1), wake(1_200, 2), wake(5_000, 3)],
+            on_timer: BTreeMap::from([(1, vec![send.clone()]), (2, vec![send.clone()])]),
+            panics_on,
+            ..ProbeSettings::default()
+        };
+        let seat = |index, panics_on| {
+            let who = identity("probes", index, None);
+            Seated::new(who, BehaviourSettings::Probe(script(panics_on)).build())
+        };
+        let (fatal, sound) = (seat(0, Some(2)), seat(1, None));
+        let ids = (fatal.identity().id, sound.identity().id);
+        let mut host = host(vec![fatal, sound]);
+        assert_eq!(host.slice(0, 1_000, Vec::new()).crashes, []);
+        let done = host.slice(1_000, 2_000, Vec::new());
+        assert_eq!(done.crashes, [ids.0]);
+        let sent = |player| done.outgoing.iter().filter(|sent| sent.sender == player).count();
+        assert_eq!((sent(ids.0), sent(ids.1)), (1, 2));
+        let message = |to| Delivery::Message(greeting(2_500, 1, 0, to));
+        let after = host.slice(2_000, 3_000, vec![message(ids.0), message(ids.1)]);
+        assert_eq!((after.steps, after.crashes, after.next_wake_ms), (1, vec![], Some(5_000)));
+        assert_eq!(host.seat(ids.0).map(Seated::phase), Some(Phase::Crashed));
+        let again = Host::restore(host.checkpoint(), View::default(), Directory::default(), 1);
+        assert_eq!(again.seat(ids.0).map(Seated::phase), Some(Phase::Crashed));
+    }
+
+    #[test]
+    fn too_many_timers_are_a_crash() {
+        let timers = |count: usize| (0..count as u64).map(|tag| wake(9_000, tag)).collect();
+        for (count, crashes) in [(TIMERS_MAX, 0), (TIMERS_MAX + 1, 1)] {
+            let on_start = timers(count);
+            let seated = probe(ProbeSettings { on_start, ..ProbeSettings::default() });
+            let done = host(vec![seated]).slice(0, 1_000, Vec::new());
+            assert_eq!(done.crashes.len(), crashes, "{count} timers");
+        }
+    }
+
+    /// Three validators and five miners that differ.
+    fn network() -> (State, Vec<Seated>) {
+        let validators = vec![BehaviourSettings::Sampler(Default::default()); 3];
+        let miners = vec![BehaviourSettings::Quality(Default::default()); 5];
+        subnet_of(&validators, &miners)
+    }
+
+    #[test]
+    fn players_spread_over_hosts_say_the_same() {
+        let play = |hosts| {
+            let (state, seats) = network();
+            let mut stage = Stage::new(state, seats, hosts);
+            stage.play(40);
+            (stage.done, stage.state.root())
+        };
+        let (one, tip) = play(1);
+        assert!(one.iter().map(|done| done.calls.len()).sum::<usize>() >= 6, "weights were set");
+        for hosts in [2, 3, 8] {
+            let (spread, other_tip) = play(hosts);
+            assert_eq!((spread, other_tip), (one.clone(), tip), "over {hosts} hosts");
+        }
+    }
+
+    #[test]
+    fn a_host_goes_on_from_its_checkpoint() {
+        let (state, seats) = network();
+        let mut stage = Stage::new(state, seats, 1);
+        stage.play(17);
+        let saved = serde_json::to_string(&stage.hosts[0].checkpoint()).expect("it serialises");
+        let read: HostCheckpoint = serde_json::from_str(&saved).expect("it reads back");
+        assert_eq!(read, stage.hosts[0].checkpoint());
+        let view = stage.hosts[0].view().clone();
+        let directory = stage.hosts[0].directory.clone();
+        let mut other = Host::restore(read, view, directory, 7);
+        other.start();
+        assert_eq!(other.next_wake_ms(), stage.hosts[0].next_wake_ms());
+        for slice in 0..12 {
+            let from_ms = stage.now_ms + slice * 1_000;
+            let done = stage.hosts[0].slice(from_ms, from_ms + 1_000, Vec::new());
+            assert_eq!(other.slice(from_ms, from_ms + 1_000, Vec::new()), done);
+        }
+    }
+
+    #[test]
+    fn idle_players_are_not_stepped() {
+        let seat = |index| {
+            let who = identity("probes", index, None);
+            Seated::new(who, BehaviourSettings::Probe(ProbeSettings::default()).build())
+        };
+        let mut host = host((0..2_000).map(seat).collect());
+        assert_eq!(host.slice(0, 1_000, Vec::new()).steps, 2_000);
+        for slice in 1..1_000 {
+            assert_eq!(host.slice(slice * 1_000, slice * 1_000 + 1_000, Vec::new()).steps, 0);
+        }
+        assert_eq!(host.next_wake_ms(), None);
     }
 }

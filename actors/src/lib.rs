@@ -25,3 +25,7 @@ pub mod maths;
 pub mod host;
 /// The same with one actix actor per player.
 pub mod shell;
+
+/// A small network for the tests of this crate.
+#[cfg(test)]
+mod stage;

@@ -84,26 +84,22 @@ pub(crate) fn within(
 
 /// Refuses a share above one whole.
 pub(crate) fn ppm(key: &'static str, value: u32) -> Result<(), InvalidSetting> {
-    within(
-        key,
-        value.into(),
-        0..=1_000_000,
-        "at most 1000000 (a whole)",
-    )
+    within(key, value.into(), 0..=1_000_000, "at most 1000000 (a whole)")
 }
 
 macro_rules! players {
-    ($($machine:ident, $settings:ident in $module:ident: $role:ident $name:literal, $what:literal;)*) => {
+    ($($(#[$when:meta])? $machine:ident, $settings:ident in $module:ident:
+        $role:ident $name:literal, $what:literal;)*) => {
         /// A player of any kind. Append variants only: their position is part of every checkpoint.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         pub enum Player {
-            $(#[doc = $what] $machine(crate::$module::$machine),)*
+            $($(#[$when])? #[doc = $what] $machine(crate::$module::$machine),)*
         }
 
         impl Machine for Player {
             fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
                 match self {
-                    $(Self::$machine(machine) => machine.step(input, context),)*
+                    $($(#[$when])? Self::$machine(machine) => machine.step(input, context),)*
                 }
             }
         }
@@ -112,7 +108,7 @@ macro_rules! players {
             /// Whose machine it is and which.
             pub const fn behaviour(&self) -> Behaviour {
                 match self {
-                    $(Self::$machine(_) => Behaviour {
+                    $($(#[$when])? Self::$machine(_) => Behaviour {
                         role: Role::$role, name: $name, what: $what,
                     },)*
                 }
@@ -123,7 +119,7 @@ macro_rules! players {
         #[derive(Clone, Debug, PartialEq, Serialize)]
         #[serde(untagged)]
         pub enum BehaviourSettings {
-            $(#[doc = $what] $machine(crate::$module::$settings),)*
+            $($(#[$when])? #[doc = $what] $machine(crate::$module::$settings),)*
         }
 
         impl BehaviourSettings {
@@ -133,7 +129,7 @@ macro_rules! players {
             /// No such behaviour.
             pub fn defaults(role: Role, behaviour: &str) -> Result<Self, UnknownBehaviour> {
                 match (role, behaviour) {
-                    $((Role::$role, $name) => Ok(Self::$machine(Default::default())),)*
+                    $($(#[$when])? (Role::$role, $name) => Ok(Self::$machine(Default::default())),)*
                     _ => Err(unknown(role, behaviour)),
                 }
             }
@@ -145,7 +141,7 @@ macro_rules! players {
             /// What the deserialiser says.
             pub fn read<'de, D: Deserializer<'de>>(&self, from: D) -> Result<Self, D::Error> {
                 match self {
-                    $(Self::$machine(_) => Deserialize::deserialize(from).map(Self::$machine),)*
+                    $($(#[$when])? Self::$machine(_) => Deserialize::deserialize(from).map(Self::$machine),)*
                 }
             }
 
@@ -155,14 +151,14 @@ macro_rules! players {
             /// The first setting that no player could act on.
             pub fn check(&self) -> Result<(), InvalidSetting> {
                 match self {
-                    $(Self::$machine(settings) => settings.check(),)*
+                    $($(#[$when])? Self::$machine(settings) => settings.check(),)*
                 }
             }
 
             /// Whose settings they are and of which behaviour.
             pub const fn behaviour(&self) -> Behaviour {
                 match self {
-                    $(Self::$machine(_) => Behaviour {
+                    $($(#[$when])? Self::$machine(_) => Behaviour {
                         role: Role::$role, name: $name, what: $what,
                     },)*
                 }
@@ -171,7 +167,7 @@ macro_rules! players {
             /// A machine with these settings, at genesis.
             pub fn build(self) -> Player {
                 match self {
-                    $(Self::$machine(settings) => {
+                    $($(#[$when])? Self::$machine(settings) => {
                         Player::$machine(crate::$module::$machine::new(settings))
                     })*
                 }
@@ -180,7 +176,7 @@ macro_rules! players {
 
         /// Every behaviour.
         pub const fn behaviours() -> &'static [Behaviour] {
-            &[$(Behaviour { role: Role::$role, name: $name, what: $what },)*]
+            &[$($(#[$when])? Behaviour { role: Role::$role, name: $name, what: $what },)*]
         }
     };
 }
@@ -192,14 +188,74 @@ players! {
     Index, IndexSettings in staker: Staker "index", "Keeps a share of its wealth on root.";
     Momentum, MomentumSettings in staker: Staker "momentum", "Buys the subnet that rises most against its moving price and sells its weakest holding.";
     Noise, NoiseSettings in staker: Staker "noise", "Moves TAO into or out of a random subnet.";
+    #[cfg(test)]
+    Probe, ProbeSettings in stage: Miner "probe", "Notes its inputs and does what its script says.";
 }
 
 fn unknown(role: Role, name: &str) -> UnknownBehaviour {
     let of_role = behaviours().iter().filter(|known| known.role == role);
     let names: Vec<&str> = of_role.map(|known| known.name).collect();
-    UnknownBehaviour {
-        role,
-        name: name.to_owned(),
-        known: names.join(", "),
+    UnknownBehaviour { role, name: name.to_owned(), known: names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn behaviours_are_known_by_role_and_name() {
+        for known in behaviours() {
+            let settings = BehaviourSettings::defaults(known.role, known.name).expect("is known");
+            assert_eq!((settings.behaviour(), settings.check()), (*known, Ok(())));
+            assert_eq!(settings.build().behaviour(), *known);
+        }
+        let unknown = BehaviourSettings::defaults(Role::Staker, "hold").expect_err("an owner's");
+        assert_eq!(
+            unknown.to_string(),
+            "a staker has no behaviour \"hold\"; it has index, momentum, noise"
+        );
+    }
+
+    #[test]
+    fn settings_read_back_and_strange_ones_are_refused() {
+        for known in behaviours() {
+            let settings = BehaviourSettings::defaults(known.role, known.name).expect("is known");
+            let written = serde_json::to_value(&settings).expect("settings serialise");
+            assert_eq!(settings.read(written).expect("reads back"), settings);
+            assert_eq!(settings.read(json!({})).expect("all have defaults"), settings);
+            let error = settings.read(json!({"sampel": 3})).expect_err("no such setting");
+            assert!(error.to_string().starts_with("unknown field `sampel`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let rows = [
+            (Role::Owner, "hold", json!({"retry_blocks": 0}), "retry_blocks is 0"),
+            (Role::Validator, "sampler", json!({"sample": 0}), "sample is 0"),
+            (Role::Validator, "sampler", json!({"answer_wait_ms": 90_000_000}), "answer_wait_ms"),
+            (Role::Validator, "sampler", json!({"smoothing_ppm": 1_000_001}), "smoothing_ppm"),
+            (Role::Validator, "sampler", json!({"lead_blocks": 0}), "lead_blocks is 0"),
+            (Role::Validator, "sampler", json!({"stagger_ppm": 1_000_001}), "stagger_ppm"),
+            (Role::Miner, "quality", json!({"mean_ppm": 1_000_001}), "mean_ppm"),
+            (Role::Miner, "quality", json!({"work_ms_min": 9, "work_ms_max": 8}), "work_ms_max"),
+            (
+                Role::Miner,
+                "quality",
+                json!({"step_quality": {"at_ms": 1, "to_ppm": 1_000_001}}),
+                "step_quality.to_ppm",
+            ),
+            (Role::Staker, "index", json!({"interval_blocks": 0}), "interval_blocks is 0"),
+            (Role::Staker, "index", json!({"target_ppm": 1_000_001}), "target_ppm"),
+            (Role::Staker, "momentum", json!({"order_ppm": 0}), "order_ppm is 0"),
+            (Role::Staker, "noise", json!({"in_ppm": 1_000_001}), "in_ppm"),
+        ];
+        for (role, behaviour, written, expected) in rows {
+            let defaults = BehaviourSettings::defaults(role, behaviour).expect("is known");
+            let settings = defaults.read(written).expect("reads");
+            let error = settings.check().expect_err(expected).to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
     }
 }

@@ -216,3 +216,120 @@ impl ShellHost {
 fn closed(player: PlayerId, _: MailboxError) -> ShellError {
     ShellError::MailboxClosed { player }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Host;
+    use crate::registry::BehaviourSettings;
+    use crate::stage::{ProbeSettings, genesis, greeting, identity, subnet_of};
+    use protocol::envelope::Envelope;
+    use protocol::units::NetUid;
+
+    const SEED: u64 = 7;
+
+    /// Validators, miners and a player that crashes.
+    fn seats() -> (Vec<Seated>, View, Directory) {
+        let validators = vec![BehaviourSettings::Sampler(Default::default()); 3];
+        let miners = vec![BehaviourSettings::Quality(Default::default()); 5];
+        let (state, mut seats) = subnet_of(&validators, &miners);
+        let wake = crate::machine::Output::Wake { at_ms: 7_000, tag: 1 };
+        let on_start = vec![wake];
+        let script = ProbeSettings { on_start, panics_on: Some(1), ..ProbeSettings::default() };
+        let who = identity("probes", 0, None);
+        seats.push(Seated::new(who, BehaviourSettings::Probe(script).build()));
+        let mut directory = Directory::default();
+        for seated in &seats {
+            directory.enter(seated.identity().hotkey, seated.identity().id);
+        }
+        (seats, View::new(state), directory)
+    }
+
+    /// What the hub would bring to the next slice.
+    fn carry(done: &SliceDone, until_ms: u64) -> Vec<Delivery> {
+        let outgoing = done.outgoing.iter();
+        let envelopes = outgoing.map(|sent| Envelope {
+            due_ms: until_ms + 10,
+            sender: sent.sender,
+            sequence: sent.sequence,
+            receiver: sent.receiver,
+            sent_ms: sent.sent_ms,
+            body: sent.body.clone(),
+        });
+        envelopes.map(Delivery::Message).collect()
+    }
+
+    #[actix::test]
+    async fn actors_give_what_the_pure_host_gives() {
+        let (seats, view, directory) = seats();
+        let mut host = Host::new(seats.clone(), view.clone(), directory.clone(), SEED);
+        let mut shell = ShellHost::new(seats, view, directory, SEED);
+        host.start();
+        shell.start();
+        let (mut inbox, mut sent, mut crashes) = (Vec::new(), 0, 0);
+        for slice in 0..200 {
+            let (from_ms, until_ms) = (slice * 1_000, slice * 1_000 + 1_000);
+            let pure = host.slice(from_ms, until_ms, inbox.clone());
+            let carried = shell.slice(from_ms, until_ms, inbox).await.expect("all answer");
+            assert_eq!(carried, pure, "slice {slice}");
+            inbox = carry(&pure, until_ms);
+            sent += pure.outgoing.len();
+            crashes += pure.crashes.len();
+        }
+        assert_eq!(shell.checkpoint().await, Ok(host.checkpoint()));
+        assert_eq!(crashes, 1);
+        assert!(sent > 20, "{sent} messages were sent");
+    }
+
+    #[actix::test]
+    async fn actors_go_on_from_a_checkpoint() {
+        let (seats, view, directory) = seats();
+        let mut host = Host::new(seats, view.clone(), directory.clone(), SEED);
+        host.start();
+        host.slice(0, 1_000, Vec::new());
+        let mut shell = ShellHost::restore(host.checkpoint(), view, directory, SEED);
+        shell.start();
+        assert_eq!(shell.next_wake_ms(), host.next_wake_ms());
+        for slice in 1..40 {
+            let (from_ms, until_ms) = (slice * 1_000, slice * 1_000 + 1_000);
+            let carried = shell.slice(from_ms, until_ms, Vec::new()).await;
+            assert_eq!(carried, Ok(host.slice(from_ms, until_ms, Vec::new())));
+        }
+    }
+
+    #[actix::test]
+    async fn between_slices_nobody_else_holds_the_view() {
+        let (seats, view, directory) = seats();
+        let mut shell = ShellHost::new(seats, view, directory, SEED);
+        shell.start();
+        for slice in 0..5 {
+            let done = shell.slice(slice * 1_000, slice * 1_000 + 1_000, Vec::new()).await;
+            assert!(done.is_ok());
+            assert!(Arc::get_mut(&mut shell.view).is_some(), "a fold would copy the view");
+        }
+    }
+
+    #[actix::test]
+    async fn a_dead_actor_ends_the_host() {
+        struct Stop;
+        impl Message for Stop {
+            type Result = ();
+        }
+        impl Handler<Stop> for Shell {
+            type Result = ();
+            fn handle(&mut self, _: Stop, context: &mut Self::Context) {
+                actix::ActorContext::stop(context);
+            }
+        }
+        let who = identity("probes", 0, Some(NetUid(1)));
+        let player = who.id;
+        let settings = BehaviourSettings::Probe(ProbeSettings::default());
+        let seats = [Seated::new(who, settings.build())];
+        let mut shell = ShellHost::new(seats, View::new(genesis(1)), Directory::default(), SEED);
+        assert_eq!(shell.seats[&player].send(Stop).await, Ok(()));
+        let inbox = vec![Delivery::Message(greeting(500, 1, 0, player))];
+        let gone = Err(ShellError::MailboxClosed { player });
+        assert_eq!(shell.slice(0, 1_000, inbox).await, gone);
+        assert_eq!(shell.checkpoint().await, Err(ShellError::MailboxClosed { player }));
+    }
+}

@@ -8,14 +8,12 @@ use crate::calendar::gap_ms;
 use crate::machine::{Context, Input, Machine};
 use crate::registry::{InvalidSetting, ppm, within};
 use protocol::call::Call;
-use protocol::pool::{Fees, MAX_PRICE, MIN_PRICE};
+use protocol::staking::{STAKE_MIN, simulate_buy, simulate_sell};
 use protocol::state::{State, Subnet};
 use protocol::units::{AccountId, Alpha, BLOCKS_PER_DAY, NetUid, Rao};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
-/// The chain's smallest stake order, in rao (20 §14).
-pub const STAKE_MIN: Rao = Rao(2_000_000);
 const PPM: u128 = 1_000_000;
 
 const DRAW_GAP: u64 = 1 << 56;
@@ -137,18 +135,8 @@ impl NoiseSettings {
 
 fn check_orders(interval_blocks: u64, order_ppm: u32) -> Result<(), InvalidSetting> {
     let year = 365 * BLOCKS_PER_DAY;
-    within(
-        "interval_blocks",
-        interval_blocks,
-        1..=year,
-        "1 block to 1 year",
-    )?;
-    within(
-        "order_ppm",
-        order_ppm.into(),
-        1..=1_000_000,
-        "1 to 1000000 (a whole)",
-    )
+    within("interval_blocks", interval_blocks, 1..=year, "1 block to 1 year")?;
+    within("order_ppm", order_ppm.into(), 1..=1_000_000, "1 to 1000000 (a whole)")
 }
 
 /// A staker that keeps a share of its wealth on root.
@@ -169,9 +157,7 @@ impl Index {
         let settings = &self.settings;
         let free = context.view.state().free(&context.me.coldkey);
         let holdings = holdings(context, &[NetUid::ROOT]);
-        let held = holdings
-            .iter()
-            .fold(Rao::ZERO, |sum, holding| sum.plus(holding.worth));
+        let held = holdings.iter().fold(Rao::ZERO, |sum, holding| sum.plus(holding.worth));
         let wealth = free.plus(held);
         let target = part(wealth.0, settings.target_ppm);
         let band = part(wealth.0, settings.band_ppm);
@@ -194,10 +180,7 @@ impl Index {
 
 impl Machine for Index {
     fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
-        if self
-            .orders
-            .turn(input, self.settings.interval_blocks, context)
-        {
+        if self.orders.turn(input, self.settings.interval_blocks, context) {
             self.trade(context);
         }
     }
@@ -250,10 +233,7 @@ impl Momentum {
 
 impl Machine for Momentum {
     fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
-        if self
-            .orders
-            .turn(input, self.settings.interval_blocks, context)
-        {
+        if self.orders.turn(input, self.settings.interval_blocks, context) {
             self.trade(context);
         }
     }
@@ -280,9 +260,8 @@ impl Noise {
         let holdings = holdings(context, &self.settings.netuids);
         if goes_in || holdings.is_empty() {
             let state = context.view.state();
-            let subnets: Vec<NetUid> = traded(state, &self.settings.netuids)
-                .map(|(netuid, _)| netuid)
-                .collect();
+            let subnets: Vec<NetUid> =
+                traded(state, &self.settings.netuids).map(|(netuid, _)| netuid).collect();
             let Some(netuid) = subnets.get(dice.below(subnets.len() as u64) as usize) else {
                 return;
             };
@@ -300,10 +279,7 @@ impl Noise {
 
 impl Machine for Noise {
     fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
-        if self
-            .orders
-            .turn(input, self.settings.interval_blocks, context)
-        {
+        if self.orders.turn(input, self.settings.interval_blocks, context) {
             self.trade(context);
         }
     }
@@ -348,40 +324,23 @@ impl Orders {
             return;
         }
         let amount_staked = amount;
-        let call = Call::AddStake {
-            hotkey,
-            netuid,
-            amount_staked,
-        };
+        let call = Call::AddStake { hotkey, netuid, amount_staked };
         context.submit(context.me.coldkey, call);
         self.open += 1;
     }
 
     /// Sells part of a holding, or all of it when too little would be left, if the chain would let it.
     fn sell(&mut self, holding: &Holding, amount: Alpha, context: &mut Context<'_>) {
-        let Holding {
-            netuid,
-            hotkey,
-            alpha,
-            ..
-        } = *holding;
+        let Holding { netuid, hotkey, alpha, .. } = *holding;
         let Some(subnet) = context.view.state().subnet(netuid) else {
             return;
         };
         let rest = alpha.minus(amount);
-        let amount_unstaked = if worth(subnet, rest) < STAKE_MIN {
-            alpha
-        } else {
-            amount
-        };
+        let amount_unstaked = if worth(subnet, rest) < STAKE_MIN { alpha } else { amount };
         if !sell_allowed(subnet, amount_unstaked, alpha) {
             return;
         }
-        let call = Call::RemoveStake {
-            hotkey,
-            netuid,
-            amount_unstaked,
-        };
+        let call = Call::RemoveStake { hotkey, netuid, amount_unstaked };
         context.submit(context.me.coldkey, call);
         self.open += 1;
     }
@@ -413,12 +372,7 @@ fn holdings(context: &Context<'_>, netuids: &[NetUid]) -> Vec<Holding> {
             let alpha = state.stake(hotkey, &coldkey, netuid);
             if alpha > Alpha::ZERO {
                 let (hotkey, worth) = (*hotkey, worth(subnet, alpha));
-                holdings.push(Holding {
-                    netuid,
-                    hotkey,
-                    alpha,
-                    worth,
-                });
+                holdings.push(Holding { netuid, hotkey, alpha, worth });
             }
         }
     }
@@ -436,11 +390,7 @@ fn traded<'a>(
     netuids: &'a [NetUid],
 ) -> impl Iterator<Item = (NetUid, &'a Subnet)> {
     let named = move |netuid: NetUid| {
-        if netuids.is_empty() {
-            !netuid.is_root()
-        } else {
-            netuids.contains(&netuid)
-        }
+        if netuids.is_empty() { !netuid.is_root() } else { netuids.contains(&netuid) }
     };
     state
         .networks()
@@ -458,9 +408,7 @@ fn strength(subnet: &Subnet) -> Option<f64> {
 fn first_validator(state: &State, netuid: NetUid, subnet: &Subnet) -> Option<AccountId> {
     let neurons = &subnet.neurons;
     let permitted = neurons.hotkeys.iter().zip(&neurons.validator_permit);
-    let validators = permitted
-        .filter(|(_, permit)| **permit)
-        .map(|(hotkey, _)| hotkey);
+    let validators = permitted.filter(|(_, permit)| **permit).map(|(hotkey, _)| hotkey);
     let first = |hotkeys: &mut dyn Iterator<Item = &AccountId>| {
         hotkeys
             .filter(|hotkey| state.owner(hotkey).is_some())
@@ -474,37 +422,28 @@ fn first_validator(state: &State, netuid: NetUid, subnet: &Subnet) -> Option<Acc
 
 /// Whether the pool would take this much TAO (20 §14.2, checks 2, 3 and 7 to 9).
 fn buy_allowed(subnet: &Subnet, amount: Rao) -> bool {
-    if !subnet.params.subtoken_enabled || amount < STAKE_MIN {
-        return false;
-    }
-    if subnet.params.mechanism != 1 {
-        return true;
-    }
-    let pool = &subnet.fast.pool;
-    let buy = |amount: Rao| pool.simulate_buy(amount.0, MAX_PRICE, Fees::Charged);
+    let buy = |amount: Rao| simulate_buy(subnet, amount.0);
     let (Ok(smallest), Ok(bought)) = (buy(STAKE_MIN), buy(amount)) else {
         return false;
     };
-    amount >= STAKE_MIN.plus(Rao(smallest.fee))
+    let payable = subnet.params.mechanism != 1 || bought.paid_out <= subnet.fast.pool.alpha;
+    subnet.params.subtoken_enabled
+        && amount >= STAKE_MIN.plus(Rao(smallest.fee))
         && Rao(bought.paid_in) >= STAKE_MIN
-        && (1..=pool.alpha).contains(&bought.paid_out)
+        && bought.paid_out > 0
+        && payable
 }
 
 /// Whether the pool would take this much alpha of a holding (20 §14.2, checks 3 to 5).
 fn sell_allowed(subnet: &Subnet, amount: Alpha, held: Alpha) -> bool {
-    if !subnet.params.subtoken_enabled || amount == Alpha::ZERO {
+    let Ok(sold) = simulate_sell(subnet, amount.0) else {
         return false;
-    }
-    let pool = &subnet.fast.pool;
-    let got = if subnet.params.mechanism == 1 {
-        match pool.simulate_sell(amount.0, MIN_PRICE, Fees::Charged) {
-            Ok(sold) if sold.paid_out <= pool.tao => Rao(sold.paid_out),
-            _ => return false,
-        }
-    } else {
-        Rao(amount.0)
     };
-    got > Rao::ZERO && (amount == held || got >= STAKE_MIN)
+    let payable = subnet.params.mechanism != 1 || sold.paid_out <= subnet.fast.pool.tao;
+    subnet.params.subtoken_enabled
+        && sold.paid_out > 0
+        && (amount == held || Rao(sold.paid_out) >= STAKE_MIN)
+        && payable
 }
 
 /// Alpha at the spot price, rounded down.
@@ -517,4 +456,125 @@ fn worth(subnet: &Subnet, alpha: Alpha) -> Rao {
 fn part(amount: u64, share_ppm: u32) -> u64 {
     let product = u128::from(amount) * u128::from(share_ppm) / PPM;
     u64::try_from(product).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Seated;
+    use crate::machine::Identity;
+    use crate::registry::BehaviourSettings;
+    use crate::stage::{Stage, enter, fund, genesis, identity, stake};
+
+    const INTERVAL: u64 = 5;
+
+    /// Three subnets and root with two validators each, of which the second has more stake.
+    fn market() -> State {
+        let mut state = genesis(3);
+        for netuid in (0..=3).map(NetUid) {
+            for (index, tokens) in [(0, 100), (1, 200)] {
+                let who = identity("validators", index, None);
+                enter(&mut state, &who, netuid, Alpha::whole(tokens), true);
+            }
+        }
+        state
+    }
+
+    fn stage(state: State, who: Identity, settings: BehaviourSettings) -> Stage {
+        Stage::new(state, vec![Seated::new(who, settings.build())], 1)
+    }
+
+    fn held(stage: &Stage, who: &Identity, netuid: NetUid) -> Alpha {
+        let hotkey = identity("validators", 1, None).hotkey;
+        stage.state.stake(&hotkey, &who.coldkey, netuid)
+    }
+
+    #[test]
+    fn the_index_tops_up_and_trims_to_its_share() {
+        let first = identity("validators", 1, None).hotkey;
+        let settings = IndexSettings { interval_blocks: INTERVAL, ..IndexSettings::default() };
+        for (free, on_root, call) in [(100, 0, "add_stake"), (10, 90, "remove_stake")] {
+            let who = identity("stakers", 0, None);
+            let mut state = market();
+            fund(&mut state, &who, Rao::whole(free));
+            if on_root > 0 {
+                stake(&mut state, &who, first, NetUid::ROOT, Alpha::whole(on_root));
+            }
+            let mut stage = stage(state, who.clone(), BehaviourSettings::Index(settings.clone()));
+            stage.play(200);
+            let root = held(&stage, &who, NetUid::ROOT).0;
+            let share_ppm = root / ((free + on_root) * 1_000);
+            assert!((779_000..=821_000).contains(&share_ppm), "{call}: {share_ppm}");
+            assert_eq!(stage.count(call), stage.records.len(), "nothing but {call}");
+            assert_eq!(stage.refusals(), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn momentum_buys_the_strongest_and_sells_its_weakest() {
+        let who = identity("stakers", 0, None);
+        let mut state = market();
+        fund(&mut state, &who, Rao::whole(100));
+        for (netuid, moving) in [(1, 11), (2, 8), (3, 10)] {
+            let subnet = state.subnets.get_mut(&NetUid(netuid)).expect("it was made");
+            subnet.fast.moving_price = (1 << 32) * moving / 100;
+        }
+        let first = identity("validators", 1, None).hotkey;
+        for netuid in [1, 3] {
+            stake(&mut state, &who, first, NetUid(netuid), Alpha::whole(50));
+        }
+        let settings = MomentumSettings { interval_blocks: INTERVAL, ..Default::default() };
+        let mut stage = stage(state, who.clone(), BehaviourSettings::Momentum(settings));
+        stage.play(12);
+        assert!(held(&stage, &who, NetUid(1)) < Alpha::whole(50));
+        assert_eq!(held(&stage, &who, NetUid(3)), Alpha::whole(50));
+        assert!(held(&stage, &who, NetUid(2)) > Alpha::ZERO);
+        assert_eq!(stage.refusals(), [""; 0]);
+    }
+
+    #[test]
+    fn noise_moves_both_ways_and_keeps_its_reserve() {
+        let who = identity("stakers", 0, None);
+        let mut state = market();
+        fund(&mut state, &who, Rao::whole(100));
+        let reserve_rao = Rao::whole(50);
+        let settings =
+            NoiseSettings { interval_blocks: INTERVAL, reserve_rao, ..NoiseSettings::default() };
+        let mut stage = stage(state, who.clone(), BehaviourSettings::Noise(settings));
+        let mut least = Rao::whole(100);
+        for _ in 0..600 {
+            stage.play(1);
+            least = least.min(stage.state.free(&who.coldkey));
+        }
+        let (bought, sold) = (stage.count("add_stake"), stage.count("remove_stake"));
+        assert!(bought > 40 && sold > 40, "{bought} in, {sold} out");
+        assert!(least >= reserve_rao && least < Rao::whole(90), "{least}");
+        assert_eq!(stage.refusals(), [""; 0]);
+    }
+
+    #[test]
+    fn a_rest_too_small_to_sell_goes_with_the_order() {
+        let state = market();
+        let subnet = &state.subnets[&NetUid(1)];
+        assert_eq!(worth(subnet, Alpha(19_000_000)), Rao(1_899_999));
+        assert!(sell_allowed(subnet, Alpha(19_000_000), Alpha(19_000_000)));
+        assert!(!sell_allowed(subnet, Alpha(19_000_000), Alpha(90_000_000)));
+        assert!(!sell_allowed(subnet, Alpha::ZERO, Alpha::ZERO));
+        assert!(!buy_allowed(subnet, Rao(2_000_000)) && buy_allowed(subnet, Rao(2_001_100)));
+    }
+
+    #[test]
+    fn stake_goes_behind_the_validator_with_most() {
+        let mut state = market();
+        let hotkey = |index| Some(identity("validators", index, None).hotkey);
+        let first = |state: &State| first_validator(state, NetUid(1), &state.subnets[&NetUid(1)]);
+        assert_eq!(first(&state), hotkey(1));
+        let subnet = state.subnets.get_mut(&NetUid(1)).expect("it was made");
+        subnet.neurons.validator_permit[1] = false;
+        assert_eq!(first(&state), hotkey(0));
+        state.subnets.get_mut(&NetUid(1)).expect("it was made").neurons = Default::default();
+        assert_eq!(first(&state), hotkey(1), "whoever holds stake");
+        state.hotkeys.clear();
+        assert_eq!(first(&state), None);
+    }
 }
