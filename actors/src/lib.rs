@@ -1,4 +1,31 @@
-//! The players: machines of the network's participants, and the shell that carries them.
+//! The players: machines of the network's participants, and what carries them.
+//!
+//! Pure except for `shell`, the only file that names actix. The order below is the order to read.
 
 /// The door between the world and a player.
 pub mod machine;
+/// Which players there are; a new one is a file and a line here.
+pub mod registry;
+
+/// Miners.
+pub mod miner;
+/// Subnet owners.
+pub mod owner;
+/// Stakers.
+pub mod staker;
+/// Validators.
+pub mod validator;
+
+/// When a player acts: blocks, epochs and gaps in simulated time.
+pub mod calendar;
+/// The only transcendental functions a player may use.
+pub mod maths;
+
+/// Many seats stepped through slices of simulated time, without actors.
+pub mod host;
+/// The same with one actix actor per player.
+pub mod shell;
+
+/// A small network for the tests of this crate.
+#[cfg(test)]
+mod stage;

@@ -1,0 +1,261 @@
+//! Which players there are. A new player is one file and one line in the list below.
+//!
+//! What belongs here: names and dispatch. What does not: behaviour, and reading scenario files.
+
+use crate::machine::{Context, Input, Machine};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// What a participant is on the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Owns a subnet.
+    Owner,
+    /// Scores miners and sets weights.
+    Validator,
+    /// Answers validators.
+    Miner,
+    /// Moves TAO in and out of subnets.
+    Staker,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: &'static [Self] = &[Self::Owner, Self::Validator, Self::Miner, Self::Staker];
+
+    /// The name as scenarios and metrics write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Validator => "validator",
+            Self::Miner => "miner",
+            Self::Staker => "staker",
+        }
+    }
+}
+
+/// A behaviour that a group of players can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Behaviour {
+    /// Whose behaviour it is.
+    pub role: Role,
+    /// Its name within the role.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub what: &'static str,
+}
+
+/// No such behaviour.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a {role} has no behaviour {name:?}; it has {known}", role = role.name())]
+pub struct UnknownBehaviour {
+    /// Whose behaviour was asked for.
+    pub role: Role,
+    /// The name asked for.
+    pub name: String,
+    /// The names there are, separated by commas.
+    pub known: String,
+}
+
+/// A setting that no player can act on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key} is {value}, but it must be {must}")]
+pub struct InvalidSetting {
+    /// The setting's name.
+    pub key: &'static str,
+    /// Its value.
+    pub value: u64,
+    /// What it must be.
+    pub must: &'static str,
+}
+
+/// Refuses a setting outside `low..=high`, with the words for that range.
+pub(crate) fn within(
+    key: &'static str,
+    value: u64,
+    range: std::ops::RangeInclusive<u64>,
+    must: &'static str,
+) -> Result<(), InvalidSetting> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(InvalidSetting { key, value, must })
+}
+
+/// Refuses a share above one whole.
+pub(crate) fn ppm(key: &'static str, value: u32) -> Result<(), InvalidSetting> {
+    within(key, value.into(), 0..=1_000_000, "at most 1000000 (a whole)")
+}
+
+macro_rules! players {
+    ($($(#[$when:meta])? $machine:ident, $settings:ident in $module:ident:
+        $role:ident $name:literal, $what:literal;)*) => {
+        /// A player of any kind. Append variants only: their position is part of every checkpoint.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub enum Player {
+            $($(#[$when])? #[doc = $what] $machine(crate::$module::$machine),)*
+        }
+
+        impl Machine for Player {
+            fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
+                match self {
+                    $($(#[$when])? Self::$machine(machine) => machine.step(input, context),)*
+                }
+            }
+        }
+
+        impl Player {
+            /// Whose machine it is and which.
+            pub const fn behaviour(&self) -> Behaviour {
+                match self {
+                    $($(#[$when])? Self::$machine(_) => Behaviour {
+                        role: Role::$role, name: $name, what: $what,
+                    },)*
+                }
+            }
+        }
+
+        /// The settings of a behaviour. Serialises as the settings alone.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(untagged)]
+        pub enum BehaviourSettings {
+            $($(#[$when])? #[doc = $what] $machine(crate::$module::$settings),)*
+        }
+
+        impl BehaviourSettings {
+            /// The default settings of a behaviour.
+            ///
+            /// # Errors
+            /// No such behaviour.
+            pub fn defaults(role: Role, behaviour: &str) -> Result<Self, UnknownBehaviour> {
+                match (role, behaviour) {
+                    $($(#[$when])? (Role::$role, $name) => Ok(Self::$machine(Default::default())),)*
+                    _ => Err(unknown(role, behaviour)),
+                }
+            }
+
+            /// Reads settings over these ones' type: absent ones take the behaviour's default,
+            /// unknown ones are errors that name the known ones.
+            ///
+            /// # Errors
+            /// What the deserialiser says.
+            pub fn read<'de, D: Deserializer<'de>>(&self, from: D) -> Result<Self, D::Error> {
+                match self {
+                    $($(#[$when])? Self::$machine(_) => Deserialize::deserialize(from).map(Self::$machine),)*
+                }
+            }
+
+            /// Checks the values.
+            ///
+            /// # Errors
+            /// The first setting that no player could act on.
+            pub fn check(&self) -> Result<(), InvalidSetting> {
+                match self {
+                    $($(#[$when])? Self::$machine(settings) => settings.check(),)*
+                }
+            }
+
+            /// Whose settings they are and of which behaviour.
+            pub const fn behaviour(&self) -> Behaviour {
+                match self {
+                    $($(#[$when])? Self::$machine(_) => Behaviour {
+                        role: Role::$role, name: $name, what: $what,
+                    },)*
+                }
+            }
+
+            /// A machine with these settings, at genesis.
+            pub fn build(self) -> Player {
+                match self {
+                    $($(#[$when])? Self::$machine(settings) => {
+                        Player::$machine(crate::$module::$machine::new(settings))
+                    })*
+                }
+            }
+        }
+
+        /// Every behaviour.
+        pub const fn behaviours() -> &'static [Behaviour] {
+            &[$($(#[$when])? Behaviour { role: Role::$role, name: $name, what: $what },)*]
+        }
+    };
+}
+
+players! {
+    Hold, HoldSettings in owner: Owner "hold", "Starts its subnet as soon as it may and does nothing else.";
+    Sampler, SamplerSettings in validator: Validator "sampler", "Queries a sample of miners each tempo and sets weights from its running scores.";
+    Quality, QualitySettings in miner: Miner "quality", "Answers every query with a latent quality and some noise.";
+    Index, IndexSettings in staker: Staker "index", "Keeps a share of its wealth on root.";
+    Momentum, MomentumSettings in staker: Staker "momentum", "Buys the subnet that rises most against its moving price and sells its weakest holding.";
+    Noise, NoiseSettings in staker: Staker "noise", "Moves TAO into or out of a random subnet.";
+    #[cfg(test)]
+    Probe, ProbeSettings in stage: Miner "probe", "Notes its inputs and does what its script says.";
+}
+
+fn unknown(role: Role, name: &str) -> UnknownBehaviour {
+    let of_role = behaviours().iter().filter(|known| known.role == role);
+    let names: Vec<&str> = of_role.map(|known| known.name).collect();
+    UnknownBehaviour { role, name: name.to_owned(), known: names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn behaviours_are_known_by_role_and_name() {
+        for known in behaviours() {
+            let settings = BehaviourSettings::defaults(known.role, known.name).expect("is known");
+            assert_eq!((settings.behaviour(), settings.check()), (*known, Ok(())));
+            assert_eq!(settings.build().behaviour(), *known);
+        }
+        let unknown = BehaviourSettings::defaults(Role::Staker, "hold").expect_err("an owner's");
+        assert_eq!(
+            unknown.to_string(),
+            "a staker has no behaviour \"hold\"; it has index, momentum, noise"
+        );
+    }
+
+    #[test]
+    fn settings_read_back_and_strange_ones_are_refused() {
+        for known in behaviours() {
+            let settings = BehaviourSettings::defaults(known.role, known.name).expect("is known");
+            let written = serde_json::to_value(&settings).expect("settings serialise");
+            assert_eq!(settings.read(written).expect("reads back"), settings);
+            assert_eq!(settings.read(json!({})).expect("all have defaults"), settings);
+            let error = settings.read(json!({"sampel": 3})).expect_err("no such setting");
+            assert!(error.to_string().starts_with("unknown field `sampel`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let rows = [
+            (Role::Owner, "hold", json!({"retry_blocks": 0}), "retry_blocks is 0"),
+            (Role::Validator, "sampler", json!({"sample": 0}), "sample is 0"),
+            (Role::Validator, "sampler", json!({"answer_wait_ms": 90_000_000}), "answer_wait_ms"),
+            (Role::Validator, "sampler", json!({"smoothing_ppm": 1_000_001}), "smoothing_ppm"),
+            (Role::Validator, "sampler", json!({"lead_blocks": 0}), "lead_blocks is 0"),
+            (Role::Validator, "sampler", json!({"stagger_ppm": 1_000_001}), "stagger_ppm"),
+            (Role::Miner, "quality", json!({"mean_ppm": 1_000_001}), "mean_ppm"),
+            (Role::Miner, "quality", json!({"work_ms_min": 9, "work_ms_max": 8}), "work_ms_max"),
+            (
+                Role::Miner,
+                "quality",
+                json!({"step_quality": {"at_ms": 1, "to_ppm": 1_000_001}}),
+                "step_quality.to_ppm",
+            ),
+            (Role::Staker, "index", json!({"interval_blocks": 0}), "interval_blocks is 0"),
+            (Role::Staker, "index", json!({"target_ppm": 1_000_001}), "target_ppm"),
+            (Role::Staker, "momentum", json!({"order_ppm": 0}), "order_ppm is 0"),
+            (Role::Staker, "noise", json!({"in_ppm": 1_000_001}), "in_ppm"),
+        ];
+        for (role, behaviour, written, expected) in rows {
+            let defaults = BehaviourSettings::defaults(role, behaviour).expect("is known");
+            let settings = defaults.read(written).expect("reads");
+            let error = settings.check().expect_err(expected).to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}
