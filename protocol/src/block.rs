@@ -54,6 +54,8 @@ pub struct Decided {
     pub calls: Vec<CallRecord>,
     /// Further refused calls.
     pub refused: Vec<RefusedCount>,
+    /// What became of each call of the input, in its order: `calls`, then `surplus`.
+    pub outcomes: Vec<Outcome>,
     /// Public events.
     pub events: Vec<Event>,
     /// Sealed facts.
@@ -101,7 +103,7 @@ pub fn decide_block(state: &mut State, input: &BlockInput) -> Decided {
     }
     let (events, sealed) = tx.finish();
     let refused = records.counted();
-    Decided { calls: records.calls, refused, events, sealed }
+    Decided { calls: records.calls, refused, outcomes: records.outcomes, events, sealed }
 }
 
 /// Calls as they are decided; bodies of refused ones are kept up to a number.
@@ -110,14 +112,22 @@ struct Records {
     kept: usize,
     kept_max: usize,
     counts: BTreeMap<(PlayerId, Refusal), u32>,
+    outcomes: Vec<Outcome>,
 }
 
 impl Records {
     fn new(kept_max: usize) -> Self {
-        Self { calls: Vec::new(), kept: 0, kept_max, counts: BTreeMap::new() }
+        Self {
+            calls: Vec::new(),
+            kept: 0,
+            kept_max,
+            counts: BTreeMap::new(),
+            outcomes: Vec::new(),
+        }
     }
 
     fn note(&mut self, submitted: &Submitted, nonce: u32, outcome: Outcome) {
+        self.outcomes.push(outcome);
         if let Outcome::Refused(reason) = outcome {
             if self.kept == self.kept_max {
                 *self.counts.entry((submitted.player, reason)).or_insert(0) += 1;

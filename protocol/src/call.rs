@@ -49,7 +49,7 @@ pub enum Call {
 
 /// A parameter that a root call sets, with its new value; named as the chain's `sudo_set_…`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "parameter")]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names are the chain's; 30 §12 says what they are")]
 pub enum Setting {
     Tempo { netuid: NetUid, value: u16 },
