@@ -1,6 +1,95 @@
-//! btemu
+//! `btemu`: an emulator of the Bittensor network. This file reads the command line and hands over.
 #![recursion_limit = "256"]
-#[cfg(test)]
-mod conform;
 
-fn main() {}
+mod clock;
+mod commands;
+mod conform;
+mod genesis;
+mod metrics;
+mod plan;
+mod progress;
+mod run;
+mod scenario;
+
+use clap::{Parser, Subcommand};
+use commands::{Failure, LogFormat};
+use std::process::ExitCode;
+
+/// Emulates the Bittensor network: launch scenarios, replay their logs, inspect any block.
+#[derive(Debug, Parser)]
+#[command(name = "btemu", version, propagate_version = true, max_term_width = 100)]
+struct Arguments {
+    /// How log lines are written to standard error; RUST_LOG chooses which.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Launch a scenario, or go on with a run that stopped.
+    Run(commands::run::RunArguments),
+    /// The run folders: scenario, seed, blocks, size.
+    Runs(commands::runs::RunsArguments),
+    /// Fold a log back into the protocol state, checking every state root on the way.
+    Replay(commands::replay::ReplayArguments),
+    /// Check the hashes, frames and roots of a log.
+    Verify(commands::verify::VerifyArguments),
+    /// Show the state at any block.
+    Inspect(commands::inspect::InspectArguments),
+    /// List the events of a log, one line each.
+    Log(commands::log::LogArguments),
+    /// Run golden cases against this build.
+    Conform(commands::conform::ConformArguments),
+    /// Compute one Yuma epoch: JSON in, JSON out.
+    Epoch(commands::conform::EpochArguments),
+    /// List, check and show scenarios.
+    Scenario(commands::scenario::ScenarioArguments),
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// The chain process of a run; started by `run`.
+    #[command(hide = true)]
+    Chain(commands::process::ProcessArguments),
+    /// A host process of a run; started by `run`.
+    #[command(hide = true)]
+    Host(commands::process::ProcessArguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let name = match &arguments.command {
+        Command::Chain(process) | Command::Host(process) => process.name.clone(),
+        _ => "btemu".to_owned(),
+    };
+    let _named = commands::start_logging(arguments.log_format, &name);
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.command {
+        Command::Run(command) => commands::run::run(&command, arguments.log_format),
+        Command::Runs(command) => commands::runs::run(&command),
+        Command::Replay(command) => commands::replay::run(&command),
+        Command::Verify(command) => commands::verify::run(&command),
+        Command::Inspect(command) => commands::inspect::run(&command),
+        Command::Log(command) => commands::log::run(&command),
+        Command::Conform(command) => commands::conform::run(&command),
+        Command::Epoch(command) => commands::conform::epoch(&command),
+        Command::Scenario(command) => commands::scenario::run(&command),
+        Command::Completions { shell } => {
+            let mut program = <Arguments as clap::CommandFactory>::command();
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut program, "btemu", &mut script);
+            commands::print(&String::from_utf8_lossy(&script))
+        }
+        Command::Chain(_) => commands::process::chain(),
+        Command::Host(_) => commands::process::host(),
+    }
+}

@@ -6,6 +6,8 @@ use actors::machine::Identity;
 use actors::registry::Player;
 use protocol::call::Call;
 use protocol::canon::digest;
+use protocol::dice::{Dice, Domain};
+use protocol::frame::{Facts, Header, calls_root, events_root, facts_root};
 use protocol::rules::PROTOCOL_VERSION;
 use protocol::state::State;
 use protocol::units::{Hash32, Height};
@@ -96,5 +98,25 @@ impl Plan {
                 &self.players,
             ),
         )
+    }
+
+    /// The entropy of a block: a draw of the seed.
+    pub fn entropy(&self, height: Height) -> Hash32 {
+        Hash32(Dice::new(self.seed, Domain::Chain, 0, height.0, 0).next_bytes())
+    }
+
+    /// The header of the genesis block; its parent is the simulation hash.
+    pub fn genesis_header(&self) -> Header {
+        let height = self.genesis.height;
+        Header {
+            height,
+            parent: self.simulation_hash(),
+            time_ms: 0,
+            entropy: self.entropy(height),
+            state_root: self.genesis.clone().root(),
+            calls_root: calls_root(&[], &[]),
+            events_root: events_root(&[], &[]),
+            facts_root: facts_root(&Facts::default()),
+        }
     }
 }

@@ -1,1 +1,21 @@
-//! End-to-end tests.
+//! End-to-end tests: `btemu` as its users run it. One binary, a module per subject.
+
+/// Starting the program and reading what it says.
+mod program;
+
+/// Wrong input: one clear sentence each.
+mod bad_input;
+/// Golden cases through the command.
+mod conform;
+/// Same scenario, same seed, same tip hash.
+mod hashes;
+/// Stopping, dying, and leaving nothing behind.
+mod interruption;
+/// Which crate may name what.
+mod layering;
+/// Metrics over HTTP.
+mod metrics;
+/// Replay, verify, inspect, log.
+mod reading;
+/// Scenario commands and the shipped scenarios.
+mod scenarios;

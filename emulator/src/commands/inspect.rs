@@ -1,0 +1,502 @@
+//! `btemu inspect`: the state at any block.
+
+use super::reading::{Reading, log_failure};
+use super::telling::thousands;
+use super::{BlockArgument, Failure, print, print_json};
+use crate::run::totals::{Totals, ratio, top_subnets};
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+use protocol::registration::lock_cost;
+use protocol::state::{Params, State, Subnet};
+use protocol::units::{AccountId, Alpha, Height, NetUid, Rao};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// `btemu inspect`
+#[derive(Debug, clap::Args)]
+pub struct InspectArguments {
+    /// The run folder.
+    run: PathBuf,
+    /// The block: a height, or +N counted from genesis [default: the last one].
+    #[arg(long, value_name = "B", global = true)]
+    at: Option<BlockArgument>,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// The whole network.
+    Network,
+    /// All subnets.
+    Subnets,
+    /// One subnet.
+    Subnet {
+        /// Its number.
+        netuid: u16,
+    },
+    /// The neurons of a subnet.
+    Neurons {
+        /// The subnet's number.
+        netuid: u16,
+    },
+    /// One neuron.
+    Neuron {
+        /// The subnet's number.
+        netuid: u16,
+        /// The neuron's slot.
+        uid: u16,
+    },
+    /// An account: balance, stake, hotkeys.
+    Account {
+        /// Its address.
+        account: AccountId,
+    },
+    /// The hyperparameters of a subnet.
+    Params {
+        /// The subnet's number.
+        netuid: u16,
+    },
+}
+
+#[derive(Serialize)]
+struct NetworkFacts {
+    block: u64,
+    total_issuance_rao: Rao,
+    total_stake_rao: Rao,
+    block_emission_rao: Rao,
+    subnets: usize,
+    subnet_limit: u16,
+    lock_cost_rao: Rao,
+    top10_emission_share: f64,
+    extrinsics: u64,
+    rejected: u64,
+    accounts: usize,
+    hotkeys: usize,
+}
+
+#[derive(Serialize)]
+struct SubnetFacts {
+    block: u64,
+    netuid: u16,
+    name: String,
+    symbol: String,
+    owner: Option<AccountId>,
+    owner_hotkey: Option<AccountId>,
+    tempo: u16,
+    tao_reserve_rao: Rao,
+    alpha_in_rao: Alpha,
+    alpha_out_rao: Alpha,
+    price: f64,
+    price_bits: u128,
+    moving_price: f64,
+    moving_price_bits: i128,
+    tao_flow_rao: i64,
+    ema_tao_flow: f64,
+    ema_tao_flow_bits: i128,
+    emission_share: f64,
+    emission_share_bits: u128,
+    tao_in_emission_rao: Rao,
+    alpha_in_emission_rao: Alpha,
+    alpha_out_emission_rao: Alpha,
+    burn_rao: Rao,
+    neurons: usize,
+    validators: usize,
+    registered_at: u64,
+    immune: bool,
+    first_emission_block: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct NeuronFacts {
+    uid: usize,
+    hotkey: AccountId,
+    coldkey: Option<AccountId>,
+    active: bool,
+    validator_permit: bool,
+    stake_rao: Alpha,
+    consensus: u16,
+    incentive: u16,
+    dividends: u16,
+    validator_trust: u16,
+    emission_rao: Alpha,
+    last_update: u64,
+    block_at_registration: u64,
+}
+
+#[derive(Serialize)]
+struct OneNeuron {
+    block: u64,
+    netuid: u16,
+    #[serde(flatten)]
+    neuron: NeuronFacts,
+    /// (uid, weight of 65,535) on mechanism 0.
+    weights: Vec<(u16, u16)>,
+    /// (uid, bond of 65,535) on mechanism 0.
+    bonds: Vec<(u16, u16)>,
+    axon_port: Option<u16>,
+}
+
+#[derive(Serialize)]
+struct AccountFacts {
+    block: u64,
+    account: AccountId,
+    free_rao: Rao,
+    nonce: u32,
+    owned_hotkeys: Vec<AccountId>,
+    /// The coldkey that owns it, if it is a hotkey.
+    owner: Option<AccountId>,
+    /// Delegate take of 65,535, if it is a delegate.
+    take: Option<u16>,
+    uids: Vec<AccountUid>,
+    stakes: Vec<AccountStake>,
+    /// Free balance and stake at spot prices, before fees and slippage.
+    worth_rao: Rao,
+}
+
+#[derive(Serialize)]
+struct AccountUid {
+    netuid: u16,
+    uid: u16,
+}
+
+#[derive(Serialize)]
+struct AccountStake {
+    netuid: u16,
+    hotkey: AccountId,
+    alpha_rao: Alpha,
+    worth_rao: Rao,
+}
+
+#[derive(Serialize)]
+struct ParameterFacts {
+    netuid: u16,
+    parameter: String,
+    value: Value,
+    default: Value,
+}
+
+/// Shows what was asked for.
+pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
+    let reading = Reading::open(&arguments.run)?;
+    let at = reading.height(arguments.at)?;
+    let folder = reading.state_at(at)?;
+    let state = folder.state();
+    let json = arguments.json;
+    match &arguments.what {
+        What::Network => show(json, &network_facts(&reading, state, at)?),
+        What::Subnets => show_subnets(json, state),
+        What::Subnet { netuid } => show(json, &subnet_facts(state, *netuid, subnet(state, *netuid)?)),
+        What::Neurons { netuid } => show_neurons(json, state, *netuid, subnet(state, *netuid)?),
+        What::Neuron { netuid, uid } => show(json, &one_neuron(state, *netuid, *uid)?),
+        What::Account { account } => show_account(json, &account_facts(state, *account)),
+        What::Params { netuid } => show_params(json, *netuid, subnet(state, *netuid)?),
+    }
+}
+
+fn subnet(state: &State, netuid: u16) -> Result<&Subnet, Failure> {
+    state.subnet(NetUid(netuid)).ok_or_else(|| {
+        let hint = "`btemu inspect RUN subnets` lists those there are".to_owned();
+        Failure::failed(format!("there is no subnet {netuid} at block {}", state.height), Some(hint))
+    })
+}
+
+/// One JSON object, or its fields a line each.
+fn show<T: Serialize>(json: bool, facts: &T) -> Result<(), Failure> {
+    if json {
+        return print_json(facts);
+    }
+    let value = serde_json::to_value(facts);
+    let value =
+        value.map_err(|error| Failure::failed(format!("cannot be shown: {error}"), None))?;
+    let fields = value.as_object().cloned().unwrap_or_default();
+    let width = fields.keys().map(String::len).max().unwrap_or(0);
+    let lines = fields.iter().map(|(name, value)| format!("{name:<width$}  {}\n", plain(name, value)));
+    print(&lines.collect::<String>())
+}
+
+/// A value for people: amounts in whole tokens, texts without quotes.
+fn plain(name: &str, value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) if name.ends_with("_rao") => match number.as_i64() {
+            Some(rao) => tokens(name, rao),
+            None => number.to_string(),
+        },
+        other => other.to_string(),
+    }
+}
+
+/// An amount in whole tokens with its unit, exact.
+fn tokens(name: &str, rao: i64) -> String {
+    let sign = if rao < 0 { "-" } else { "" };
+    let amount = Rao(rao.unsigned_abs());
+    let text = match name.starts_with("alpha") {
+        true => Alpha(amount.0).to_string(),
+        false => amount.to_string(),
+    };
+    format!("{sign}{text}")
+}
+
+fn network_facts(reading: &Reading, state: &State, at: Height) -> Result<NetworkFacts, Failure> {
+    let mut totals = Totals::default();
+    for frame in reading.log.frames(Height(reading.genesis.height.0 + 1), at) {
+        totals.add(&frame.map_err(log_failure)?);
+    }
+    Ok(NetworkFacts {
+        block: state.height.0,
+        total_issuance_rao: state.global.total_issuance,
+        total_stake_rao: state.global.total_stake,
+        block_emission_rao: state.global.block_emission,
+        subnets: state.networks().filter(|(netuid, _)| !netuid.is_root()).count(),
+        subnet_limit: state.global.subnet_limit,
+        lock_cost_rao: lock_cost(state),
+        top10_emission_share: top_subnets(state).iter().map(|one| one.emission_share).sum(),
+        extrinsics: totals.extrinsics,
+        rejected: totals.rejected,
+        accounts: state.accounts.len(),
+        hotkeys: state.hotkeys.len(),
+    })
+}
+
+fn subnet_facts(state: &State, netuid: u16, subnet: &Subnet) -> SubnetFacts {
+    let (fast, info) = (&subnet.fast, &subnet.info);
+    let flow_average = fast.flow_average.map_or(0, |(_, average)| average);
+    let immune_until = info.registered_at.saturating_add(state.global.network_immunity_period);
+    SubnetFacts {
+        block: state.height.0,
+        netuid,
+        name: info.name.clone(),
+        symbol: info.symbol.clone(),
+        owner: info.owner,
+        owner_hotkey: info.owner_hotkey,
+        tempo: subnet.params.tempo,
+        tao_reserve_rao: Rao(fast.pool.tao),
+        alpha_in_rao: Alpha(fast.pool.alpha),
+        alpha_out_rao: Alpha(fast.pool.alpha_out),
+        price: ratio(subnet.price(), 32),
+        price_bits: subnet.price(),
+        moving_price: ratio(subnet.moving_price(), 32),
+        moving_price_bits: fast.moving_price,
+        tao_flow_rao: fast.flow,
+        ema_tao_flow: signed_ratio(flow_average, 64),
+        ema_tao_flow_bits: flow_average,
+        emission_share: ratio(fast.emission_share, 64),
+        emission_share_bits: fast.emission_share,
+        tao_in_emission_rao: fast.tao_in_emission,
+        alpha_in_emission_rao: fast.alpha_in_emission,
+        alpha_out_emission_rao: fast.alpha_out_emission,
+        burn_rao: fast.burn,
+        neurons: subnet.neurons.len(),
+        validators: subnet.neurons.validator_permit.iter().filter(|permit| **permit).count(),
+        registered_at: info.registered_at,
+        immune: state.height.0 < immune_until,
+        first_emission_block: info.first_emission,
+    }
+}
+
+fn signed_ratio(bits: i128, fraction_bits: i32) -> f64 {
+    bits as f64 / 2f64.powi(fraction_bits)
+}
+
+fn show_subnets(json: bool, state: &State) -> Result<(), Failure> {
+    let rows = state.networks().map(|(netuid, subnet)| subnet_facts(state, netuid.0, subnet));
+    if json {
+        return rows.into_iter().try_for_each(|row| print_json(&row));
+    }
+    let header = ["netuid", "subnet", "price", "TAO reserve", "share %", "flow", "neurons"];
+    let mut table = numbers_table(&header, &[0, 2, 3, 4, 5, 6]);
+    for row in rows {
+        table.add_row([
+            row.netuid.to_string(),
+            format!("{} {}", row.symbol, row.name),
+            format!("{:.6}", row.price),
+            format!("{:.1}", row.tao_reserve_rao.0 as f64 / 1e9),
+            format!("{:.3}", row.emission_share * 100.0),
+            format!("{:.6}", row.ema_tao_flow / 1e9),
+            row.neurons.to_string(),
+        ]);
+    }
+    print(&format!("block {}; flow: average net TAO per block\n{table}\n", state.height))
+}
+
+fn numbers_table(header: &[&str], right: &[usize]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_header(header.to_vec());
+    for column in right {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn neuron_facts(state: &State, netuid: NetUid, subnet: &Subnet, uid: usize) -> NeuronFacts {
+    let neurons = &subnet.neurons;
+    let hotkey = neurons.hotkeys[uid];
+    let mechanism = subnet.mechanism(0);
+    let of_mechanism = |pick: fn(&protocol::state::Mechanism) -> &Vec<u16>| {
+        mechanism.and_then(|mechanism| pick(mechanism).get(uid)).copied().unwrap_or(0)
+    };
+    let last_update = mechanism.and_then(|mechanism| mechanism.last_update.get(uid)).copied();
+    let column = |column: &[u16]| column.get(uid).copied().unwrap_or(0);
+    NeuronFacts {
+        uid,
+        hotkey,
+        coldkey: state.owner(&hotkey),
+        active: neurons.active.get(uid).copied().unwrap_or(false),
+        validator_permit: neurons.validator_permit.get(uid).copied().unwrap_or(false),
+        stake_rao: state.hotkey_alpha(&hotkey, netuid),
+        consensus: column(&neurons.consensus),
+        incentive: of_mechanism(|mechanism| &mechanism.incentive),
+        dividends: column(&neurons.dividends),
+        validator_trust: column(&neurons.validator_trust),
+        emission_rao: neurons.emission.get(uid).copied().unwrap_or_default(),
+        last_update: last_update.unwrap_or(0),
+        block_at_registration: neurons.registered_at.get(uid).copied().unwrap_or(0),
+    }
+}
+
+fn show_neurons(json: bool, state: &State, netuid: u16, subnet: &Subnet) -> Result<(), Failure> {
+    let rows = (0..subnet.neurons.len())
+        .map(|uid| neuron_facts(state, NetUid(netuid), subnet, uid));
+    if json {
+        return rows.into_iter().try_for_each(|row| print_json(&row));
+    }
+    let header =
+        ["uid", "hotkey", "permit", "stake", "incentive", "dividends", "trust", "emission", "updated"];
+    let mut table = numbers_table(&header, &[0, 3, 4, 5, 6, 7, 8]);
+    for row in rows {
+        table.add_row([
+            row.uid.to_string(),
+            row.hotkey.to_ss58(),
+            if row.validator_permit { "yes" } else { "" }.to_owned(),
+            row.stake_rao.to_string(),
+            row.incentive.to_string(),
+            row.dividends.to_string(),
+            row.validator_trust.to_string(),
+            row.emission_rao.to_string(),
+            row.last_update.to_string(),
+        ]);
+    }
+    print(&format!("{} at block {}\n{table}\n", subnet.info.name, state.height))
+}
+
+fn one_neuron(state: &State, netuid: u16, uid: u16) -> Result<OneNeuron, Failure> {
+    let subnet = subnet(state, netuid)?;
+    let at = usize::from(uid);
+    if at >= subnet.neurons.len() {
+        let count = subnet.neurons.len();
+        let what = format!("subnet {netuid} has no uid {uid}: it has {count} neurons");
+        return Err(Failure::failed(what, None));
+    }
+    let neuron = neuron_facts(state, NetUid(netuid), subnet, at);
+    let row = |pick: fn(&protocol::state::Mechanism) -> &Vec<protocol::state::Row>| {
+        subnet.mechanism(0).and_then(|mechanism| pick(mechanism).get(at)).cloned()
+    };
+    let axon = subnet.axons.get(&neuron.hotkey);
+    Ok(OneNeuron {
+        block: state.height.0,
+        netuid,
+        weights: row(|mechanism| &mechanism.weights).unwrap_or_default(),
+        bonds: row(|mechanism| &mechanism.bonds).unwrap_or_default(),
+        axon_port: axon.map(|axon| axon.port),
+        neuron,
+    })
+}
+
+fn account_facts(state: &State, account: AccountId) -> AccountFacts {
+    let coldkey = state.coldkeys.get(&account);
+    let hotkey = state.hotkeys.get(&account);
+    let mut stakes = Vec::new();
+    let mut uids = Vec::new();
+    for (netuid, subnet) in state.networks() {
+        if let Some(uid) = subnet.neurons.uid(&account) {
+            uids.push(AccountUid { netuid: netuid.0, uid });
+        }
+        for staked in coldkey.map(|coldkey| coldkey.staking.as_slice()).unwrap_or_default() {
+            let alpha = state.stake(staked, &account, netuid);
+            if alpha > Alpha::ZERO {
+                let worth = (u128::from(alpha.0) * subnet.price()) >> 32;
+                stakes.push(AccountStake {
+                    netuid: netuid.0,
+                    hotkey: *staked,
+                    alpha_rao: alpha,
+                    worth_rao: Rao(u64::try_from(worth).unwrap_or(u64::MAX)),
+                });
+            }
+        }
+    }
+    let free = state.free(&account);
+    AccountFacts {
+        block: state.height.0,
+        account,
+        free_rao: free,
+        nonce: state.nonce(&account),
+        owned_hotkeys: coldkey.map(|coldkey| coldkey.owned.clone()).unwrap_or_default(),
+        owner: hotkey.and_then(|hotkey| hotkey.owner),
+        take: hotkey.and_then(|hotkey| hotkey.take),
+        uids,
+        worth_rao: stakes.iter().fold(free, |sum, stake| sum.plus(stake.worth_rao)),
+        stakes,
+    }
+}
+
+fn show_account(json: bool, facts: &AccountFacts) -> Result<(), Failure> {
+    if json {
+        return print_json(facts);
+    }
+    let mut text = format!(
+        "account  {}\nfree     {}\nworth    {}\nnonce    {}\n",
+        facts.account, facts.free_rao, facts.worth_rao, facts.nonce
+    );
+    if let Some(owner) = facts.owner {
+        text.push_str(&format!("a hotkey of {owner}\n"));
+    }
+    for uid in &facts.uids {
+        text.push_str(&format!("uid {} on subnet {}\n", uid.uid, uid.netuid));
+    }
+    for hotkey in &facts.owned_hotkeys {
+        text.push_str(&format!("owns {hotkey}\n"));
+    }
+    for stake in &facts.stakes {
+        text.push_str(&format!(
+            "stake on subnet {} behind {}: {}, worth {}\n",
+            stake.netuid, stake.hotkey, stake.alpha_rao, stake.worth_rao
+        ));
+    }
+    print(&text)
+}
+
+fn show_params(json: bool, netuid: u16, subnet: &Subnet) -> Result<(), Failure> {
+    let default = if netuid == 0 { Params::root() } else { Params::default() };
+    let (values, defaults) = (fields(&subnet.params)?, fields(&default)?);
+    let rows = values.into_iter().map(|(parameter, value)| {
+        let default = defaults.get(&parameter).cloned().unwrap_or_default();
+        ParameterFacts { netuid, parameter, value, default }
+    });
+    if json {
+        return rows.into_iter().try_for_each(|row| print_json(&row));
+    }
+    let mut table = numbers_table(&["parameter", "value", "default"], &[1, 2]);
+    for row in rows {
+        table.add_row([row.parameter, grouped(&row.value), grouped(&row.default)]);
+    }
+    print(&format!("{table}\n"))
+}
+
+fn fields<T: Serialize>(value: &T) -> Result<Map<String, Value>, Failure> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        _ => Err(Failure::failed("parameters cannot be shown", None)),
+    }
+}
+
+fn grouped(value: &Value) -> String {
+    value.as_u64().map_or_else(|| plain("", value), thousands)
+}

@@ -1,0 +1,179 @@
+//! The commands: what users type, and what they read. Everything else is called from here.
+
+/// Golden cases and the epoch calculator.
+pub mod conform;
+/// Events as facts: columns taken apart.
+mod facts;
+/// State at any block.
+pub mod inspect;
+/// Events.
+pub mod log;
+/// The roles of child processes.
+pub mod process;
+/// Opening finished runs.
+mod reading;
+/// Folding a log.
+pub mod replay;
+/// Launching and resuming.
+pub mod run;
+/// Run folders.
+pub mod runs;
+/// Scenario files.
+pub mod scenario;
+/// Summaries for people.
+mod telling;
+/// Checking a log.
+pub mod verify;
+
+use clap::ValueEnum;
+use serde::Serialize;
+use std::fmt;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::str::FromStr;
+use tracing_subscriber::EnvFilter;
+
+/// What is logged unless RUST_LOG says otherwise.
+const LOG_DEFAULT: &str = "warn";
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl LogFormat {
+    /// The word on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// Starts logging to standard error; every line names the process.
+pub fn start_logging(format: LogFormat, process: &str) -> tracing::span::EnteredSpan {
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    tracing::error_span!("btemu", process).entered()
+}
+
+/// A command that failed: what happened, what to do about it, and the exit code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    code: u8,
+    what: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// The command failed, or what it checked does not hold.
+    pub fn failed(what: impl fmt::Display, hint: Option<String>) -> Self {
+        Self { code: 1, what: what.to_string(), hint }
+    }
+
+    /// Wrong usage, or an invalid scenario.
+    pub fn usage(what: impl fmt::Display, hint: Option<String>) -> Self {
+        Self { code: 2, what: what.to_string(), hint }
+    }
+
+    /// Tells the user, and gives the exit code.
+    pub fn tell(&self) -> ExitCode {
+        let mut text = format!("error: {}\n", self.what);
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("\nhint: {hint}\n"));
+        }
+        // Nobody is left to tell when even standard error is closed; the exit code still says it.
+        let told = std::io::stderr().lock().write_all(text.as_bytes());
+        ExitCode::from(if told.is_ok() { self.code } else { 1 })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(&self.what)
+    }
+}
+
+/// Writes to standard output; a reader that has seen enough (`| head`) ends the program quietly.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => Err(Failure::failed(format!("cannot write the output: {error}"), None)),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Writes one JSON object as a line.
+pub fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
+    let text = serde_json::to_string(value);
+    let text = text.map_err(|error| Failure::failed(format!("cannot write JSON: {error}"), None))?;
+    print(&format!("{text}\n"))
+}
+
+/// A block as users give it: a height, or `+N` counted from genesis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockArgument {
+    /// The chain's own height.
+    Height(u64),
+    /// Blocks since genesis.
+    Since(u64),
+}
+
+impl FromStr for BlockArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = match text.strip_prefix('+') {
+            Some(since) => since.parse().map(Self::Since),
+            None => text.parse().map(Self::Height),
+        };
+        parsed.map_err(|_| "a block is a height, or +N counted from genesis".to_owned())
+    }
+}
+
+impl BlockArgument {
+    /// The height it means in a run that starts at `genesis`.
+    pub const fn height(self, genesis: u64) -> u64 {
+        match self {
+            Self::Height(height) => height,
+            Self::Since(blocks) => genesis.saturating_add(blocks),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_heights_or_counted_from_genesis() {
+        let rows = [
+            ("7943100", Some(7_943_100)),
+            ("+100", Some(1_100)),
+            ("+0", Some(1_000)),
+            ("-1", None),
+            ("+-1", None),
+            ("ten", None),
+            ("", None),
+        ];
+        for (text, height) in rows {
+            let parsed = text.parse::<BlockArgument>().ok();
+            assert_eq!(parsed.map(|block| block.height(1_000)), height, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Opening finished runs: the folder, its log and its plan, with failures told in the words of users.
+
+use super::{BlockArgument, Failure};
+use crate::plan::Plan;
+use protocol::frame::Header;
+use protocol::units::Height;
+use std::path::Path;
+use storage::fold::{Folder, state_at};
+use storage::log::{EventLog, LogError, SledLog};
+use storage::runfolder::RunFolder;
+
+/// A run, open for reading.
+pub struct Reading {
+    /// Its folder.
+    pub folder: RunFolder,
+    /// Its log.
+    pub log: SledLog,
+    /// Its plan.
+    pub plan: Plan,
+    /// The build that made it.
+    pub build: String,
+    /// The header of its genesis block.
+    pub genesis: Header,
+}
+
+impl Reading {
+    /// Opens a run folder.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let folder = RunFolder::open(path)
+            .map_err(|error| Failure::failed(&error, error.hint()))?;
+        let log = SledLog::open(&folder.log_dir()).map_err(log_failure)?;
+        let genesis = log.genesis::<Plan>().map_err(log_failure)?;
+        let (plan, build) = (genesis.plan, genesis.build);
+        Ok(Self { folder, log, plan, build, genesis: genesis.header })
+    }
+
+    /// A block of the run, or its tip.
+    pub fn height(&self, block: Option<BlockArgument>) -> Result<Height, Failure> {
+        let (genesis, tip) = (self.genesis.height.0, self.log.tip().0);
+        let height = block.map_or(tip, |block| block.height(genesis));
+        if (genesis..=tip).contains(&height) {
+            return Ok(Height(height));
+        }
+        let what = format!("block {height} is not in the run: it holds blocks {genesis} to {tip}");
+        Err(Failure::failed(what, Some("`+N` counts from genesis".to_owned())))
+    }
+
+    /// The state after a block.
+    pub fn state_at(&self, at: Height) -> Result<Folder, Failure> {
+        let genesis = || Ok((self.plan.genesis.clone(), self.genesis.clone()));
+        state_at(&self.log, &self.folder.cache(), genesis, at)
+            .map_err(|error| Failure::failed(error, verify_hint()))
+    }
+}
+
+/// A log that cannot be read.
+pub fn log_failure(error: LogError) -> Failure {
+    let hint = error.hint();
+    Failure::failed(error, hint)
+}
+
+/// What to do about a damaged log.
+pub fn verify_hint() -> Option<String> {
+    Some("`btemu verify RUN` says which blocks are sound".to_owned())
+}

@@ -1,0 +1,240 @@
+//! `btemu run`: launches a scenario, or goes on with a run that stopped.
+
+use super::reading::Reading;
+use super::telling::tell_summary;
+use super::{Failure, LogFormat, print, print_json};
+use crate::plan::Plan;
+use crate::progress::{Progress, Showing};
+use crate::run::chain::ChainOrder;
+use crate::run::engine::Checking;
+use crate::run::launcher::{ChildLogs, LaunchError, launch};
+use crate::run::totals::Summary;
+use crate::scenario::{self, Overrides, Scenario};
+use protocol::units::Height;
+use serde_json::json;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use storage::journal::Journal;
+use storage::log::{Durability, SledLog};
+use storage::record::Genesis;
+use storage::runfolder::RunFolder;
+
+/// Where run folders are made unless `--out` names one.
+const RUNS: &str = "runs";
+
+/// Version and revision of this build, as block 0 of every log names it.
+pub const BUILD: &str = concat!("btemu ", env!("CARGO_PKG_VERSION"));
+
+/// `btemu run`
+#[derive(Debug, clap::Args)]
+pub struct RunArguments {
+    /// The scenario file.
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    scenario: Option<PathBuf>,
+    /// Go on with the run in this folder.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "seed", "set"])]
+    resume: Option<PathBuf>,
+    /// Where to make the run folder [default: runs/<scenario>-<seed>-<n>].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Seed of all draws [default: the scenario's].
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Blocks of the whole run [default: the scenario's].
+    #[arg(long, value_name = "N")]
+    blocks: Option<u64>,
+    /// Host processes; 0 runs everything in this process [default: the scenario's].
+    #[arg(long, value_name = "N")]
+    processes: Option<u32>,
+    /// How fast simulated time passes: max, realtime, or a factor such as 10x [default: the scenario's].
+    #[arg(long, value_name = "PACE")]
+    pace: Option<String>,
+    /// Set a value of the scenario, for instance run.blocks=100 or players.validators.count=8.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Serve Prometheus metrics at this address, or `off` [default: the scenario's].
+    #[arg(long, value_name = "ADDR|off")]
+    metrics: Option<String>,
+    /// Check every invariant after each block.
+    #[arg(long)]
+    check_invariants: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs, and prints the summary.
+pub fn run(arguments: &RunArguments, log_format: LogFormat) -> Result<(), Failure> {
+    let summary = match &arguments.resume {
+        Some(folder) => resume(arguments, folder, log_format)?,
+        None => fresh(arguments, log_format)?,
+    };
+    if arguments.json {
+        print_json(&summary)?;
+    } else {
+        print(&tell_summary(&summary))?;
+        print(&next_steps(&summary))?;
+    }
+    match summary.invariant_violations {
+        0 => Ok(()),
+        count => {
+            let hint = "RUST_LOG=warn tells which and where".to_owned();
+            Err(Failure::failed(format!("invariants failed after {count} blocks"), Some(hint)))
+        }
+    }
+}
+
+fn fresh(arguments: &RunArguments, log_format: LogFormat) -> Result<Summary, Failure> {
+    let file = arguments.scenario.as_ref().expect("clap requires it without --resume");
+    let scenario = scenario::load(file, &overrides(arguments)?).map_err(scenario_failure)?;
+    let plan = scenario.plan().map_err(scenario_failure)?;
+    let folder = match &arguments.out {
+        Some(folder) => RunFolder::create_at(folder),
+        None => RunFolder::create(Path::new(RUNS), scenario.name(), scenario.seed()),
+    };
+    let folder = folder.map_err(|error| Failure::failed(&error, error.hint()))?;
+    let order = order(arguments, &scenario, &folder, plan.genesis.height);
+    let begun = write_genesis(&folder, plan, order.durability)
+        .map_err(|failure| (failure, false))
+        .and_then(|()| {
+            launch_told(arguments, &folder, order, log_format).map_err(|error| {
+                (Failure::failed(&error, error.hint.clone()), error.began)
+            })
+        });
+    match begun {
+        Ok(summary) => Ok(summary),
+        Err((failure, began)) => {
+            if !began {
+                folder.discard();
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn write_genesis(folder: &RunFolder, plan: Plan, durability: Durability) -> Result<(), Failure> {
+    let header = plan.genesis_header();
+    let genesis = Genesis { build: BUILD.to_owned(), header, plan };
+    let log = SledLog::create(&folder.log_dir(), &genesis, durability);
+    log.map(drop).map_err(|error| Failure::failed(&error, error.hint()))
+}
+
+fn resume(
+    arguments: &RunArguments,
+    path: &Path,
+    log_format: LogFormat,
+) -> Result<Summary, Failure> {
+    let reading = Reading::open(path)?;
+    let text = reading.plan.scenario.clone();
+    let scenario = scenario::read_shown(&text, &overrides(arguments)?).map_err(scenario_failure)?;
+    let Reading { folder, log, plan, .. } = reading;
+    drop(log);
+    let order = order(arguments, &scenario, &folder, plan.genesis.height);
+    drop(plan);
+    launch_told(arguments, &folder, order, log_format)
+        .map_err(|error| Failure::failed(&error, error.hint.clone()))
+}
+
+fn overrides(arguments: &RunArguments) -> Result<Overrides, Failure> {
+    let set = arguments.set.iter().map(|assignment| match assignment.split_once('=') {
+        Some((path, value)) => Ok((path.trim().to_owned(), value.to_owned())),
+        None => {
+            let hint = "write --set run.blocks=100".to_owned();
+            let what = format!("--set {assignment}: there is no = in it");
+            Err(Failure::usage(what, Some(hint)))
+        }
+    });
+    Ok(Overrides {
+        set: set.collect::<Result<_, _>>()?,
+        seed: arguments.seed,
+        blocks: arguments.blocks,
+        processes: arguments.processes,
+        pace: arguments.pace.clone(),
+    })
+}
+
+fn order(
+    arguments: &RunArguments,
+    scenario: &Scenario,
+    folder: &RunFolder,
+    genesis: Height,
+) -> ChainOrder {
+    let log = scenario.log();
+    let metrics = match arguments.metrics.as_deref() {
+        Some("off") => None,
+        Some(address) => Some(address.to_owned()),
+        None => scenario.metrics(),
+    };
+    ChainOrder {
+        run: folder.path.clone(),
+        socket: PathBuf::new(),
+        hosts: scenario.processes(),
+        token: String::new(),
+        until: Height(genesis.0.saturating_add(scenario.blocks())),
+        durability: log.durability,
+        snapshot_interval: log.snapshot_interval,
+        checkpoint_interval: log.checkpoint_interval,
+        pace: scenario.pace(),
+        metrics,
+        checking: match arguments.check_invariants {
+            true => Checking::Invariants,
+            false => Checking::Trusting,
+        },
+    }
+}
+
+/// Launches, and writes into the operations journal how it began and ended.
+fn launch_told(
+    arguments: &RunArguments,
+    folder: &RunFolder,
+    order: ChainOrder,
+    log_format: LogFormat,
+) -> Result<Summary, LaunchError> {
+    journal(folder, "started", &json!({
+        "build": BUILD,
+        "command": std::env::args().collect::<Vec<_>>(),
+        "until": order.until,
+        "hosts": order.hosts,
+        "unix_seconds": crate::clock::unix_seconds(),
+    }));
+    let bar = !arguments.json && std::io::stderr().is_terminal();
+    let showing = if bar { Showing::Bar } else { Showing::Nothing };
+    let progress = Progress::new(order.until.0, showing);
+    let launched = launch(order, &ChildLogs { format: log_format.name() }, &progress);
+    match &launched {
+        Ok(summary) => journal(folder, "ended", &json!({
+            "block": summary.block,
+            "tip_hash": summary.tip_hash,
+            "wall_seconds": summary.wall_seconds,
+            "unix_seconds": crate::clock::unix_seconds(),
+        })),
+        Err(error) => journal(folder, "failed", &json!({
+            "what": error.what,
+            "unix_seconds": crate::clock::unix_seconds(),
+        })),
+    }
+    launched
+}
+
+/// The journal is told beside the log; a run does not end because it cannot be written.
+fn journal(folder: &RunFolder, kind: &str, fields: &serde_json::Value) {
+    let written = Journal::open(&folder.path)
+        .and_then(|mut journal| journal.write(kind, fields.clone()));
+    if let Err(error) = written {
+        tracing::warn!(%error, "the operations journal cannot be written");
+    }
+}
+
+fn next_steps(summary: &Summary) -> String {
+    let run = &summary.run;
+    format!(
+        "\nrun folder   {run}\nnext         btemu replay {run}\n             \
+         btemu inspect {run} subnets\n             btemu log {run} --kind stake_added\n"
+    )
+}
+
+/// An invalid scenario is wrong usage.
+pub fn scenario_failure(error: scenario::ScenarioError) -> Failure {
+    let hint = error.hint();
+    Failure::usage(error, hint)
+}

@@ -1,0 +1,79 @@
+//! `btemu runs`: the run folders.
+
+use super::reading::Reading;
+use super::{Failure, print, print_json};
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use storage::log::EventLog;
+use storage::runfolder::RunFolder;
+
+/// `btemu runs`
+#[derive(Debug, clap::Args)]
+pub struct RunsArguments {
+    /// Where the run folders are.
+    #[arg(long, default_value = "runs")]
+    folder: PathBuf,
+    /// Print one JSON object per run.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Row {
+    run: String,
+    scenario: Option<String>,
+    seed: Option<u64>,
+    blocks: Option<u64>,
+    log_bytes: Option<u64>,
+    state: String,
+}
+
+/// Lists the run folders, by name.
+pub fn run(arguments: &RunsArguments) -> Result<(), Failure> {
+    let folders = RunFolder::list(&arguments.folder).map_err(|error| {
+        let hint = "`btemu run SCENARIO` makes the first one".to_owned();
+        Failure::failed(format!("cannot read {}: {error}", arguments.folder.display()), Some(hint))
+    })?;
+    let rows = folders.iter().map(|folder| row(folder));
+    if arguments.json {
+        return rows.into_iter().try_for_each(|row| print_json(&row));
+    }
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_header(["run", "scenario", "seed", "blocks", "log bytes", "state"]);
+    for row in rows {
+        let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
+        table.add_row([
+            row.run,
+            row.scenario.unwrap_or_default(),
+            number(row.seed),
+            number(row.blocks),
+            number(row.log_bytes),
+            row.state,
+        ]);
+    }
+    print(&format!("{table}\n"))
+}
+
+fn row(folder: &Path) -> Row {
+    let run = folder.display().to_string();
+    match Reading::open(folder) {
+        Ok(reading) => Row {
+            run,
+            scenario: Some(reading.plan.name.clone()),
+            seed: Some(reading.plan.seed),
+            blocks: Some(reading.log.tip().0 - reading.genesis.height.0),
+            log_bytes: Some(reading.log.bytes()),
+            state: "readable".to_owned(),
+        },
+        Err(failure) => Row {
+            run,
+            scenario: None,
+            seed: None,
+            blocks: None,
+            log_bytes: None,
+            state: failure.to_string(),
+        },
+    }
+}

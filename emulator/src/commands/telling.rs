@@ -1,0 +1,150 @@
+//! Summaries for people.
+
+use crate::progress::simulated_time;
+use crate::run::totals::Summary;
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+use std::fmt::Write;
+
+/// The summary of a run or of its replay.
+pub fn tell_summary(summary: &Summary) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        writeln!(text, "{name:<13}{value}").expect("a text takes every line");
+    };
+    let players = |role: &str| summary.players.get(role).copied().unwrap_or(0);
+    line("scenario", format!("{} (seed {}, rules {})", summary.scenario, summary.seed, summary.rules));
+    line(
+        "blocks",
+        format!(
+            "{} ({} to {}), {} of simulated time",
+            thousands(summary.blocks),
+            summary.genesis_block,
+            summary.block,
+            simulated_time(summary.blocks)
+        ),
+    );
+    line("tip hash", summary.tip_hash.clone());
+    line("state root", summary.state_root.clone());
+    line("events", thousands(summary.events));
+    line(
+        "calls",
+        format!(
+            "{} accepted, {} rejected",
+            thousands(summary.extrinsics - summary.rejected),
+            thousands(summary.rejected)
+        ),
+    );
+    for (names, counts) in [("  accepted", &summary.calls_done), ("  rejected", &summary.calls_rejected)]
+    {
+        let parts: Vec<String> =
+            counts.iter().map(|(name, count)| format!("{name} {}", thousands(*count))).collect();
+        if !parts.is_empty() {
+            line(names, parts.join(", "));
+        }
+    }
+    let messages = summary.messages;
+    line(
+        "messages",
+        format!(
+            "{} sent, {} delivered, {} lost",
+            thousands(messages.sent),
+            thousands(messages.delivered),
+            thousands(messages.dropped)
+        ),
+    );
+    line(
+        "players",
+        format!(
+            "{} owners, {} validators, {} miners, {} stakers",
+            thousands(players("owner")),
+            thousands(players("validator")),
+            thousands(players("miner")),
+            thousands(players("staker"))
+        ),
+    );
+    if summary.crashes > 0 {
+        line("crashed", format!("{} players", summary.crashes));
+    }
+    line(
+        "wall time",
+        format!("{:.1} s, {:.0} blocks/s", summary.wall_seconds, summary.blocks_per_second),
+    );
+    line(
+        "size",
+        format!(
+            "log {:.1} MB, peak memory {:.0} MiB",
+            summary.log_bytes as f64 / 1e6,
+            summary.peak_rss_bytes as f64 / f64::from(1 << 20)
+        ),
+    );
+    if !summary.process_reports.is_empty() {
+        let mut table = table(["process", "players", "steps", "peak MiB"]);
+        for process in &summary.process_reports {
+            table.add_row([
+                process.name.clone(),
+                thousands(process.players),
+                thousands(process.steps),
+                format!("{:.0}", process.peak_rss_bytes as f64 / f64::from(1 << 20)),
+            ]);
+        }
+        add(&mut text, "", &table, 1);
+    }
+    if !summary.top_subnets.is_empty() {
+        let mut table = table(["netuid", "subnet", "share of emission", "price (TAO)"]);
+        for subnet in &summary.top_subnets {
+            table.add_row([
+                subnet.netuid.to_string(),
+                format!("{} {}", subnet.symbol, subnet.name),
+                format!("{:.2} %", subnet.emission_share * 100.0),
+                format!("{:.6}", subnet.price),
+            ]);
+        }
+        let sum = format!("together {:.2} %\n", summary.top10_emission_share * 100.0);
+        add(&mut text, &sum, &table, 2);
+    }
+    text
+}
+
+/// A table without lines; every column but the given one is numbers.
+fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_header(header);
+    table
+}
+
+fn add(text: &mut String, after: &str, table: &Table, first_number: usize) {
+    let mut table = table.clone();
+    for (at, column) in table.column_iter_mut().enumerate() {
+        if at >= first_number {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    write!(text, "\n{table}\n{after}").expect("a text takes every line");
+}
+
+/// A number with thin groups of three: `1,234,567`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thousands;
+
+    #[test]
+    fn numbers_are_grouped() {
+        let rows = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        for (number, text) in rows {
+            assert_eq!(thousands(number), text);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The progress bar of a run, on standard error; silent where that is no terminal.
+
+use crate::run::chain::Report;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use protocol::units::BLOCK_MS;
+use std::cell::Cell;
+use std::fmt::Write;
+
+/// Shows how far a run is.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    genesis: Cell<u64>,
+}
+
+/// Whether progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Showing {
+    /// On a terminal.
+    Bar,
+    /// Never.
+    Nothing,
+}
+
+impl Progress {
+    /// A bar that runs to the last block, given as a height.
+    pub fn new(until: u64, showing: Showing) -> Self {
+        let target = match showing {
+            Showing::Bar => ProgressDrawTarget::stderr(),
+            Showing::Nothing => ProgressDrawTarget::hidden(),
+        };
+        let style = "block {height} of {last} {wide_bar} {simulated} {per_sec} ETA {eta}";
+        let bar = ProgressBar::with_draw_target(Some(1), target);
+        let simulated = |state: &ProgressState, to: &mut dyn Write| {
+            let written = write!(to, "{}", simulated_time(state.pos()));
+            debug_assert!(written.is_ok(), "a line of a progress bar is never full");
+        };
+        let style = ProgressStyle::with_template(style)
+            .expect("the template is well-formed")
+            .with_key("simulated", simulated)
+            .with_key("height", |_: &ProgressState, _: &mut dyn Write| {})
+            .with_key("last", move |_: &ProgressState, to: &mut dyn Write| {
+                let written = write!(to, "{until}");
+                debug_assert!(written.is_ok(), "a line of a progress bar is never full");
+            });
+        bar.set_style(style);
+        bar.set_length(until);
+        Self { bar, genesis: Cell::new(0) }
+    }
+
+    /// A bar over the blocks of a log, from genesis to the last one.
+    pub fn counting(genesis: u64, until: u64, showing: Showing) -> Self {
+        let progress = Self::new(until, showing);
+        progress.begin(genesis, genesis);
+        progress
+    }
+
+    /// Shows a block's height.
+    pub fn at(&self, height: u64) {
+        self.bar.set_position(height.saturating_sub(self.genesis.get()));
+    }
+
+    fn begin(&self, genesis: u64, from: u64) {
+        self.genesis.set(genesis);
+        let last = self.bar.length().unwrap_or(0);
+        self.restyle(genesis);
+        self.bar.set_length(last.saturating_sub(genesis));
+        self.bar.set_position(from - genesis);
+        self.bar.reset_eta();
+    }
+
+    /// Takes note of what the chain reports.
+    pub fn show(&self, report: &Report) {
+        match report {
+            Report::Listening { metrics: Some(address) } => {
+                self.bar.println(format!("metrics at http://{address}/metrics"));
+            }
+            Report::Started { genesis, from, .. } => self.begin(*genesis, *from),
+            Report::Progress { height } => self.at(*height),
+            Report::Listening { metrics: None } | Report::Done(_) | Report::Failed { .. } => {}
+        }
+    }
+
+    /// Heights are the chain's own; the bar counts blocks from genesis.
+    fn restyle(&self, genesis: u64) {
+        let height = move |state: &ProgressState, to: &mut dyn Write| {
+            let written = write!(to, "{}", genesis + state.pos());
+            debug_assert!(written.is_ok(), "a line of a progress bar is never full");
+        };
+        self.bar.set_style(self.bar.style().with_key("height", height));
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Simulated time since genesis after so many blocks: `2d 03:04:12`.
+pub fn simulated_time(blocks: u64) -> String {
+    let seconds = blocks * BLOCK_MS / 1_000;
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    format!("{days}d {:02}:{:02}:{:02}", rest / 3_600, rest / 60 % 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn simulated_time_counts_days() {
+        let rows = [(0, "0d 00:00:00"), (5, "0d 00:01:00"), (7_200, "1d 00:00:00")];
+        for (blocks, text) in rows {
+            assert_eq!(simulated_time(blocks), text);
+        }
+        assert_eq!(simulated_time(7_200 * 2 + 301), "2d 01:00:12");
+    }
+}

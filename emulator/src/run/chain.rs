@@ -1,0 +1,317 @@
+//! The chain process: opens the log, greets its hosts, drives the engine, reports to the launcher. With no host
+//! processes the launcher does the same inside itself.
+
+use super::death;
+use super::engine::{Checking, Engine, EngineError, Manner, Start, pick_up};
+use super::hosts::{HostError, Hosts, ProcessReport};
+use super::totals::{Account, Summary, players_by_role, roles};
+use super::wire::{FromHost, ToHost, WIRE_VERSION, Wire};
+use crate::clock::{Pace, Stopwatch, Throttle};
+use crate::metrics::{Metrics, RunLabels, ServeError, Server};
+use actors::registry::Role;
+use protocol::units::Height;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use storage::log::{Durability, EventLog, LogError, SledLog};
+use storage::runfolder::{RunFolder, RunFolderError};
+use tokio::net::UnixListener;
+
+/// How long the chain waits for all hosts to join.
+pub const JOIN_WAIT_MS_MAX: u64 = 60_000;
+
+/// How often progress is told at most.
+const PROGRESS_INTERVAL_MS: u64 = 100;
+
+/// What the launcher tells the chain on its standard input, as one line of JSON.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChainOrder {
+    /// The run folder.
+    pub run: PathBuf,
+    /// Where to listen for hosts; unused without any.
+    pub socket: PathBuf,
+    /// Host processes to wait for; 0 seats the players in this process.
+    pub hosts: u32,
+    /// What hosts must prove.
+    pub token: String,
+    /// The last block.
+    pub until: Height,
+    /// When the log is synced.
+    pub durability: Durability,
+    /// Blocks between snapshots.
+    pub snapshot_interval: u64,
+    /// Blocks between checkpoints.
+    pub checkpoint_interval: u64,
+    /// How fast simulated time passes.
+    pub pace: Pace,
+    /// Where metrics are served.
+    pub metrics: Option<String>,
+    /// Whether invariants are checked.
+    pub checking: Checking,
+}
+
+/// What the chain tells the launcher, a line of JSON each.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Report {
+    /// Hosts may come.
+    Listening {
+        /// Where metrics are served.
+        metrics: Option<String>,
+    },
+    /// The players are seated.
+    Started {
+        /// Players by role.
+        players: BTreeMap<String, u64>,
+        /// The genesis height.
+        genesis: u64,
+        /// The block it starts from.
+        from: u64,
+    },
+    /// So far so good.
+    Progress {
+        /// The last block.
+        height: u64,
+    },
+    /// The run ended as it should.
+    Done(Box<Summary>),
+    /// The run ended badly.
+    Failed {
+        /// What happened.
+        what: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+}
+
+/// Why the chain ends badly.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// The run cannot go on.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The run folder is none.
+    #[error(transparent)]
+    Folder(#[from] RunFolderError),
+    /// The metrics cannot be served.
+    #[error(transparent)]
+    Metrics(#[from] ServeError),
+    /// The socket cannot be opened.
+    #[error("cannot listen for hosts at {}: {source}", socket.display())]
+    Socket {
+        /// Where.
+        socket: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Hosts are missing.
+    #[error("only {joined} of {wanted} host processes joined within {JOIN_WAIT_MS_MAX} ms")]
+    Missing {
+        /// How many came.
+        joined: usize,
+        /// How many should have.
+        wanted: u32,
+    },
+    /// The run is longer already.
+    #[error("the run holds {have} blocks already, {wanted} were asked for")]
+    AlreadyThere {
+        /// Blocks in the log.
+        have: u64,
+        /// Blocks asked for.
+        wanted: u64,
+    },
+}
+
+impl From<LogError> for ChainError {
+    fn from(error: LogError) -> Self {
+        Self::Engine(EngineError::Log(error))
+    }
+}
+
+impl From<HostError> for ChainError {
+    fn from(error: HostError) -> Self {
+        Self::Engine(EngineError::Host(error))
+    }
+}
+
+impl ChainError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Engine(error) => error.hint(),
+            Self::Folder(error) => error.hint(),
+            Self::Metrics(error) => error.hint(),
+            Self::Socket { .. } | Self::Missing { .. } => None,
+            Self::AlreadyThere { have, .. } => {
+                Some(format!("`--blocks` counts the whole run; ask for more than {have}"))
+            }
+        }
+    }
+}
+
+/// Makes the blocks of a run; call within a running actix system.
+///
+/// # Errors
+/// See [`ChainError`]. What was appended until then stays and can be resumed.
+pub async fn drive(
+    order: &ChainOrder,
+    stop: Arc<AtomicBool>,
+    mut report: impl FnMut(Report),
+) -> Result<Summary, ChainError> {
+    let stopwatch = Stopwatch::start();
+    let folder = RunFolder::open(&order.run)?;
+    let log = SledLog::open(&folder.log_dir())?.with_durability(order.durability);
+    let start = pick_up(log, folder.cache())?;
+    if start.log.tip() > order.until {
+        let genesis = start.plan.genesis.height.0;
+        let (have, wanted) = (start.log.tip().0 - genesis, order.until.0.saturating_sub(genesis));
+        return Err(ChainError::AlreadyThere { have, wanted });
+    }
+    let metrics = drive_metrics(order, &start)?;
+    let address = metrics.as_ref().map(|(_, server)| server.address().to_string());
+    let listener = (order.hosts > 0).then(|| listen(order)).transpose()?;
+    report(Report::Listening { metrics: address });
+    let mut start = start;
+    let seats = std::mem::take(&mut start.checkpoint.hosts.seats);
+    let hosts = match listener {
+        None => Hosts::local(&start.plan, seats, start.state.clone()),
+        Some(listener) => {
+            let wires = greet(order, listener).await?;
+            Hosts::remote(&start.plan, seats, &start.state, wires).await?
+        }
+    };
+    report(Report::Started {
+        players: players_by_role(&start.plan),
+        genesis: start.plan.genesis.height.0,
+        from: start.header.height.0,
+    });
+    let from = start.header.height.0;
+    let series = metrics.as_ref().map(|(series, _)| series.clone());
+    let mut engine = Engine::new(start, hosts, series.clone(), stop);
+    let manner = Manner {
+        until: order.until,
+        snapshot_interval: order.snapshot_interval,
+        checkpoint_interval: order.checkpoint_interval,
+        pace: order.pace,
+        checking: order.checking,
+    };
+    let pace = Stopwatch::start();
+    let mut throttle = Throttle::every(Duration::from_millis(PROGRESS_INTERVAL_MS));
+    let made = engine.run(&manner, |tick| {
+        if throttle.is_due() {
+            report(Report::Progress { height: tick.frame.header.height.0 });
+            if let Some(series) = &series {
+                let seconds = pace.seconds();
+                series.speed(tick.blocks_made as f64 / seconds.max(1e-9), seconds);
+                series.log_bytes(tick.log_bytes);
+            }
+        }
+    });
+    made.await?;
+    let running_s = pace.seconds();
+    report(Report::Progress { height: engine.header().height.0 });
+    let mut processes = engine.hosts().stop().await?;
+    let (players, steps) = engine.hosts().own();
+    let peak_rss_bytes = death::peak_rss_bytes();
+    let own = ProcessReport { name: "chain".to_owned(), players, steps, peak_rss_bytes };
+    processes.insert(0, own);
+    let account = Account {
+        run: order.run.display().to_string(),
+        plan: engine.plan(),
+        simulation: engine.simulation(),
+        header: engine.header(),
+        state: engine.state(),
+        totals: engine.totals(),
+    };
+    let mut summary = Summary::new(&account);
+    summary.processes = processes.len() as u64;
+    summary.peak_rss_bytes = processes.iter().map(|process| process.peak_rss_bytes).sum();
+    summary.process_reports = processes;
+    summary.invariant_violations = engine.violations();
+    summary.log_bytes = engine.log().bytes();
+    summary.wall_seconds = stopwatch.seconds();
+    summary.blocks_per_second = (summary.block - from) as f64 / running_s.max(1e-9);
+    Ok(summary)
+}
+
+fn drive_metrics(
+    order: &ChainOrder,
+    start: &Start,
+) -> Result<Option<(Metrics, Server)>, ChainError> {
+    let Some(address) = &order.metrics else { return Ok(None) };
+    let plan = &start.plan;
+    let metrics = Metrics::new(RunLabels {
+        scenario: plan.name.clone(),
+        seed: plan.seed,
+        run: order.run.file_name().map_or_else(String::new, |name| name.display().to_string()),
+        version: env!("CARGO_PKG_VERSION"),
+    });
+    let mut by_role: BTreeMap<Role, u64> = Role::ALL.iter().map(|role| (*role, 0)).collect();
+    for role in roles(plan).into_values() {
+        *by_role.entry(role).or_insert(0) += 1;
+    }
+    metrics.players(&by_role.into_iter().collect::<Vec<_>>());
+    let server = Server::start(address, metrics.clone())?;
+    Ok(Some((metrics, server)))
+}
+
+fn listen(order: &ChainOrder) -> Result<UnixListener, ChainError> {
+    let failed = |source| ChainError::Socket { socket: order.socket.clone(), source };
+    UnixListener::bind(&order.socket).map_err(failed)
+}
+
+/// Waits until every host has joined; strangers are told why they are refused.
+async fn greet(order: &ChainOrder, listener: UnixListener) -> Result<Vec<Wire>, ChainError> {
+    let mut joined: BTreeMap<u32, Wire> = BTreeMap::new();
+    let wait = Duration::from_millis(JOIN_WAIT_MS_MAX);
+    let all = async {
+        while joined.len() < order.hosts as usize {
+            let accepted = listener.accept().await;
+            let failed = |source| ChainError::Socket { socket: order.socket.clone(), source };
+            let mut wire = Wire::new(accepted.map_err(failed)?.0);
+            match wire.receive().await {
+                Ok(FromHost::Hello(hello)) => {
+                    let mut refusals = [
+                        (hello.version != WIRE_VERSION, "it speaks another version"),
+                        (hello.run != run_name(order), "it belongs to another run"),
+                        (hello.token != order.token, "its token is wrong"),
+                        (hello.host >= order.hosts, "it is one too many"),
+                        (joined.contains_key(&hello.host), "its place is taken"),
+                    ]
+                    .into_iter();
+                    match refusals.find(|(refused, _)| *refused) {
+                        Some((_, why)) => {
+                            tracing::warn!(host = hello.host, why, "a host was refused");
+                            let refused = ToHost::Refused(why.to_owned());
+                            if let Err(error) = wire.send(&refused).await {
+                                tracing::debug!(%error, "the refused host is gone");
+                            }
+                        }
+                        None => {
+                            joined.insert(hello.host, wire);
+                        }
+                    }
+                }
+                Ok(_) => tracing::warn!("a stranger did not greet"),
+                Err(error) => tracing::warn!(%error, "a stranger could not be understood"),
+            }
+        }
+        Ok::<(), ChainError>(())
+    };
+    match tokio::time::timeout(wait, all).await {
+        Ok(done) => done?,
+        Err(_) => {
+            return Err(ChainError::Missing { joined: joined.len(), wanted: order.hosts });
+        }
+    }
+    Ok(joined.into_values().collect())
+}
+
+/// The name by which hosts know a run.
+pub fn run_name(order: &ChainOrder) -> String {
+    order.run.display().to_string()
+}

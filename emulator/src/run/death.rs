@@ -1,0 +1,38 @@
+//! What processes owe the system: to end with the one that started them, and to say what memory they took.
+
+use nix::sys::prctl;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::Signal;
+use std::io::Read;
+
+/// Ends this process when its parent is gone: the system kills it on Linux, and the end of its standard input,
+/// which only the parent holds, ends it everywhere.
+pub fn follow_parent() {
+    if let Err(error) = prctl::set_pdeathsig(Signal::SIGKILL) {
+        tracing::debug!(%error, "the system will not end this process with its parent");
+    }
+}
+
+/// Reads the rest of standard input on a thread of its own: calls `line` for each line, and ends the process when
+/// the parent is gone.
+pub fn watch_stdin(mut line: impl FnMut(&str) + Send + 'static) {
+    std::thread::spawn(move || {
+        let (mut text, mut byte) = (Vec::new(), [0]);
+        let mut stdin = std::io::stdin();
+        while stdin.read(&mut byte).is_ok_and(|count| count == 1) {
+            if byte[0] == b'\n' {
+                line(String::from_utf8_lossy(&text).trim());
+                text.clear();
+            } else {
+                text.push(byte[0]);
+            }
+        }
+        std::process::exit(1);
+    });
+}
+
+/// Peak resident memory of this process so far.
+pub fn peak_rss_bytes() -> u64 {
+    let kibibytes = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
+    u64::try_from(kibibytes).unwrap_or(0) * 1_024
+}

@@ -1,0 +1,327 @@
+//! The hosts as the engine sees them: actors in this process, or host processes behind sockets. Both give the
+//! same answers, because a player sees only its inputs, the view and the directory.
+
+use super::wire::{FromHost, ToHost, Welcome, Wire, WireError, encoded};
+use crate::plan::Plan;
+use actors::host::{Delivery, HostCheckpoint, Seated, SliceDone};
+use actors::machine::Directory;
+use actors::shell::{ShellError, ShellHost};
+use protocol::apply::Inconsistent;
+use protocol::event::Event;
+use protocol::state::State;
+use protocol::units::{AccountId, PlayerId};
+use protocol::view::View;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a host may be silent before the run ends.
+pub const HOST_SILENCE_MS_MAX: u64 = 120_000;
+
+/// What went wrong with a host.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// A host process is gone or cannot be understood.
+    #[error("host process {host}: {error}")]
+    Wire {
+        /// Which, from 0.
+        host: usize,
+        /// What happened.
+        error: WireError,
+    },
+    /// A host process did not answer in time.
+    #[error("host process {host} has not answered for {HOST_SILENCE_MS_MAX} ms")]
+    Silent {
+        /// Which, from 0.
+        host: usize,
+    },
+    /// A host process gave up.
+    #[error("host process {host} cannot go on: {why}")]
+    Failed {
+        /// Which, from 0.
+        host: usize,
+        /// Its reason.
+        why: String,
+    },
+    /// A host process answered something else than it was asked.
+    #[error("host process {host} answered out of turn")]
+    OutOfTurn {
+        /// Which, from 0.
+        host: usize,
+    },
+    /// An actor of this process is gone.
+    #[error(transparent)]
+    Shell(#[from] ShellError),
+    /// The players' view does not follow the chain.
+    #[error("the players' view does not follow the chain: {0}")]
+    View(#[from] Inconsistent),
+}
+
+/// What a process did in a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct ProcessReport {
+    /// `chain`, `host-0`, `host-1`, …
+    pub name: String,
+    /// Players it carried.
+    pub players: u64,
+    /// Inputs its players took since this process started.
+    pub steps: u64,
+    /// Its peak memory.
+    pub peak_rss_bytes: u64,
+}
+
+/// All players of a run, wherever they are.
+#[derive(Debug)]
+pub enum Hosts {
+    /// In this process.
+    Local {
+        /// The actors.
+        host: Box<ShellHost>,
+        /// How many.
+        players: u64,
+        /// Inputs they took.
+        steps: u64,
+    },
+    /// In processes of their own.
+    Remote {
+        /// One per process.
+        hosts: Vec<RemoteHost>,
+        /// Which of them carries a player.
+        carrier: BTreeMap<PlayerId, usize>,
+    },
+}
+
+/// One host process.
+#[derive(Debug)]
+pub struct RemoteHost {
+    wire: Wire,
+    next_wake_ms: Option<u64>,
+    players: u64,
+    steps: u64,
+}
+
+/// The address book of a plan.
+pub fn directory(plan: &Plan) -> Vec<(AccountId, PlayerId)> {
+    let seats = plan.players.iter();
+    seats.map(|seat| (seat.identity.hotkey, seat.identity.id)).collect()
+}
+
+/// An address book from its entries.
+pub fn directory_of(entries: &[(AccountId, PlayerId)]) -> Directory {
+    let mut directory = Directory::default();
+    for (hotkey, player) in entries {
+        directory.enter(*hotkey, *player);
+    }
+    directory
+}
+
+impl Hosts {
+    /// Seats all players in this process; call within a running actix system.
+    pub fn local(plan: &Plan, seats: Vec<Seated>, state: State) -> Self {
+        let players = seats.len() as u64;
+        let directory = directory_of(&directory(plan));
+        let mut host = ShellHost::new(seats, View::new(state), directory, plan.seed);
+        host.start();
+        Self::Local { host: Box::new(host), players, steps: 0 }
+    }
+
+    /// Deals the seats out to host processes in turn, in the plan's order, so that each gets its share of every group.
+    ///
+    /// # Errors
+    /// A host is gone.
+    pub async fn remote(
+        plan: &Plan,
+        seats: Vec<Seated>,
+        state: &State,
+        wires: Vec<Wire>,
+    ) -> Result<Self, HostError> {
+        let order: BTreeMap<PlayerId, usize> =
+            plan.players.iter().enumerate().map(|(at, seat)| (seat.identity.id, at)).collect();
+        let count = wires.len();
+        let mut dealt: Vec<Vec<Seated>> = vec![Vec::new(); count];
+        let mut carrier = BTreeMap::new();
+        for seated in seats {
+            let player = seated.identity().id;
+            let host = order.get(&player).map_or(0, |at| at % count);
+            carrier.insert(player, host);
+            dealt[host].push(seated);
+        }
+        let directory = directory(plan);
+        let mut hosts = Vec::with_capacity(count);
+        for (host, (mut wire, seats)) in wires.into_iter().zip(dealt).enumerate() {
+            let players = seats.len() as u64;
+            let (state, directory) = (state.clone(), directory.clone());
+            let welcome = Welcome { seed: plan.seed, seats, state, directory };
+            let sent = wire.send(&ToHost::Welcome(Box::new(welcome))).await;
+            sent.map_err(|error| HostError::Wire { host, error })?;
+            hosts.push(RemoteHost { wire, next_wake_ms: None, players, steps: 0 });
+        }
+        for (host, remote) in hosts.iter_mut().enumerate() {
+            match remote.answer(host).await? {
+                FromHost::Ready(next_wake_ms) => remote.next_wake_ms = next_wake_ms,
+                other => return Err(out_of_turn(host, other)),
+            }
+        }
+        Ok(Self::Remote { hosts, carrier })
+    }
+
+    /// When the earliest timer of all players is due.
+    pub fn next_wake_ms(&self) -> Option<u64> {
+        match self {
+            Self::Local { host, .. } => host.next_wake_ms(),
+            Self::Remote { hosts, .. } => hosts.iter().filter_map(|host| host.next_wake_ms).min(),
+        }
+    }
+
+    /// Steps every player that has something to do in a slice.
+    ///
+    /// # Errors
+    /// A host is gone, silent or failed.
+    pub async fn slice(
+        &mut self,
+        from_ms: u64,
+        until_ms: u64,
+        deliveries: Vec<Delivery>,
+    ) -> Result<SliceDone, HostError> {
+        match self {
+            Self::Local { host, steps, .. } => {
+                let done = host.slice(from_ms, until_ms, deliveries).await?;
+                *steps += done.steps;
+                Ok(done)
+            }
+            Self::Remote { hosts, carrier } => {
+                let mut dealt: Vec<Vec<Delivery>> = vec![Vec::new(); hosts.len()];
+                for delivery in deliveries {
+                    if let Some(host) = carrier.get(&delivery.receiver()) {
+                        dealt[*host].push(delivery);
+                    }
+                }
+                let mut asked = Vec::with_capacity(hosts.len());
+                for (host, deliveries) in dealt.into_iter().enumerate() {
+                    let remote = &mut hosts[host];
+                    let wakes = remote.next_wake_ms.is_some_and(|wake_ms| wake_ms < until_ms);
+                    if !deliveries.is_empty() || wakes {
+                        let slice = ToHost::Slice { from_ms, until_ms, deliveries };
+                        let sent = remote.wire.send(&slice).await;
+                        sent.map_err(|error| HostError::Wire { host, error })?;
+                        asked.push(host);
+                    }
+                }
+                let mut whole = SliceDone::default();
+                for host in asked {
+                    let remote = &mut hosts[host];
+                    match remote.answer(host).await? {
+                        FromHost::Done(part) => {
+                            remote.next_wake_ms = part.next_wake_ms;
+                            remote.steps += part.steps;
+                            whole.merge(part);
+                        }
+                        other => return Err(out_of_turn(host, other)),
+                    }
+                }
+                whole.sort();
+                Ok(whole)
+            }
+        }
+    }
+
+    /// Shows the players a block's public events.
+    ///
+    /// # Errors
+    /// A host is gone, or a view does not follow.
+    pub async fn publish(&mut self, events: &[Event]) -> Result<(), HostError> {
+        match self {
+            Self::Local { host, .. } => Ok(host.fold(events)?),
+            Self::Remote { hosts, .. } => {
+                let message = encoded(&ToHost::Block(events.to_vec()));
+                for (host, remote) in hosts.iter_mut().enumerate() {
+                    let sent = remote.wire.send_encoded(message.clone()).await;
+                    sent.map_err(|error| HostError::Wire { host, error })?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// All seats, ascending by player.
+    ///
+    /// # Errors
+    /// A host is gone.
+    pub async fn checkpoint(&mut self) -> Result<HostCheckpoint, HostError> {
+        match self {
+            Self::Local { host, .. } => Ok(host.checkpoint().await?),
+            Self::Remote { hosts, .. } => {
+                let mut seats = Vec::new();
+                for (host, remote) in hosts.iter_mut().enumerate() {
+                    let sent = remote.wire.send(&ToHost::Save).await;
+                    sent.map_err(|error| HostError::Wire { host, error })?;
+                    match remote.answer(host).await? {
+                        FromHost::Seats(part) => seats.extend(part.seats),
+                        other => return Err(out_of_turn(host, other)),
+                    }
+                }
+                seats.sort_by_key(|seated| seated.identity().id);
+                Ok(HostCheckpoint { seats })
+            }
+        }
+    }
+
+    /// Players and steps of every host so far; memory is told when they stop.
+    pub fn reports(&self) -> Vec<ProcessReport> {
+        match self {
+            Self::Local { .. } => Vec::new(),
+            Self::Remote { hosts, .. } => {
+                let reports = hosts.iter().enumerate().map(|(host, remote)| ProcessReport {
+                    name: format!("host-{host}"),
+                    players: remote.players,
+                    steps: remote.steps,
+                    peak_rss_bytes: 0,
+                });
+                reports.collect()
+            }
+        }
+    }
+
+    /// Players and steps in this process itself.
+    pub const fn own(&self) -> (u64, u64) {
+        match self {
+            Self::Local { players, steps, .. } => (*players, *steps),
+            Self::Remote { .. } => (0, 0),
+        }
+    }
+
+    /// Ends the host processes and hears what they used.
+    ///
+    /// # Errors
+    /// A host is gone.
+    pub async fn stop(&mut self) -> Result<Vec<ProcessReport>, HostError> {
+        let mut reports = self.reports();
+        if let Self::Remote { hosts, .. } = self {
+            for (host, remote) in hosts.iter_mut().enumerate() {
+                let sent = remote.wire.send(&ToHost::Stop).await;
+                sent.map_err(|error| HostError::Wire { host, error })?;
+                match remote.answer(host).await? {
+                    FromHost::Bye(peak_rss_bytes) => reports[host].peak_rss_bytes = peak_rss_bytes,
+                    other => return Err(out_of_turn(host, other)),
+                }
+            }
+        }
+        Ok(reports)
+    }
+}
+
+impl RemoteHost {
+    async fn answer(&mut self, host: usize) -> Result<FromHost, HostError> {
+        let wait = Duration::from_millis(HOST_SILENCE_MS_MAX);
+        let answer = tokio::time::timeout(wait, self.wire.receive()).await;
+        let answer = answer.map_err(|_| HostError::Silent { host })?;
+        match answer.map_err(|error| HostError::Wire { host, error })? {
+            FromHost::Failed(why) => Err(HostError::Failed { host, why }),
+            other => Ok(other),
+        }
+    }
+}
+
+fn out_of_turn(host: usize, _: FromHost) -> HostError {
+    HostError::OutOfTurn { host }
+}

@@ -1,0 +1,546 @@
+//! The hub: every message between players, every call on its way to the chain, and what the simulated
+//! network does to them. Pure: no clock, no sockets; all it remembers is serialisable.
+//!
+//! What belongs here: latency, loss, duplication, slices, the pool of waiting calls, receipts, off-chain facts.
+//! What does not: deciding calls (the chain's), and where players run (the hosts').
+
+use crate::plan::{Limits, Network, Plan, TimelineCall};
+use actors::host::{Delivery, Outgoing, SliceDone, SubmittedCall};
+use actors::machine::Receipt;
+use protocol::block::{BlockInput, Submitted};
+use protocol::call::{Call, Origin};
+use protocol::dice::{Dice, Domain};
+use protocol::envelope::{Body, Envelope, OrderKey};
+use protocol::frame::{Facts, Messages};
+use protocol::rejection::Outcome;
+use protocol::units::{AccountId, BLOCK_MS, Hash32, Height, PlayerId};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How long an open query is remembered; the latency of a later answer is not counted.
+pub const QUERY_KEPT_MS: u64 = 3_600_000;
+
+/// A stretch of simulated time; nothing sent in it is delivered in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// Where it begins, in simulated milliseconds since genesis.
+    pub from_ms: u64,
+    /// Where it ends; not part of it.
+    pub until_ms: u64,
+}
+
+/// The hub of a run.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    seed: u64,
+    genesis: Height,
+    network: Network,
+    limits: Limits,
+    timeline: Vec<TimelineCall>,
+    players: BTreeSet<PlayerId>,
+    memory: HubMemory,
+}
+
+/// Everything a hub remembers; part of a checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HubMemory {
+    /// The end of the last slice.
+    now_ms: u64,
+    /// Messages under way, in the order of delivery; the last part of the key tells duplicates apart.
+    travelling: BTreeMap<(OrderKey, u8), Envelope>,
+    /// Calls under way or waiting in the pool, in the order of inclusion.
+    calls: BTreeMap<OrderKey, Waiting>,
+    /// Receipts of the last block that were not handed out yet.
+    receipts: Vec<Receipt>,
+    /// When each open query was sent.
+    asked: BTreeMap<Question, u64>,
+    /// The same by time, to forget them.
+    asked_by_time: BTreeSet<(u64, Question)>,
+    facts: Gathered,
+}
+
+/// A call on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Waiting {
+    signer: AccountId,
+    call: Call,
+}
+
+/// A query, as its answer names it: who asked whom for which task on which subnet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Question {
+    asker: PlayerId,
+    answerer: PlayerId,
+    netuid: u16,
+    task: u64,
+}
+
+/// Facts of the block that is being made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Gathered {
+    tallies: BTreeMap<PlayerId, Tally>,
+    /// Miners by the content of their answers: (netuid, task, digest).
+    answers: BTreeMap<(u16, u64, u64), BTreeSet<PlayerId>>,
+    crashes: BTreeSet<PlayerId>,
+    messages: Messages,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Tally {
+    queries_sent: u32,
+    answers_received: u32,
+    lost: u32,
+    latency_ms: u64,
+}
+
+/// What the network does to one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Lost,
+    Arrives { latency_ms: u64, again_ms: Option<u64> },
+}
+
+impl Hub {
+    /// The hub of a plan at genesis.
+    pub fn new(plan: &Plan) -> Self {
+        Self::restore(plan, HubMemory::default())
+    }
+
+    /// The hub of a plan as it was.
+    pub fn restore(plan: &Plan, memory: HubMemory) -> Self {
+        Self {
+            seed: plan.seed,
+            genesis: plan.genesis.height,
+            network: plan.network.clone(),
+            limits: plan.limits.clone(),
+            timeline: plan.timeline.clone(),
+            players: plan.players.iter().map(|seat| seat.identity.id).collect(),
+            memory,
+        }
+    }
+
+    /// What it remembers.
+    pub const fn memory(&self) -> &HubMemory {
+        &self.memory
+    }
+
+    /// When a block is decided, in simulated milliseconds since genesis.
+    pub const fn block_ms(&self, height: Height) -> u64 {
+        height.0.saturating_sub(self.genesis.0) * BLOCK_MS
+    }
+
+    /// The next slice in which anybody has something to do, if it begins before `until_ms`; slices in which
+    /// nothing happens are skipped. `wake_ms` is the earliest timer of all players.
+    pub fn next_slice(&self, until_ms: u64, wake_ms: Option<u64>) -> Option<Slice> {
+        let now_ms = self.memory.now_ms;
+        let message_ms = self.memory.travelling.keys().next().map(|((due_ms, _, _), _)| *due_ms);
+        let receipt_ms = (!self.memory.receipts.is_empty()).then_some(now_ms);
+        let first_ms = [message_ms, receipt_ms, wake_ms].into_iter().flatten().min()?.max(now_ms);
+        if first_ms >= until_ms {
+            return None;
+        }
+        let from_ms = (first_ms - first_ms % self.network.slice_ms).max(now_ms);
+        let end_ms = from_ms - from_ms % self.network.slice_ms + self.network.slice_ms;
+        Some(Slice { from_ms, until_ms: end_ms.min(until_ms) })
+    }
+
+    /// Takes what is delivered in a slice: receipts of the last block, then messages by due time.
+    pub fn deliveries(&mut self, slice: Slice) -> Vec<Delivery> {
+        let later = self.memory.travelling.split_off(&((slice.until_ms, PlayerId::CHAIN, 0), 0));
+        let due = std::mem::replace(&mut self.memory.travelling, later);
+        let receipts = std::mem::take(&mut self.memory.receipts);
+        let mut deliveries: Vec<Delivery> = receipts.into_iter().map(Delivery::Receipt).collect();
+        for envelope in due.into_values() {
+            self.note_delivered(&envelope);
+            deliveries.push(Delivery::Message(envelope));
+        }
+        deliveries
+    }
+
+    /// Takes what players said in a slice, in its one order, and sends it on its way.
+    pub fn accept(&mut self, slice: Slice, done: SliceDone) {
+        self.memory.now_ms = slice.until_ms;
+        for sent in done.outgoing {
+            self.send(sent, slice.until_ms);
+        }
+        for submitted in done.calls {
+            self.submit(submitted, slice.until_ms);
+        }
+        self.memory.facts.crashes.extend(done.crashes);
+    }
+
+    fn send(&mut self, sent: Outgoing, until_ms: u64) {
+        self.note_sent(&sent);
+        match self.verdict(&sent) {
+            Verdict::Lost => self.note_lost(sent.sender),
+            Verdict::Arrives { latency_ms, again_ms } => {
+                for (copy, latency_ms) in [Some(latency_ms), again_ms].into_iter().enumerate() {
+                    let Some(latency_ms) = latency_ms else { continue };
+                    let envelope = Envelope {
+                        due_ms: sent.sent_ms.saturating_add(latency_ms).max(until_ms),
+                        sender: sent.sender,
+                        sequence: sent.sequence,
+                        receiver: sent.receiver,
+                        sent_ms: sent.sent_ms,
+                        body: sent.body.clone(),
+                    };
+                    self.memory.travelling.insert((envelope.order(), copy as u8), envelope);
+                }
+            }
+        }
+    }
+
+    fn verdict(&self, sent: &Outgoing) -> Verdict {
+        let network = &self.network;
+        let mut dice = self.net_dice(sent.sender, sent.receiver, sent.sequence);
+        let lost = dice.chance_ppm(network.loss_ppm);
+        if lost || !self.players.contains(&sent.receiver) {
+            return Verdict::Lost;
+        }
+        let mut latency_ms = || dice.between(network.latency_ms_min, network.latency_ms_max);
+        let (first_ms, second_ms) = (latency_ms(), latency_ms());
+        let twice = dice.chance_ppm(network.duplication_ppm);
+        Verdict::Arrives { latency_ms: first_ms, again_ms: twice.then_some(second_ms) }
+    }
+
+    /// Calls are delayed like messages but never lost.
+    fn submit(&mut self, submitted: SubmittedCall, until_ms: u64) {
+        let mut dice = self.net_dice(submitted.player, PlayerId::CHAIN, submitted.sequence);
+        let latency_ms = dice.between(self.network.latency_ms_min, self.network.latency_ms_max);
+        let due_ms = submitted.sent_ms.saturating_add(latency_ms).max(until_ms);
+        let order = (due_ms, submitted.player, submitted.sequence);
+        let waiting = Waiting { signer: submitted.signer, call: submitted.call };
+        self.memory.calls.insert(order, waiting);
+    }
+
+    fn net_dice(&self, sender: PlayerId, receiver: PlayerId, sequence: u64) -> Dice {
+        Dice::new(self.seed, Domain::Net, sender.0, receiver.0, sequence)
+    }
+
+    /// What a block is decided from: the timeline's calls, then the oldest of the pool; calls that find the pool
+    /// full, the newest ones, are surplus.
+    pub fn block_input(&mut self, height: Height, entropy: Hash32) -> BlockInput {
+        let time_ms = self.block_ms(height);
+        self.memory.now_ms = time_ms;
+        let later = self.memory.calls.split_off(&(time_ms, PlayerId::CHAIN, 0));
+        let mut arrived = std::mem::replace(&mut self.memory.calls, later).into_iter();
+        let planned = self.timeline.iter().filter(|planned| planned.height == height);
+        let mut calls: Vec<Submitted> = planned
+            .enumerate()
+            .map(|(sequence, planned)| Submitted {
+                due_ms: time_ms,
+                player: PlayerId::CHAIN,
+                sequence: sequence as u64,
+                origin: Origin::Root,
+                nonce: None,
+                call: planned.call.clone(),
+            })
+            .collect();
+        let block_max = self.limits.extrinsics_per_block_max as usize;
+        calls.extend(arrived.by_ref().take(block_max).map(block_input_call));
+        let waiting = arrived.by_ref().take(self.limits.pool_max as usize);
+        self.memory.calls.extend(waiting);
+        BlockInput {
+            height,
+            time_ms,
+            entropy,
+            calls,
+            surplus: arrived.map(block_input_call).collect(),
+            refused_kept_max: self.limits.refused_kept_max as usize,
+        }
+    }
+
+    /// Keeps the receipts of a decided block for the next slice. `outcomes` are those of `calls`, then `surplus`.
+    pub fn settle(&mut self, input: &BlockInput, outcomes: &[Outcome]) {
+        let submitted = input.calls.iter().chain(&input.surplus);
+        for (submitted, outcome) in submitted.zip(outcomes) {
+            if submitted.player != PlayerId::CHAIN {
+                self.memory.receipts.push(Receipt {
+                    player: submitted.player,
+                    sequence: submitted.sequence,
+                    height: input.height,
+                    outcome: *outcome,
+                });
+            }
+        }
+    }
+
+    /// The off-chain facts since the last block.
+    pub fn take_facts(&mut self) -> Facts {
+        self.forget_old_queries();
+        let gathered = std::mem::take(&mut self.memory.facts);
+        let mut facts = Facts { messages: gathered.messages, ..Facts::default() };
+        for (player, tally) in gathered.tallies {
+            facts.players.push(player);
+            facts.queries_sent.push(tally.queries_sent);
+            facts.answers_received.push(tally.answers_received);
+            facts.lost.push(tally.lost);
+            facts.latency_ms.push(tally.latency_ms);
+        }
+        let several = gathered.answers.into_iter().filter(|(_, miners)| miners.len() > 1);
+        facts.identical_answers = several
+            .map(|((netuid, _, digest), miners)| (netuid, digest, miners.len() as u32))
+            .collect();
+        facts.crashes = gathered.crashes.into_iter().collect();
+        facts
+    }
+
+    fn note_sent(&mut self, sent: &Outgoing) {
+        self.memory.facts.messages.sent += 1;
+        if let Body::Query { netuid, task } = sent.body {
+            self.tally(sent.sender).queries_sent += 1;
+            let question = Question {
+                asker: sent.sender,
+                answerer: sent.receiver,
+                netuid: netuid.0,
+                task,
+            };
+            if let Some(before_ms) = self.memory.asked.insert(question, sent.sent_ms) {
+                self.memory.asked_by_time.remove(&(before_ms, question));
+            }
+            self.memory.asked_by_time.insert((sent.sent_ms, question));
+        }
+    }
+
+    fn note_lost(&mut self, sender: PlayerId) {
+        self.memory.facts.messages.dropped += 1;
+        self.tally(sender).lost += 1;
+    }
+
+    fn note_delivered(&mut self, envelope: &Envelope) {
+        self.memory.facts.messages.delivered += 1;
+        if let Body::Answer { netuid, task, digest, .. } = envelope.body {
+            let question = Question {
+                asker: envelope.receiver,
+                answerer: envelope.sender,
+                netuid: netuid.0,
+                task,
+            };
+            let asked_ms = self.memory.asked.remove(&question);
+            if let Some(asked_ms) = asked_ms {
+                self.memory.asked_by_time.remove(&(asked_ms, question));
+            }
+            let tally = self.tally(envelope.receiver);
+            tally.answers_received += 1;
+            tally.latency_ms += asked_ms.map_or(0, |asked_ms| envelope.due_ms - asked_ms);
+            let same = self.memory.facts.answers.entry((netuid.0, task, digest)).or_default();
+            same.insert(envelope.sender);
+        }
+    }
+
+    fn forget_old_queries(&mut self) {
+        let before_ms = self.memory.now_ms.saturating_sub(QUERY_KEPT_MS);
+        while let Some((asked_ms, question)) = self.memory.asked_by_time.first().copied() {
+            if asked_ms >= before_ms {
+                break;
+            }
+            self.memory.asked_by_time.pop_first();
+            self.memory.asked.remove(&question);
+        }
+    }
+
+    fn tally(&mut self, player: PlayerId) -> &mut Tally {
+        self.memory.facts.tallies.entry(player).or_default()
+    }
+}
+
+fn block_input_call((order, waiting): (OrderKey, Waiting)) -> Submitted {
+    let (due_ms, player, sequence) = order;
+    let origin = Origin::Signed(waiting.signer);
+    Submitted { due_ms, player, sequence, origin, nonce: None, call: waiting.call }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actors::machine::Identity;
+    use actors::registry::BehaviourSettings;
+    use protocol::dice::{Key, account_of, player_id};
+    use protocol::rejection::Refusal;
+    use protocol::state::State;
+    use protocol::units::{NetUid, Rao};
+
+    fn seat(index: u64) -> crate::plan::Seat {
+        let identity = Identity {
+            id: player_id("miners", index),
+            group: "miners".to_owned(),
+            index,
+            coldkey: account_of("miners", index, Key::Cold, 0),
+            hotkey: account_of("miners", index, Key::Hot, 0),
+            netuid: Some(NetUid(1)),
+        };
+        let player = BehaviourSettings::Quality(Default::default()).build();
+        crate::plan::Seat { identity, player }
+    }
+
+    fn plan(network: Network, limits: Limits) -> Plan {
+        let mut genesis = State::default();
+        genesis.height = Height(100);
+        Plan {
+            name: "test".to_owned(),
+            description: String::new(),
+            scenario: String::new(),
+            seed: 7,
+            genesis_unix_s: 0,
+            network,
+            limits,
+            timeline: vec![TimelineCall {
+                height: Height(101),
+                call: Call::RootDissolveNetwork { netuid: NetUid(1) },
+            }],
+            players: (0..3).map(seat).collect(),
+            genesis,
+        }
+    }
+
+    fn calm() -> Network {
+        Network {
+            slice_ms: 1_000,
+            latency_ms_min: 40,
+            latency_ms_max: 40,
+            loss_ppm: 0,
+            duplication_ppm: 0,
+        }
+    }
+
+    fn wide() -> Limits {
+        Limits { extrinsics_per_block_max: 100, pool_max: 100, refused_kept_max: 10 }
+    }
+
+    fn query(from: u64, to: u64, sent_ms: u64, sequence: u64) -> Outgoing {
+        Outgoing {
+            sent_ms,
+            sender: player_id("miners", from),
+            sequence,
+            receiver: player_id("miners", to),
+            body: Body::Query { netuid: NetUid(1), task: sequence },
+        }
+    }
+
+    fn answer(from: u64, to: u64, sent_ms: u64, task: u64) -> Outgoing {
+        let body = Body::Answer { netuid: NetUid(1), task, value: 1, digest: 99 };
+        Outgoing { body, ..query(from, to, sent_ms, 1_000 + task) }
+    }
+
+    fn said(outgoing: Vec<Outgoing>) -> SliceDone {
+        SliceDone { outgoing, ..SliceDone::default() }
+    }
+
+    fn slice(from_ms: u64) -> Slice {
+        Slice { from_ms, until_ms: from_ms + 1_000 }
+    }
+
+    fn due(deliveries: &[Delivery]) -> Vec<u64> {
+        let messages = deliveries.iter().filter_map(|delivery| match delivery {
+            Delivery::Message(envelope) => Some(envelope.due_ms),
+            Delivery::Receipt(_) => None,
+        });
+        messages.collect()
+    }
+
+    #[test]
+    fn nothing_sent_in_a_slice_is_delivered_in_it() {
+        let mut hub = Hub::new(&plan(calm(), wide()));
+        hub.accept(slice(0), said(vec![query(0, 1, 10, 0), query(0, 1, 990, 1)]));
+        assert_eq!(hub.next_slice(12_000, None), Some(slice(1_000)));
+        let delivered = hub.deliveries(slice(1_000));
+        assert_eq!(due(&delivered), [1_000, 1_030]);
+        assert_eq!(hub.next_slice(12_000, None), None);
+    }
+
+    #[test]
+    fn empty_slices_are_skipped_and_slices_end_at_a_block() {
+        let mut hub = Hub::new(&plan(calm(), wide()));
+        assert_eq!(hub.next_slice(12_000, Some(0)), Some(slice(0)));
+        hub.accept(slice(0), SliceDone::default());
+        assert_eq!(hub.next_slice(12_000, Some(7_500)), Some(slice(7_000)));
+        assert_eq!(hub.next_slice(12_000, Some(12_000)), None);
+        assert_eq!(hub.next_slice(12_000, None), None);
+    }
+
+    #[test]
+    fn a_network_that_loses_everything_delivers_nothing_and_counts_it() {
+        let network = Network { loss_ppm: 1_000_000, ..calm() };
+        let mut hub = Hub::new(&plan(network, wide()));
+        hub.accept(slice(0), said(vec![query(0, 1, 0, 0), query(0, 2, 0, 1)]));
+        assert_eq!(hub.next_slice(u64::MAX, None), None);
+        let facts = hub.take_facts();
+        assert_eq!(facts.messages, Messages { sent: 2, delivered: 0, dropped: 2 });
+        assert_eq!((facts.queries_sent, facts.lost), (vec![2], vec![2]));
+    }
+
+    #[test]
+    fn a_message_to_nobody_is_lost() {
+        let mut hub = Hub::new(&plan(calm(), wide()));
+        hub.accept(slice(0), said(vec![query(0, 77, 0, 0)]));
+        assert_eq!(hub.take_facts().messages.dropped, 1);
+    }
+
+    #[test]
+    fn duplicates_arrive_twice_and_count_once_as_sent() {
+        let network = Network { duplication_ppm: 1_000_000, latency_ms_max: 90_000, ..calm() };
+        let mut hub = Hub::new(&plan(network, wide()));
+        hub.accept(slice(0), said(vec![query(0, 1, 0, 0)]));
+        let all = hub.deliveries(Slice { from_ms: 1_000, until_ms: 100_000 });
+        assert_eq!(all.len(), 2);
+        let messages = hub.take_facts().messages;
+        assert_eq!(messages, Messages { sent: 1, delivered: 2, dropped: 0 });
+    }
+
+    #[test]
+    fn facts_tell_latency_and_identical_answers() {
+        let mut hub = Hub::new(&plan(calm(), wide()));
+        let asked = vec![query(0, 1, 0, 5), Outgoing { sequence: 6, ..query(0, 2, 0, 5) }];
+        hub.accept(slice(0), said(asked));
+        hub.deliveries(slice(1_000));
+        hub.accept(slice(1_000), said(vec![answer(1, 0, 1_000, 5), answer(2, 0, 1_200, 5)]));
+        hub.deliveries(slice(2_000));
+        let facts = hub.take_facts();
+        assert_eq!(facts.players, [player_id("miners", 0)]);
+        assert_eq!((facts.answers_received, facts.latency_ms), (vec![2], vec![4_000]));
+        assert_eq!(facts.identical_answers, [(1, 99, 2)]);
+        assert_eq!(hub.take_facts(), Facts::default());
+    }
+
+    #[test]
+    fn the_oldest_calls_are_decided_and_the_newest_find_the_pool_full() {
+        let limits = Limits { extrinsics_per_block_max: 2, pool_max: 1, refused_kept_max: 10 };
+        let mut hub = Hub::new(&plan(calm(), limits));
+        let call = |sequence| SubmittedCall {
+            sent_ms: sequence * 10,
+            player: player_id("miners", 0),
+            sequence,
+            signer: AccountId([1; 32]),
+            call: Call::TransferAllowDeath { dest: AccountId([2; 32]), value: Rao(1) },
+        };
+        let done = SliceDone { calls: (0..5).map(call).collect(), ..SliceDone::default() };
+        hub.accept(slice(0), done);
+        let input = hub.block_input(Height(101), Hash32([0; 32]));
+        let sequences =
+            |calls: &[Submitted]| calls.iter().map(|call| call.sequence).collect::<Vec<_>>();
+        assert_eq!(input.calls[0].player, PlayerId::CHAIN, "the timeline comes first");
+        assert_eq!(sequences(&input.calls[1..]), [0, 1]);
+        assert_eq!(sequences(&input.surplus), [3, 4]);
+        let full = Outcome::Refused(Refusal::PoolFull);
+        hub.settle(&input, &[Outcome::Ok, Outcome::Ok, Outcome::Ok, full, full]);
+        assert_eq!(hub.next_slice(24_000, None), Some(slice(12_000)));
+        let receipts = hub.deliveries(slice(12_000));
+        assert_eq!(receipts.len(), 4);
+        hub.accept(slice(12_000), SliceDone::default());
+        let input = hub.block_input(Height(102), Hash32([0; 32]));
+        assert_eq!(sequences(&input.calls), [2]);
+    }
+
+    #[test]
+    fn a_hub_goes_on_from_what_it_remembered() {
+        let plan = plan(Network { latency_ms_max: 9_000, ..calm() }, wide());
+        let mut hub = Hub::new(&plan);
+        hub.accept(slice(0), said((0..20).map(|n| query(0, 1, n, n)).collect()));
+        let bytes = storage::codec::encode(hub.memory());
+        let memory = storage::codec::decode(&bytes).expect("it was encoded just now");
+        let mut again = Hub::restore(&plan, memory);
+        let whole = Slice { from_ms: 1_000, until_ms: 12_000 };
+        assert_eq!(again.deliveries(whole), hub.deliveries(whole));
+        assert_eq!(again.take_facts(), hub.take_facts());
+    }
+}

@@ -1,0 +1,20 @@
+//! Making runs: hub, engine, processes.
+
+/// The chain process.
+pub mod chain;
+/// What processes owe the system.
+pub mod death;
+/// One block at a time.
+pub mod engine;
+/// A host process.
+pub mod host;
+/// The hosts as the engine sees them.
+pub mod hosts;
+/// Messages and calls between players and chain.
+pub mod hub;
+/// Starting and ending processes.
+pub mod launcher;
+/// Counts and the summary.
+pub mod totals;
+/// What processes say to each other.
+pub mod wire;

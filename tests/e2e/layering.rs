@@ -1,0 +1,159 @@
+//! Which crate and which file may name what. The rules are those of ARCHITECTURE.md.
+
+use crate::program::root;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Workspace crates that a crate may depend on.
+const CRATES: &[(&str, &[&str])] = &[
+    ("protocol", &[]),
+    ("storage", &["protocol"]),
+    ("actors", &["protocol"]),
+    ("emulator", &["protocol", "storage", "actors"]),
+];
+
+/// Outside crates that only one workspace crate may depend on.
+const OWNED: &[(&str, &str)] = &[
+    ("sled", "storage"),
+    ("bincode", "storage"),
+    ("zstd", "storage"),
+    ("clap", "emulator"),
+    ("tokio", "emulator"),
+    ("prometheus", "emulator"),
+    ("actix-web", "emulator"),
+    ("libm", "actors"),
+];
+
+/// Words that only the named files may contain, by crate.
+const WORDS: &[(&str, &str, &[&str])] = &[
+    ("storage", "sled::", &["src/log.rs"]),
+    ("storage", "bincode::", &["src/codec.rs"]),
+    ("actors", "actix::", &["src/shell.rs"]),
+    ("actors", "libm::", &["src/maths.rs"]),
+    ("emulator", "Instant::now", &["src/clock.rs"]),
+    ("emulator", "SystemTime", &["src/clock.rs"]),
+    ("actors", "Instant", &[]),
+    ("actors", "SystemTime", &[]),
+    ("protocol", "std::", &[]),
+    ("protocol", "HashMap", &[]),
+    ("protocol", "HashSet", &[]),
+    ("actors", "HashMap", &[]),
+    ("actors", "HashSet", &[]),
+    ("protocol", "f64", &[]),
+    ("protocol", "f32", &[]),
+];
+
+/// Words that no file may contain.
+const NOWHERE: &[&str] = &["#[ignore", "should_panic", "todo!(", "unimplemented!(", "dbg!("];
+
+fn manifest(name: &str) -> toml::Table {
+    let path = root().join(name).join("Cargo.toml");
+    let text = std::fs::read_to_string(&path).expect("every crate has a manifest");
+    text.parse().expect("a manifest is TOML")
+}
+
+fn dependencies(name: &str) -> BTreeSet<String> {
+    let manifest = manifest(name);
+    let table = manifest.get("dependencies").and_then(toml::Value::as_table);
+    table.map(|table| table.keys().cloned().collect()).unwrap_or_default()
+}
+
+/// The Rust files of a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = folder.read_dir() else { return Vec::new() };
+    let mut files = Vec::new();
+    for path in entries.map(|entry| entry.expect("readable").path()) {
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The lines that count: neither comments nor tests.
+fn code(text: &str) -> Vec<&str> {
+    let before_tests = text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
+    before_tests.filter(|line| !line.trim_start().starts_with("//")).collect()
+}
+
+#[test]
+fn crates_depend_only_on_those_below_them() {
+    let names: BTreeSet<&str> = CRATES.iter().map(|(name, _)| *name).collect();
+    for (name, allowed) in CRATES {
+        let found = dependencies(name);
+        let inside: BTreeSet<&str> =
+            found.iter().map(String::as_str).filter(|one| names.contains(one)).collect();
+        let allowed: BTreeSet<&str> = allowed.iter().copied().collect();
+        assert_eq!(inside, allowed, "{name}");
+    }
+}
+
+#[test]
+fn outside_crates_stay_with_their_owner() {
+    for (outside, owner) in OWNED {
+        for (name, _) in CRATES {
+            let has = dependencies(name).contains(*outside);
+            assert_eq!(has, name == owner, "{outside} in {name}");
+        }
+    }
+}
+
+#[test]
+fn words_stay_in_their_files() {
+    for (name, word, allowed) in WORDS {
+        let folder = root().join(name);
+        let mut found_in = BTreeSet::new();
+        for path in sources(&folder.join("src")) {
+            let text = std::fs::read_to_string(&path).expect("readable");
+            if is_test_file(&path) || !code(&text).iter().any(|line| line.contains(word)) {
+                continue;
+            }
+            let file = path.strip_prefix(&folder).expect("below it").display().to_string();
+            assert!(allowed.contains(&file.as_str()), "{name}/{file} names {word}");
+            found_in.insert(file);
+        }
+        let expected: BTreeSet<String> = allowed.iter().map(|file| (*file).to_owned()).collect();
+        assert_eq!(found_in, expected, "who names {word}");
+    }
+}
+
+fn is_test_file(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "tests.rs" || name == "stage.rs")
+}
+
+#[test]
+fn every_file_says_what_belongs_in_it_and_no_test_is_switched_off() {
+    let this = Path::new(file!()).file_name().expect("a file");
+    let mut count = 0;
+    for folder in ["protocol", "storage", "actors", "emulator", "tests"] {
+        for path in sources(&root().join(folder)) {
+            if path.components().any(|part| part.as_os_str() == "target") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("readable");
+            assert!(text.starts_with("//!"), "{} does not begin with //!", path.display());
+            if path.file_name() != Some(this) {
+                let word = NOWHERE.iter().find(|word| text.contains(**word));
+                assert_eq!(word, None, "{}", path.display());
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 60, "only {count} files were found");
+}
+
+#[test]
+fn unwrap_is_for_tests() {
+    for folder in ["protocol", "storage", "actors", "emulator"] {
+        for path in sources(&root().join(folder).join("src")) {
+            let text = std::fs::read_to_string(&path).expect("readable");
+            let unwraps = code(&text).into_iter().filter(|line| line.contains(".unwrap()"));
+            if !is_test_file(&path) {
+                assert_eq!(unwraps.collect::<Vec<_>>(), [""; 0], "{}", path.display());
+            }
+        }
+    }
+}

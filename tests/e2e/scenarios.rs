@@ -1,0 +1,90 @@
+//! Scenario commands, the shipped scenarios, and the main job at a small size.
+
+use crate::program::{folder, json, json_lines, number, root, say, scenario, text};
+
+#[test]
+fn every_shipped_scenario_is_listed_and_valid() {
+    let folder = folder();
+    let listed = json_lines(folder.path(), &["scenario", "list", "--json"]);
+    let mut files: Vec<String> = root()
+        .join("configs")
+        .read_dir()
+        .expect("scenarios ship")
+        .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".toml"))
+        .collect();
+    files.sort();
+    let mut paths: Vec<String> = listed.iter().map(|row| text(row, "path").to_owned()).collect();
+    paths.sort();
+    let expected: Vec<String> = files.iter().map(|file| format!("configs/{file}")).collect();
+    assert_eq!(paths, expected);
+    for file in files {
+        let checked = json(folder.path(), &["scenario", "check", &scenario(&file), "--json"]);
+        assert_eq!(checked["valid"], true, "{file}");
+        assert!(number(&checked, "subnets") > 0, "{file}");
+    }
+}
+
+#[test]
+fn a_shown_scenario_has_the_same_simulation_hash() {
+    for file in ["quickstart.toml", "mainnet.toml"] {
+        let folder = folder();
+        let shown = say(folder.path(), &["scenario", "show", &scenario(file)]);
+        assert_eq!(shown.code, 0, "{shown:?}");
+        // Paths in a scenario are relative to it.
+        let beside = root().join("configs").join(format!(".shown-{}-{file}", std::process::id()));
+        std::fs::write(&beside, &shown.stdout).expect("writable");
+        let hash = |path: &str| {
+            let checked = json(folder.path(), &["scenario", "check", path, "--json"]);
+            text(&checked, "scenario_hash").to_owned()
+        };
+        let (again, first) = (hash(&beside.display().to_string()), hash(&scenario(file)));
+        std::fs::remove_file(beside).expect("it was written");
+        assert_eq!(again, first, "{file}");
+    }
+}
+
+#[test]
+fn the_quickstart_is_short() {
+    let text = std::fs::read_to_string(scenario("quickstart.toml")).expect("it ships");
+    assert!(text.lines().count() <= 25, "{} lines", text.lines().count());
+}
+
+#[test]
+fn the_real_snapshot_runs_with_every_invariant_and_replays() {
+    let folder = folder();
+    let arguments = [
+        "run", &scenario("mainnet.toml"), "--blocks", "40", "--out", "run", "--check-invariants",
+        "--json",
+    ];
+    let ran = json(folder.path(), &arguments);
+    assert_eq!(number(&ran, "genesis_block"), 7_943_013);
+    assert_eq!(number(&ran, "block"), 7_943_053);
+    assert_eq!(number(&ran, "invariant_violations"), 0);
+    assert_eq!(number(&ran, "processes"), 3);
+    for role in ["owner", "validator", "miner", "staker"] {
+        assert!(number(&ran["players"], role) >= 128, "{role}: {}", ran["players"]);
+    }
+    let top = ran["top_subnets"].as_array().expect("ten subnets");
+    assert_eq!(top.len(), 10);
+    let shares: Vec<f64> = top.iter().filter_map(|one| one["emission_share"].as_f64()).collect();
+    assert!(shares.windows(2).all(|pair| pair[0] >= pair[1]), "{shares:?}");
+    let sum = ran["top10_emission_share"].as_f64().unwrap_or(0.0);
+    assert!((0.2..0.9).contains(&sum), "{sum}");
+    let replayed = json(folder.path(), &["replay", "run", "--json"]);
+    assert_eq!(text(&replayed, "tip_hash"), text(&ran, "tip_hash"));
+    let subnets = json_lines(folder.path(), &["inspect", "run", "--at", "+0", "--json", "subnets"]);
+    assert_eq!(subnets.len(), 129, "128 subnets and root");
+    let human = say(folder.path(), &["inspect", "run", "network"]);
+    assert_eq!(human.code, 0, "{human:?}");
+}
+
+#[test]
+fn completions_name_the_commands() {
+    let folder = folder();
+    for shell in ["bash", "zsh", "fish"] {
+        let said = say(folder.path(), &["completions", shell]);
+        assert_eq!(said.code, 0, "{said:?}");
+        assert!(said.stdout.contains("replay"), "{shell}");
+    }
+}
