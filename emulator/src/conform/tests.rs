@@ -29,6 +29,11 @@ fn every_golden_emission_is_reproduced() {
     check_all("emission", 87);
 }
 
+#[test]
+fn every_golden_pool_is_reproduced() {
+    check_all("amm", 43);
+}
+
 /// All cases of a folder pass, and there are at least so many.
 fn check_all(folder: &str, cases_min: usize) {
     let results = run_paths(&[golden("..").join(folder)]).unwrap();
