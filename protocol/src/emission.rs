@@ -191,13 +191,13 @@ mod tests {
         for _ in 0..14 {
             moving = moving_price_step(moving, ONE, tenth, 201_600, 1, 201_600);
         }
-        assert_eq!(moving * 10_000 >> 32, 5123);
+        assert_eq!((moving * 10_000) >> 32, 5123);
 
         let half = (ONE / 2) as i128;
         let rows = [(11, 0), (144_000_001, 499)];
         for (block, thousandths) in rows {
             let moving = moving_price_step(0, ONE, half, block, 1, 201_600);
-            assert_eq!(moving * 1000 >> 32, thousandths, "block {block}");
+            assert_eq!((moving * 1000) >> 32, thousandths, "block {block}");
         }
         // The spot price counts with at most one.
         let capped = moving_price_step(0, ONE, half, 1000, 1, 100);

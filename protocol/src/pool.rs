@@ -175,11 +175,8 @@ impl Pool {
     /// # Errors
     /// As [`Pool::buy`], without `InsufficientLiquidity`.
     pub fn simulate_buy(&self, tao: u64, limit: u64, fees: Fees) -> Result<Swap, SwapError> {
-        {
-            let mut copy = *self;
-            copy
-        }
-        .step(&Order { direction: Direction::Buy, amount: tao, limit, fees })
+        let mut copy = *self;
+        copy.step(&Order { direction: Direction::Buy, amount: tao, limit, fees })
     }
 
     /// What [`Pool::sell`] would do, whether or not the reserve could pay it out.
@@ -189,11 +186,8 @@ impl Pool {
     /// # Errors
     /// As [`Pool::sell`], without `InsufficientLiquidity`.
     pub fn simulate_sell(&self, alpha: u64, limit: u64, fees: Fees) -> Result<Swap, SwapError> {
-        {
-            let mut copy = *self;
-            copy
-        }
-        .step(&Order { direction: Direction::Sell, amount: alpha, limit, fees })
+        let mut copy = *self;
+        copy.step(&Order { direction: Direction::Sell, amount: alpha, limit, fees })
     }
 
     /// Adds injected `tao` and `alpha` to the protocol's position as far as they match at the price; the unmatched part
@@ -503,10 +497,16 @@ mod tests {
             [999496453, 503547, 32831673379],
             Some(3218989364122644529),
         );
-        let mut p = pool(1_000_000_000_000, 4_000_000_000_000);
-        check_swap(&mut p, Buy, 1000, [1000, 0, 3999], None);
-        check_swap(&mut p, Sell, 1000, [1000, 0, 249], None);
-        check_swap(&mut p, Buy, 500_000_000, [499748227, 251773, 1997994413], None);
+        // Each on a pool of its own: after the buy the price is higher and the sale gives 250.
+        let rows = [
+            (Buy, 1000, [1000, 0, 3999]),
+            (Sell, 1000, [1000, 0, 249]),
+            (Buy, 500_000_000, [499748227, 251773, 1997994413]),
+        ];
+        for (direction, amount, expected) in rows {
+            let mut p = pool(1_000_000_000_000, 4_000_000_000_000);
+            check_swap(&mut p, direction, amount, expected, None);
+        }
     }
 
     #[test]

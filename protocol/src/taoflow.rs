@@ -207,6 +207,6 @@ mod tests {
     fn emission_of_a_share() {
         // 200,000,002.2534 rao
         let raw = tao_emission(1_000_000_000, 3_689_348_856_309_305_774);
-        assert_eq!((raw >> 32, (raw & 0xffff_ffff) * 10_000 >> 32), (200_000_002, 2533));
+        assert_eq!((raw >> 32, ((raw & 0xffff_ffff) * 10_000) >> 32), (200_000_002, 2533));
     }
 }

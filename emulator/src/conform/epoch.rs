@@ -1,11 +1,11 @@
 //! Cases of the epoch: one epoch, or a sequence in which each continues from the last.
 
 use protocol::yuma::{self, EpochInput, EpochOutput, EpochRaw, Row};
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::{FAILURES_MAX, compare, is_empty};
+use super::{FAILURES_MAX, compare, is_empty, parse};
 
 /// Groups of epoch cases.
 const GROUPS: [&str; 11] = [
@@ -168,17 +168,6 @@ pub fn epoch_calculator(input: &Value) -> Result<Value, String> {
             Ok(Value::Array(outputs))
         }
     }
-}
-
-/// Reads a value; the error names the place in it.
-fn parse<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        match path.as_str() {
-            "." => error.into_inner().to_string(),
-            _ => format!("{path}: {}", error.inner()),
-        }
-    })
 }
 
 impl Case {

@@ -10,12 +10,15 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 pub mod amm;
 pub mod chain;
 pub mod emission;
 pub mod epoch;
+pub mod raw;
 
 /// Most failures told of one case.
 pub const FAILURES_MAX: usize = 5;
@@ -188,6 +191,45 @@ fn is_empty(expected: Option<&Value>) -> bool {
         Some(Value::Null) | None => true,
         Some(_) => false,
     }
+}
+
+/// A case of numbers: one input, one answer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case<Input> {
+    #[serde(rename = "id")]
+    _id: Option<IgnoredAny>,
+    #[serde(rename = "note")]
+    _note: Option<IgnoredAny>,
+    #[serde(rename = "group")]
+    _group: String,
+    input: Input,
+    expected: Value,
+}
+
+/// Checks a case whose answer `compute` gives for its input.
+fn check_computed<Input: DeserializeOwned>(
+    case: &Value,
+    compute: impl FnOnce(&Input) -> Value,
+) -> Vec<String> {
+    let case: Case<Input> = match parse(case) {
+        Ok(case) => case,
+        Err(failure) => return vec![failure],
+    };
+    let mut failures = Vec::new();
+    compare("expected", &case.expected, &compute(&case.input), &mut failures);
+    failures
+}
+
+/// Reads a value; the error names the place in it.
+fn parse<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        match path.as_str() {
+            "." => error.into_inner().to_string(),
+            _ => format!("{path}: {}", error.inner()),
+        }
+    })
 }
 
 /// Compares every part of `expected` with what was computed, and adds a sentence for each

@@ -25,6 +25,24 @@ fn every_golden_epoch_is_reproduced() {
 }
 
 #[test]
+fn every_golden_emission_is_reproduced() {
+    check_all("emission", 87);
+}
+
+#[test]
+fn every_golden_pool_is_reproduced() {
+    check_all("amm", 43);
+}
+
+/// All cases of a folder pass, and there are at least so many.
+fn check_all(folder: &str, cases_min: usize) {
+    let results = run_paths(&[golden("..").join(folder)]).unwrap();
+    let failed: Vec<_> = results.iter().filter(|result| !result.passed()).collect();
+    assert!(failed.is_empty(), "{} of {}: {failed:#?}", failed.len(), results.len());
+    assert!(results.len() >= cases_min, "{} cases", results.len());
+}
+
+#[test]
 fn every_golden_chain_is_reproduced() {
     let results = run_paths(&[golden("../chain")]).unwrap();
     let failed: Vec<_> = results.iter().filter(|result| !result.passed()).collect();
