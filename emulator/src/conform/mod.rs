@@ -223,11 +223,17 @@ fn check_computed<Input: DeserializeOwned>(
 
 /// Reads a value; the error names the place in it.
 fn parse<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
+    // Read from text: a `Value` keeps wide integers as text and can only say "invalid number".
+    let text = value.to_string();
+    let mut reader = serde_json::Deserializer::from_str(&text);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
+        let sentence = error.inner().to_string();
+        // The line and column are those of the text above, not of the file.
+        let sentence = sentence.rsplit_once(" at line ").map_or(sentence.as_str(), |(said, _)| said);
         match path.as_str() {
-            "." => error.into_inner().to_string(),
-            _ => format!("{path}: {}", error.inner()),
+            "." => sentence.to_owned(),
+            _ => format!("{path}: {sentence}"),
         }
     })
 }
