@@ -1,0 +1,130 @@
+//! Snapshots and checkpoints: files beside the log that save time and hold no truth. A damaged one, one of another
+//! build or of another history counts as absent; all may be deleted at any time.
+
+use crate::codec::{decode, encode};
+use protocol::units::{Hash32, Height};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+const MAGIC: &[u8; 8] = b"BTECACH1";
+const HEAD_BYTES: usize = 8 + 8 + 32 + 32;
+const ZSTD_LEVEL: i32 = 1;
+const RAW_BYTES_MAX: usize = 1 << 30;
+
+/// What is cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheKind {
+    /// The state.
+    Snapshot,
+    /// Everything else a run needs to go on.
+    Checkpoint,
+}
+
+impl CacheKind {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot-",
+            Self::Checkpoint => "checkpoint-",
+        }
+    }
+}
+
+/// A cache could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be written: {source}", path.display())]
+pub struct CacheError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The caches of a run.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: PathBuf,
+}
+
+impl Cache {
+    /// Caches in a folder, which is made when the first one is stored.
+    pub const fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Stores a value for a block, known by its hash; complete or not at all.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn store<T: Serialize>(
+        &self,
+        kind: CacheKind,
+        height: Height,
+        block: Hash32,
+        value: &T,
+    ) -> Result<(), CacheError> {
+        let path = self.path(kind, height);
+        let failed = |source| CacheError { path: path.clone(), source };
+        let body = zstd::bulk::compress(&encode(value), ZSTD_LEVEL).map_err(failed)?;
+        let mut bytes = Vec::with_capacity(HEAD_BYTES + body.len());
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&height.0.to_le_bytes());
+        bytes.extend_from_slice(&block.0);
+        bytes.extend_from_slice(blake3::hash(&body).as_bytes());
+        bytes.extend_from_slice(&body);
+        let unfinished = path.with_extension("tmp");
+        fs::create_dir_all(&self.folder)
+            .and_then(|()| fs::write(&unfinished, &bytes))
+            .and_then(|()| fs::rename(&unfinished, &path))
+            .map_err(failed)
+    }
+
+    /// The value stored for a block, if there is a sound one.
+    pub fn load<T: DeserializeOwned>(
+        &self,
+        kind: CacheKind,
+        height: Height,
+        block: Hash32,
+    ) -> Option<T> {
+        let bytes = fs::read(self.path(kind, height)).ok()?;
+        let (head, body) = bytes.split_at_checked(HEAD_BYTES)?;
+        let known = head[..8] == *MAGIC
+            && head[8..16] == height.0.to_le_bytes()
+            && head[16..48] == block.0
+            && head[48..] == *blake3::hash(body).as_bytes();
+        if !known {
+            return None;
+        }
+        let size = zstd::zstd_safe::get_frame_content_size(body).ok().flatten()?;
+        let size = usize::try_from(size).ok().filter(|size| *size <= RAW_BYTES_MAX)?;
+        decode(&zstd::bulk::decompress(body, size).ok()?).ok()
+    }
+
+    /// The blocks for which there is a file, ascending.
+    pub fn heights(&self, kind: CacheKind) -> Vec<Height> {
+        let Ok(entries) = self.folder.read_dir() else { return Vec::new() };
+        let mut heights: Vec<Height> = entries
+            .filter_map(|entry| {
+                let name = entry.ok()?.file_name();
+                let name = name.to_str()?.strip_prefix(kind.prefix())?;
+                name.strip_suffix(".bin")?.parse().ok().map(Height)
+            })
+            .collect();
+        heights.sort();
+        heights
+    }
+
+    /// Deletes all but the newest.
+    pub fn thin(&self, kind: CacheKind, keep: usize) {
+        let heights = self.heights(kind);
+        let surplus = heights.len().saturating_sub(keep);
+        for height in &heights[..surplus] {
+            // A file that stays costs room and nothing else.
+            fs::remove_file(self.path(kind, *height)).ok();
+        }
+    }
+
+    fn path(&self, kind: CacheKind, height: Height) -> PathBuf {
+        self.folder.join(format!("{}{}.bin", kind.prefix(), height))
+    }
+}

@@ -1,0 +1,172 @@
+//! Replay: the state as a fold of frames, every hash and root checked on the way.
+
+use crate::cache::{Cache, CacheKind};
+use crate::log::{EventLog, LogError, SledLog};
+use protocol::apply::{Inconsistent, apply};
+use protocol::frame::{Frame, Header, calls_root, events_root, facts_root};
+use protocol::state::State;
+use protocol::units::{Hash32, Height};
+
+/// Why a frame does not fold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FoldError {
+    /// It is not the next block.
+    #[error("block {found} stands where block {expected} should")]
+    Height {
+        /// The next block.
+        expected: Height,
+        /// The block found.
+        found: Height,
+    },
+    /// A hash in its header is not that of what it covers.
+    #[error("block {height}: {what} is {found}, the header says {stated}")]
+    Hash {
+        /// Which block.
+        height: Height,
+        /// Which hash.
+        what: &'static str,
+        /// What was computed.
+        found: Hash32,
+        /// What the header says.
+        stated: Hash32,
+    },
+    /// An event does not fit the state.
+    #[error("block {height}: event {index} does not fit the state: {error}")]
+    Event {
+        /// Which block.
+        height: Height,
+        /// Which of its events, from 0.
+        index: usize,
+        /// Why.
+        error: Inconsistent,
+    },
+}
+
+/// Why the state of a block cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The log does not fold.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+}
+
+/// A state that follows frames.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    state: State,
+    header: Header,
+}
+
+impl Folder {
+    /// Starts from genesis.
+    ///
+    /// # Errors
+    /// The state does not have the root that the header says.
+    pub fn new(mut state: State, header: &Header) -> Result<Self, FoldError> {
+        let height = header.height;
+        check(height, "the state root", state.root(), header.state_root)?;
+        Ok(Self { state, header: header.clone() })
+    }
+
+    /// Starts from a state that was checked before.
+    pub const fn at(state: State, header: Header) -> Self {
+        Self { state, header }
+    }
+
+    /// Follows the next block.
+    ///
+    /// # Errors
+    /// A hash, a root or an event is wrong; the state is then of no use.
+    pub fn fold(&mut self, frame: &Frame) -> Result<(), FoldError> {
+        let header = &frame.header;
+        let height = header.height;
+        let expected = Height(self.header.height.0 + 1);
+        if height != expected {
+            return Err(FoldError::Height { expected, found: height });
+        }
+        check(height, "the hash of the block before", self.header.hash(), header.parent)?;
+        let calls = calls_root(&frame.calls, &frame.refused);
+        check(height, "the root of calls", calls, header.calls_root)?;
+        let events = events_root(&frame.events, &frame.sealed);
+        check(height, "the root of events", events, header.events_root)?;
+        check(height, "the root of off-chain facts", facts_root(&frame.facts), header.facts_root)?;
+        for (index, event) in frame.events.iter().enumerate() {
+            apply(&mut self.state, event)
+                .map_err(|error| FoldError::Event { height, index, error })?;
+        }
+        check(height, "the state root", self.state.root(), header.state_root)?;
+        self.header = header.clone();
+        Ok(())
+    }
+
+    /// The state after the last block folded.
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// That block's header.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The state alone.
+    pub fn into_state(self) -> State {
+        self.state
+    }
+}
+
+fn check(
+    height: Height,
+    what: &'static str,
+    found: Hash32,
+    stated: Hash32,
+) -> Result<(), FoldError> {
+    if found == stated {
+        return Ok(());
+    }
+    Err(FoldError::Hash { height, what, found, stated })
+}
+
+/// The state after a block: from the newest sound snapshot at or before it, else from genesis.
+///
+/// # Errors
+/// The log cannot be read or does not fold.
+pub fn state_at(
+    log: &SledLog,
+    cache: &Cache,
+    genesis: impl FnOnce() -> Result<(State, Header), LogError>,
+    at: Height,
+) -> Result<Folder, ReadError> {
+    let mut folder = match state_at_snapshot(log, cache, at)? {
+        Some(folder) => folder,
+        None => {
+            let (state, header) = genesis()?;
+            Folder::new(state, &header)?
+        }
+    };
+    for frame in log.frames(Height(folder.header().height.0 + 1), at) {
+        folder.fold(&frame?)?;
+    }
+    Ok(folder)
+}
+
+fn state_at_snapshot(
+    log: &SledLog,
+    cache: &Cache,
+    at: Height,
+) -> Result<Option<Folder>, LogError> {
+    let heights = cache.heights(CacheKind::Snapshot).into_iter().rev();
+    for height in heights.filter(|height| *height <= at && *height > log.genesis_height()) {
+        let header = log.frame(height)?.header;
+        let state = cache.load::<State>(CacheKind::Snapshot, height, header.hash());
+        if let Some(mut state) = state.filter(|state| state.height == height) {
+            if state.root() == header.state_root {
+                return Ok(Some(Folder::at(state, header)));
+            }
+        }
+    }
+    Ok(None)
+}
