@@ -19,6 +19,7 @@ pub mod chain;
 pub mod emission;
 pub mod epoch;
 pub mod raw;
+pub mod registry;
 
 /// Most failures told of one case.
 pub const FAILURES_MAX: usize = 5;
@@ -179,6 +180,13 @@ pub fn check(case: &Value) -> Vec<String> {
             emission::check(case)
         }
         (None, Some("directed" | "fees" | "limits" | "random")) => amm::check(case),
+        (
+            None,
+            Some(
+                "lock_cost" | "lock_timeline" | "burn_adjust" | "prune_neuron" | "prune_subnet"
+                | "epoch_schedule",
+            ),
+        ) => registry::check(case),
         (None, Some(group)) => vec![format!("group: unknown group {group:?}")],
     }
 }

@@ -1,4 +1,4 @@
-//! The golden epochs pass, and nothing passes by accident.
+//! The golden cases pass, and nothing passes by accident.
 
 use std::path::PathBuf;
 
@@ -34,6 +34,11 @@ fn every_golden_pool_is_reproduced() {
     check_all("amm", 43);
 }
 
+#[test]
+fn every_golden_registry_is_reproduced() {
+    check_all("registry", 23);
+}
+
 /// All cases of a folder pass, and there are at least so many.
 fn check_all(folder: &str, cases_min: usize) {
     let results = run_paths(&[golden("..").join(folder)]).unwrap();
@@ -47,6 +52,72 @@ fn every_golden_chain_is_reproduced() {
     let results = run_paths(&[golden("../chain")]).unwrap();
     let failed: Vec<_> = results.iter().filter(|result| !result.passed()).collect();
     assert!(failed.is_empty(), "{failed:#?}");
+}
+
+/// Folders of golden cases.
+const FOLDERS: [&str; 5] = ["amm", "chain", "emission", "epoch", "registry"];
+
+#[test]
+fn one_flipped_digit_fails_a_case_of_any_folder() {
+    let mut folders = fs::read_dir(golden(".."))
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_type().unwrap().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect::<Vec<_>>();
+    folders.sort();
+    assert_eq!(folders, FOLDERS);
+
+    for folder in FOLDERS {
+        for result in run_paths(&[golden("..").join(folder)]).unwrap() {
+            let case = read_case(&result.path).unwrap();
+            let count = digits_of(&mut case.clone()).len();
+            assert!(count > 0, "{folder} {} expects no number", result.name);
+            for index in [0, count / 2, count - 1] {
+                let mut wrong = case.clone();
+                flip_digit(digits_of(&mut wrong).swap_remove(index));
+                assert_ne!(check(&wrong), [""; 0], "{folder} {}, number {index}", result.name);
+            }
+        }
+    }
+}
+
+/// All numbers that a case expects, also those written as strings.
+fn digits_of(case: &mut Value) -> Vec<&mut Value> {
+    fn collect<'a>(value: &'a mut Value, into: &mut Vec<&'a mut Value>) {
+        match value {
+            Value::Object(fields) => fields.values_mut().for_each(|field| collect(field, into)),
+            Value::Array(items) => items.iter_mut().for_each(|item| collect(item, into)),
+            Value::String(text) if !text.ends_with(|last: char| last.is_ascii_digit()) => {}
+            Value::String(_) | Value::Number(_) => into.push(value),
+            Value::Bool(_) | Value::Null => {}
+        }
+    }
+    let mut found = Vec::new();
+    for (key, value) in case.as_object_mut().unwrap() {
+        match key.as_str() {
+            "expected" => collect(value, &mut found),
+            "epochs" => value
+                .as_array_mut()
+                .unwrap()
+                .iter_mut()
+                .for_each(|epoch| collect(&mut epoch["expected"], &mut found)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Adds one to the last digit, nine becoming nought.
+fn flip_digit(value: &mut Value) {
+    let flipped = |digits: &str| {
+        let (rest, last) = digits.split_at(digits.len() - 1);
+        format!("{rest}{}", (last.parse::<u8>().unwrap() + 1) % 10)
+    };
+    *value = match &*value {
+        Value::String(digits) => Value::String(flipped(digits)),
+        number => serde_json::from_str(&flipped(&number.to_string())).unwrap(),
+    };
 }
 
 /// A small case that passes.
