@@ -175,11 +175,8 @@ impl Pool {
     /// # Errors
     /// As [`Pool::buy`], without `InsufficientLiquidity`.
     pub fn simulate_buy(&self, tao: u64, limit: u64, fees: Fees) -> Result<Swap, SwapError> {
-        {
-            let mut copy = *self;
-            copy
-        }
-        .step(&Order { direction: Direction::Buy, amount: tao, limit, fees })
+        let mut copy = *self;
+        copy.step(&Order { direction: Direction::Buy, amount: tao, limit, fees })
     }
 
     /// What [`Pool::sell`] would do, whether or not the reserve could pay it out.
@@ -189,11 +186,8 @@ impl Pool {
     /// # Errors
     /// As [`Pool::sell`], without `InsufficientLiquidity`.
     pub fn simulate_sell(&self, alpha: u64, limit: u64, fees: Fees) -> Result<Swap, SwapError> {
-        {
-            let mut copy = *self;
-            copy
-        }
-        .step(&Order { direction: Direction::Sell, amount: alpha, limit, fees })
+        let mut copy = *self;
+        copy.step(&Order { direction: Direction::Sell, amount: alpha, limit, fees })
     }
 
     /// Adds injected `tao` and `alpha` to the protocol's position as far as they match at the price; the unmatched part

@@ -181,10 +181,10 @@ fn free_uid(state: &State, subnet: &Subnet) -> Result<(u16, Option<AccountId>), 
     }
     let owned = subnet.info.owner.and_then(|owner| state.coldkeys.get(&owner));
     let owned: Vec<(u64, u16)> = owned
-        .map(|coldkey| coldkey.owned.iter().filter_map(|hotkey| neurons.uid(hotkey)).collect())
-        .unwrap_or_else(Vec::new)
         .into_iter()
-        .map(|uid: u16| (neurons.registered_at[usize::from(uid)], uid))
+        .flat_map(|coldkey| &coldkey.owned)
+        .filter_map(|hotkey| neurons.uid(hotkey))
+        .map(|uid| (neurons.registered_at[usize::from(uid)], uid))
         .collect();
     let owner_uid = subnet.info.owner_hotkey.and_then(|hotkey| neurons.uid(&hotkey));
     let limit = subnet.params.immune_owner_uids_limit;
