@@ -3,4 +3,7 @@
 #[cfg(test)]
 mod conform;
 
+#[cfg_attr(not(test), allow(dead_code, unused_imports))]
+mod metrics;
+
 fn main() {}
