@@ -360,20 +360,6 @@ mod tests {
     }
 
     #[test]
-    fn with_every_message_dropped_scores_stop_changing() {
-        let mut stage = stage(&SamplerSettings::default(), &[900_000, 300_000], |_| {});
-        stage.play(3 * EPOCH);
-        let before = scores(&stage);
-        assert!(before.iter().all(|scores| scores.len() == 2), "{before:?}");
-        stage.wire = Wire::Cut;
-        let asked = stage.done.len();
-        stage.play(5 * EPOCH);
-        let queries = stage.done[asked..].iter().map(|done| done.outgoing.len()).sum::<usize>();
-        assert!(queries >= 24, "{queries} queries were lost");
-        assert_eq!(scores(&stage), before);
-    }
-
-    #[test]
     fn silence_counts_where_it_is_to_count() {
         let settings = SamplerSettings { penalise_silence: true, ..SamplerSettings::default() };
         let mut stage = stage(&settings, &[900_000], |_| {});
@@ -391,7 +377,8 @@ mod tests {
     fn a_sample_is_drawn_without_repeats_and_spread_over_the_tempo() {
         let settings = SamplerSettings { sample: 4, ..SamplerSettings::default() };
         let mut stage = stage(&settings, &[500_000; 12], |_| {});
-        stage.play(EPOCH);
+        // The first epoch may come too soon to ask for it.
+        stage.play(2 * EPOCH);
         let me = identity("validators", 0, None).id;
         let asked: Vec<(u64, PlayerId)> = stage
             .done

@@ -117,13 +117,7 @@ struct Records {
 
 impl Records {
     fn new(kept_max: usize) -> Self {
-        Self {
-            calls: Vec::new(),
-            kept: 0,
-            kept_max,
-            counts: BTreeMap::new(),
-            outcomes: Vec::new(),
-        }
+        Self { calls: Vec::new(), kept: 0, kept_max, counts: BTreeMap::new(), outcomes: Vec::new() }
     }
 
     fn note(&mut self, submitted: &Submitted, nonce: u32, outcome: Outcome) {
