@@ -94,8 +94,11 @@ impl Folder {
         check(height, "the root of events", events, header.events_root)?;
         check(height, "the root of off-chain facts", facts_root(&frame.facts), header.facts_root)?;
         for (index, event) in frame.events.iter().enumerate() {
-            apply(&mut self.state, event)
-                .map_err(|error| FoldError::Event { height, index, error })?;
+            apply(&mut self.state, event).map_err(|error| FoldError::Event {
+                height,
+                index,
+                error,
+            })?;
         }
         check(height, "the state root", self.state.root(), header.state_root)?;
         self.header = header.clone();
@@ -153,11 +156,7 @@ pub fn state_at(
     Ok(folder)
 }
 
-fn state_at_snapshot(
-    log: &SledLog,
-    cache: &Cache,
-    at: Height,
-) -> Result<Option<Folder>, LogError> {
+fn state_at_snapshot(log: &SledLog, cache: &Cache, at: Height) -> Result<Option<Folder>, LogError> {
     let heights = cache.heights(CacheKind::Snapshot).into_iter().rev();
     for height in heights.filter(|height| *height <= at && *height > log.genesis_height()) {
         let header = log.frame(height)?.header;

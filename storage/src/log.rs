@@ -106,9 +106,9 @@ impl LogError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::InUse { .. } => {
-                Some("wait until the run ends, or stop it with Ctrl-C; its log can be read then".into())
-            }
+            Self::InUse { .. } => Some(
+                "wait until the run ends, or stop it with Ctrl-C; its log can be read then".into(),
+            ),
             Self::Store { action: "written", .. } => {
                 Some("is the disk full? `btemu run --resume RUN` goes on".into())
             }
@@ -118,7 +118,9 @@ impl LogError {
             Self::Store { .. } | Self::Damaged { .. } | Self::Empty { .. } => {
                 Some("the log is damaged or was cut off; run the scenario again".into())
             }
-            Self::Missing { .. } | Self::Exists { .. } | Self::Absent { .. } | Self::Gap { .. } => None,
+            Self::Missing { .. } | Self::Exists { .. } | Self::Absent { .. } | Self::Gap { .. } => {
+                None
+            }
         }
     }
 }
@@ -238,7 +240,9 @@ impl SledLog {
     pub fn genesis<P: DeserializeOwned>(&self) -> Result<Genesis<P>, LogError> {
         let bytes = self.record(self.genesis)?;
         let record = self.checked(self.genesis, &bytes)?;
-        record.unpack(Kind::Genesis, self.genesis).map_err(|error| self.damaged(self.genesis, error))
+        record
+            .unpack(Kind::Genesis, self.genesis)
+            .map_err(|error| self.damaged(self.genesis, error))
     }
 
     /// The blocks of a range, ascending, each checked against the frame hash of the one before. Ends after the
@@ -291,9 +295,8 @@ impl SledLog {
     fn write(&mut self, height: Height, record: &[u8]) -> Result<(), LogError> {
         let mut batch = sled::Batch::default();
         for (part, bytes) in record.chunks(PART_BYTES_MAX).enumerate() {
-            let part = u8::try_from(part).map_err(|_| {
-                self.store_error("written", "the record is longer than 255 parts")
-            })?;
+            let part = u8::try_from(part)
+                .map_err(|_| self.store_error("written", "the record is longer than 255 parts"))?;
             batch.insert(key(height, part).as_slice(), bytes);
         }
         self.guarded("written", || self.store.apply_batch(batch.clone()))
@@ -437,7 +440,8 @@ fn open_store(path: &Path, new: bool) -> Result<sled::Db, LogError> {
 }
 
 fn is_locked(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
+    error.kind() == io::ErrorKind::WouldBlock
+        || error.to_string().contains("could not acquire lock")
 }
 
 /// Runs something that may panic, without a word on standard error; the panic's text is the error.

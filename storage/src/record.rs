@@ -125,8 +125,7 @@ impl<'a> Record<'a> {
             return Err(RecordError::Format(format));
         }
         let kind = take(1)[0];
-        let mut number =
-            || u64::from_le_bytes(take(8).try_into().expect("eight bytes were taken"));
+        let mut number = || u64::from_le_bytes(take(8).try_into().expect("eight bytes were taken"));
         let (height, raw_len) = (Height(number()), number());
         let mut hash = || Hash32(take(32).try_into().expect("as many bytes were taken"));
         let (previous, hash) = (hash(), hash());

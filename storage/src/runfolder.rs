@@ -132,7 +132,8 @@ impl RunFolder {
         fs::remove_dir_all(&self.path).ok();
         if let Some(base) = self.path.parent() {
             let latest = base.join(LATEST);
-            if fs::read_link(&latest).is_ok_and(|target| Some(target.as_os_str()) == self.path.file_name())
+            if fs::read_link(&latest)
+                .is_ok_and(|target| Some(target.as_os_str()) == self.path.file_name())
             {
                 fs::remove_file(latest).ok();
             }

@@ -176,7 +176,8 @@ fn a_truncated_or_foreign_log_is_refused_without_a_panic() {
     json(folder.path(), &arguments);
     let log = folder.path().join("run/log");
     let largest = |folder: &Path| {
-        let entries = folder.read_dir().expect("there").map(|entry| entry.expect("readable").path());
+        let entries =
+            folder.read_dir().expect("there").map(|entry| entry.expect("readable").path());
         let files = entries.filter(|path| path.is_file());
         files.max_by_key(|path| path.metadata().map_or(0, |meta| meta.len())).expect("a file")
     };

@@ -50,10 +50,9 @@ fn the_number_of_processes_changes_no_hash_and_each_steps_its_share() {
 fn a_run_that_stopped_half_way_goes_on_to_the_same_hash() {
     let folder = folder();
     let straight = run(folder.path(), "straight", &["--processes", "0"]);
-    for (out, processes, intervals) in [
-        ("once", "0", "log.checkpoint_interval=0"),
-        ("spread", "2", "log.checkpoint_interval=7"),
-    ] {
+    for (out, processes, intervals) in
+        [("once", "0", "log.checkpoint_interval=0"), ("spread", "2", "log.checkpoint_interval=7")]
+    {
         let set = ["--processes", processes, "--set", intervals];
         let half = run(folder.path(), out, &[&["--blocks", "53"], set.as_slice()].concat());
         assert_eq!(number(&half, "blocks"), 53);

@@ -16,8 +16,17 @@ fn start_slow(folder: &Path, processes: &str) -> Child {
     start(
         folder,
         &[
-            "run", &quickstart, "--blocks", BLOCKS, "--out", "run", "--processes", processes,
-            "--pace", "240x", "--json",
+            "run",
+            &quickstart,
+            "--blocks",
+            BLOCKS,
+            "--out",
+            "run",
+            "--processes",
+            processes,
+            "--pace",
+            "240x",
+            "--json",
         ],
     )
 }

@@ -32,9 +32,9 @@ fn samples(text: &str) -> BTreeMap<String, usize> {
 }
 
 fn value(text: &str, name: &str) -> Option<f64> {
-    let line = text.lines().find(|line| {
-        line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
-    })?;
+    let line = text
+        .lines()
+        .find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])))?;
     line.rsplit(' ').next()?.parse().ok()
 }
 
@@ -46,8 +46,17 @@ fn a_run_serves_its_metrics_and_they_move() {
         let text = address.to_string();
         let quickstart = scenario("quickstart.toml");
         let arguments = [
-            "run", &quickstart, "--blocks", "400", "--pace", "240x", "--processes", processes,
-            "--metrics", &text, "--json",
+            "run",
+            &quickstart,
+            "--blocks",
+            "400",
+            "--pace",
+            "240x",
+            "--processes",
+            processes,
+            "--metrics",
+            &text,
+            "--json",
         ];
         let run = start(folder.path(), &arguments);
         let began = Instant::now();
@@ -68,9 +77,11 @@ fn a_run_serves_its_metrics_and_they_move() {
         let counts = samples(&seen[1].1);
         let subnets = counts["btemu_subnet_price_tao"];
         assert!(subnets >= 2, "{counts:?}");
-        for name in
-            ["btemu_subnet_tao_reserve_tao", "btemu_subnet_emission_share_ratio", "btemu_subnet_neurons"]
-        {
+        for name in [
+            "btemu_subnet_tao_reserve_tao",
+            "btemu_subnet_emission_share_ratio",
+            "btemu_subnet_neurons",
+        ] {
             assert_eq!(counts.get(name), Some(&subnets), "{name}: {counts:?}");
         }
         let total = value(&seen[1].1, "btemu_total_issuance_tao");

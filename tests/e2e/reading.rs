@@ -67,17 +67,44 @@ fn the_state_of_any_block_can_be_inspected_and_caches_change_nothing() {
     let (early, late) = (&ask("+0", &["subnet", "1"])[0], &ask("+100", &["subnet", "1"])[0]);
     assert!(number(late, "tao_reserve_rao") > number(early, "tao_reserve_rao"));
     let subnet_keys = [
-        "netuid", "name", "symbol", "owner", "tempo", "tao_reserve_rao", "alpha_in_rao",
-        "alpha_out_rao", "price", "moving_price", "tao_flow_rao", "ema_tao_flow", "emission_share",
-        "tao_in_emission_rao", "alpha_out_emission_rao", "burn_rao", "neurons", "validators",
-        "registered_at", "immune", "first_emission_block",
+        "netuid",
+        "name",
+        "symbol",
+        "owner",
+        "tempo",
+        "tao_reserve_rao",
+        "alpha_in_rao",
+        "alpha_out_rao",
+        "price",
+        "moving_price",
+        "tao_flow_rao",
+        "ema_tao_flow",
+        "emission_share",
+        "tao_in_emission_rao",
+        "alpha_out_emission_rao",
+        "burn_rao",
+        "neurons",
+        "validators",
+        "registered_at",
+        "immune",
+        "first_emission_block",
     ];
     for key in subnet_keys {
         assert!(late.get(key).is_some(), "{key} in {late}");
     }
     let neuron_keys = [
-        "uid", "hotkey", "coldkey", "active", "validator_permit", "stake_rao", "consensus",
-        "incentive", "dividends", "validator_trust", "emission_rao", "last_update",
+        "uid",
+        "hotkey",
+        "coldkey",
+        "active",
+        "validator_permit",
+        "stake_rao",
+        "consensus",
+        "incentive",
+        "dividends",
+        "validator_trust",
+        "emission_rao",
+        "last_update",
         "block_at_registration",
     ];
     let neurons = ask("+100", &["neurons", "1"]);
@@ -99,7 +126,8 @@ fn the_log_lists_events_and_filters_them() {
     };
     let all = log(&[]);
     let kinds: BTreeSet<&str> = all.iter().map(|line| text(line, "kind")).collect();
-    for kind in ["block_opened", "emission_shared", "prices_averaged", "epoch_paid", "stake_added"] {
+    for kind in ["block_opened", "emission_shared", "prices_averaged", "epoch_paid", "stake_added"]
+    {
         assert!(kinds.contains(kind), "{kind} in {kinds:?}");
     }
     let opened = log(&["--kind", "block_opened", "--from", "+10", "--to", "+19"]);

@@ -54,7 +54,13 @@ fn the_quickstart_is_short() {
 fn the_real_snapshot_runs_with_every_invariant_and_replays() {
     let folder = folder();
     let arguments = [
-        "run", &scenario("mainnet.toml"), "--blocks", "40", "--out", "run", "--check-invariants",
+        "run",
+        &scenario("mainnet.toml"),
+        "--blocks",
+        "40",
+        "--out",
+        "run",
+        "--check-invariants",
         "--json",
     ];
     let ran = json(folder.path(), &arguments);

@@ -180,7 +180,11 @@ mod tests {
         };
         let rows = told(&Event::EpochRun(Box::new(epoch)));
         assert_eq!(rows.len(), 2);
-        assert!(rows[1].contains("\"uid\":1") && rows[1].contains("\"consensus\":2"), "{}", rows[1]);
+        assert!(
+            rows[1].contains("\"uid\":1") && rows[1].contains("\"consensus\":2"),
+            "{}",
+            rows[1]
+        );
         assert!(rows[1].contains("\"incentive\":[6]"), "{}", rows[1]);
         let (hotkey, coldkey) = (AccountId([1; 32]), AccountId([2; 32]));
         let paid = EpochPaid {

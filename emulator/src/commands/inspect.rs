@@ -190,7 +190,9 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     match &arguments.what {
         What::Network => show(json, &network_facts(&reading, state, at)?),
         What::Subnets => show_subnets(json, state),
-        What::Subnet { netuid } => show(json, &subnet_facts(state, *netuid, subnet(state, *netuid)?)),
+        What::Subnet { netuid } => {
+            show(json, &subnet_facts(state, *netuid, subnet(state, *netuid)?))
+        }
         What::Neurons { netuid } => show_neurons(json, state, *netuid, subnet(state, *netuid)?),
         What::Neuron { netuid, uid } => show(json, &one_neuron(state, *netuid, *uid)?),
         What::Account { account } => show_account(json, &account_facts(state, *account)),
@@ -201,7 +203,10 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
 fn subnet(state: &State, netuid: u16) -> Result<&Subnet, Failure> {
     state.subnet(NetUid(netuid)).ok_or_else(|| {
         let hint = "`btemu inspect RUN subnets` lists those there are".to_owned();
-        Failure::failed(format!("there is no subnet {netuid} at block {}", state.height), Some(hint))
+        Failure::failed(
+            format!("there is no subnet {netuid} at block {}", state.height),
+            Some(hint),
+        )
     })
 }
 
@@ -215,7 +220,8 @@ fn show<T: Serialize>(json: bool, facts: &T) -> Result<(), Failure> {
         value.map_err(|error| Failure::failed(format!("cannot be shown: {error}"), None))?;
     let fields = value.as_object().cloned().unwrap_or_default();
     let width = fields.keys().map(String::len).max().unwrap_or(0);
-    let lines = fields.iter().map(|(name, value)| format!("{name:<width$}  {}\n", plain(name, value)));
+    let lines =
+        fields.iter().map(|(name, value)| format!("{name:<width$}  {}\n", plain(name, value)));
     print(&lines.collect::<String>())
 }
 
@@ -363,13 +369,22 @@ fn neuron_facts(state: &State, netuid: NetUid, subnet: &Subnet, uid: usize) -> N
 }
 
 fn show_neurons(json: bool, state: &State, netuid: u16, subnet: &Subnet) -> Result<(), Failure> {
-    let rows = (0..subnet.neurons.len())
-        .map(|uid| neuron_facts(state, NetUid(netuid), subnet, uid));
+    let rows =
+        (0..subnet.neurons.len()).map(|uid| neuron_facts(state, NetUid(netuid), subnet, uid));
     if json {
         return rows.into_iter().try_for_each(|row| print_json(&row));
     }
-    let header =
-        ["uid", "hotkey", "permit", "stake", "incentive", "dividends", "trust", "emission", "updated"];
+    let header = [
+        "uid",
+        "hotkey",
+        "permit",
+        "stake",
+        "incentive",
+        "dividends",
+        "trust",
+        "emission",
+        "updated",
+    ];
     let mut table = numbers_table(&header, &[0, 3, 4, 5, 6, 7, 8]);
     for row in rows {
         table.add_row([

@@ -61,7 +61,8 @@ fn is_wanted(arguments: &LogArguments, account: Option<&str>, fact: &Fact) -> bo
     let of_kind = arguments.kind.is_empty() || arguments.kind.iter().any(|kind| kind == fact.kind);
     let netuid = fact.fields.get("netuid").and_then(Value::as_u64);
     let of_subnet = arguments.netuid.is_empty()
-        || netuid.is_some_and(|netuid| arguments.netuid.iter().any(|one| u64::from(*one) == netuid));
+        || netuid
+            .is_some_and(|netuid| arguments.netuid.iter().any(|one| u64::from(*one) == netuid));
     let of_account = account.is_none_or(|account| fact.fields.values().any(|v| names(v, account)));
     of_kind && of_subnet && of_account
 }

@@ -57,8 +57,7 @@ impl LogFormat {
 
 /// Starts logging to standard error; every line names the process.
 pub fn start_logging(format: LogFormat, process: &str) -> tracing::span::EnteredSpan {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -121,7 +120,8 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// Writes one JSON object as a line.
 pub fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
     let text = serde_json::to_string(value);
-    let text = text.map_err(|error| Failure::failed(format!("cannot write JSON: {error}"), None))?;
+    let text =
+        text.map_err(|error| Failure::failed(format!("cannot write JSON: {error}"), None))?;
     print(&format!("{text}\n"))
 }
 

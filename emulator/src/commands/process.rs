@@ -33,9 +33,10 @@ pub fn host() -> Result<(), Failure> {
 fn order<T: DeserializeOwned>() -> Result<T, Failure> {
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
-    let order = read.map_err(|error| error.to_string()).and_then(|_| {
-        serde_json::from_str(&line).map_err(|error| error.to_string())
-    });
+    let order = read
+        .map_err(|error| error.to_string())
+        .and_then(|_| serde_json::from_str(&line).map_err(|error| error.to_string()));
     let hint = "this command is started by `btemu run`, not by people".to_owned();
-    order.map_err(|error| Failure::usage(format!("no order on standard input: {error}"), Some(hint)))
+    order
+        .map_err(|error| Failure::usage(format!("no order on standard input: {error}"), Some(hint)))
 }

@@ -26,8 +26,8 @@ pub struct Reading {
 impl Reading {
     /// Opens a run folder.
     pub fn open(path: &Path) -> Result<Self, Failure> {
-        let folder = RunFolder::open(path)
-            .map_err(|error| Failure::failed(&error, error.hint()))?;
+        let folder =
+            RunFolder::open(path).map_err(|error| Failure::failed(&error, error.hint()))?;
         let log = SledLog::open(&folder.log_dir()).map_err(log_failure)?;
         let genesis = log.genesis::<Plan>().map_err(log_failure)?;
         let (plan, build) = (genesis.plan, genesis.build);

@@ -31,8 +31,7 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Failure> {
     let reading = Reading::open(&arguments.run)?;
     let to = reading.height(arguments.to)?;
     let failed = |error| Failure::failed(error, verify_hint());
-    let mut folder =
-        Folder::new(reading.plan.genesis.clone(), &reading.genesis).map_err(failed)?;
+    let mut folder = Folder::new(reading.plan.genesis.clone(), &reading.genesis).map_err(failed)?;
     let mut totals = Totals::default();
     let showing = if arguments.json { Showing::Nothing } else { Showing::Bar };
     let progress = Progress::counting(reading.genesis.height.0, to.0, showing);

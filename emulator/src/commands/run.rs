@@ -97,9 +97,8 @@ fn fresh(arguments: &RunArguments, log_format: LogFormat) -> Result<Summary, Fai
     let begun = write_genesis(&folder, plan, order.durability)
         .map_err(|failure| (failure, false))
         .and_then(|()| {
-            launch_told(arguments, &folder, order, log_format).map_err(|error| {
-                (Failure::failed(&error, error.hint.clone()), error.began)
-            })
+            launch_told(arguments, &folder, order, log_format)
+                .map_err(|error| (Failure::failed(&error, error.hint.clone()), error.began))
         });
     match begun {
         Ok(summary) => Ok(summary),
@@ -190,36 +189,48 @@ fn launch_told(
     order: ChainOrder,
     log_format: LogFormat,
 ) -> Result<Summary, LaunchError> {
-    journal(folder, "started", &json!({
-        "build": BUILD,
-        "command": std::env::args().collect::<Vec<_>>(),
-        "until": order.until,
-        "hosts": order.hosts,
-        "unix_seconds": crate::clock::unix_seconds(),
-    }));
+    journal(
+        folder,
+        "started",
+        &json!({
+            "build": BUILD,
+            "command": std::env::args().collect::<Vec<_>>(),
+            "until": order.until,
+            "hosts": order.hosts,
+            "unix_seconds": crate::clock::unix_seconds(),
+        }),
+    );
     let bar = !arguments.json && std::io::stderr().is_terminal();
     let showing = if bar { Showing::Bar } else { Showing::Nothing };
     let progress = Progress::new(order.until.0, showing);
     let launched = launch(order, &ChildLogs { format: log_format.name() }, &progress);
     match &launched {
-        Ok(summary) => journal(folder, "ended", &json!({
-            "block": summary.block,
-            "tip_hash": summary.tip_hash,
-            "wall_seconds": summary.wall_seconds,
-            "unix_seconds": crate::clock::unix_seconds(),
-        })),
-        Err(error) => journal(folder, "failed", &json!({
-            "what": error.what,
-            "unix_seconds": crate::clock::unix_seconds(),
-        })),
+        Ok(summary) => journal(
+            folder,
+            "ended",
+            &json!({
+                "block": summary.block,
+                "tip_hash": summary.tip_hash,
+                "wall_seconds": summary.wall_seconds,
+                "unix_seconds": crate::clock::unix_seconds(),
+            }),
+        ),
+        Err(error) => journal(
+            folder,
+            "failed",
+            &json!({
+                "what": error.what,
+                "unix_seconds": crate::clock::unix_seconds(),
+            }),
+        ),
     }
     launched
 }
 
 /// The journal is told beside the log; a run does not end because it cannot be written.
 fn journal(folder: &RunFolder, kind: &str, fields: &serde_json::Value) {
-    let written = Journal::open(&folder.path)
-        .and_then(|mut journal| journal.write(kind, fields.clone()));
+    let written =
+        Journal::open(&folder.path).and_then(|mut journal| journal.write(kind, fields.clone()));
     if let Err(error) = written {
         tracing::warn!(%error, "the operations journal cannot be written");
     }

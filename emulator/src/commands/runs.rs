@@ -41,7 +41,14 @@ pub fn run(arguments: &RunsArguments) -> Result<(), Failure> {
         return rows.into_iter().try_for_each(|row| print_json(&row));
     }
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(["run", "scenario", "seed", "blocks", "log bytes", "state"]);
+    table.load_preset(NOTHING).set_header([
+        "run",
+        "scenario",
+        "seed",
+        "blocks",
+        "log bytes",
+        "state",
+    ]);
     for row in rows {
         let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
         table.add_row([

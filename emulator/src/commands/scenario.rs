@@ -66,7 +66,7 @@ pub fn run(arguments: &ScenarioArguments) -> Result<(), Failure> {
         ScenarioCommand::Check { file, json } => check(file, *json),
         ScenarioCommand::Show { file } => {
             let scenario = scenario::load(file, &Overrides::default()).map_err(scenario_failure)?;
-            print(&scenario.show())
+            print(&scenario.show().map_err(scenario_failure)?)
         }
     }
 }

@@ -13,7 +13,10 @@ pub fn tell_summary(summary: &Summary) -> String {
         writeln!(text, "{name:<13}{value}").expect("a text takes every line");
     };
     let players = |role: &str| summary.players.get(role).copied().unwrap_or(0);
-    line("scenario", format!("{} (seed {}, rules {})", summary.scenario, summary.seed, summary.rules));
+    line(
+        "scenario",
+        format!("{} (seed {}, rules {})", summary.scenario, summary.seed, summary.rules),
+    );
     line(
         "blocks",
         format!(
@@ -35,7 +38,8 @@ pub fn tell_summary(summary: &Summary) -> String {
             thousands(summary.rejected)
         ),
     );
-    for (names, counts) in [("  accepted", &summary.calls_done), ("  rejected", &summary.calls_rejected)]
+    for (names, counts) in
+        [("  accepted", &summary.calls_done), ("  rejected", &summary.calls_rejected)]
     {
         let parts: Vec<String> =
             counts.iter().map(|(name, count)| format!("{name} {}", thousands(*count))).collect();

@@ -238,7 +238,8 @@ fn parse<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
         let path = error.path().to_string();
         let sentence = error.inner().to_string();
         // The line and column are those of the text above, not of the file.
-        let sentence = sentence.rsplit_once(" at line ").map_or(sentence.as_str(), |(said, _)| said);
+        let sentence =
+            sentence.rsplit_once(" at line ").map_or(sentence.as_str(), |(said, _)| said);
         match path.as_str() {
             "." => sentence.to_owned(),
             _ => format!("{path}: {sentence}"),

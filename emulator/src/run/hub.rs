@@ -289,12 +289,8 @@ impl Hub {
         self.memory.facts.messages.sent += 1;
         if let Body::Query { netuid, task } = sent.body {
             self.tally(sent.sender).queries_sent += 1;
-            let question = Question {
-                asker: sent.sender,
-                answerer: sent.receiver,
-                netuid: netuid.0,
-                task,
-            };
+            let question =
+                Question { asker: sent.sender, answerer: sent.receiver, netuid: netuid.0, task };
             if let Some(before_ms) = self.memory.asked.insert(question, sent.sent_ms) {
                 self.memory.asked_by_time.remove(&(before_ms, question));
             }

@@ -132,8 +132,9 @@ async fn launch_processes(
     let program = std::env::current_exe().map_err(|error| system_error("processes", &error))?;
     let start = |name: String, order: String| start(&program, name, logs, order);
     let order_text = serde_json::to_string(order).expect("an order is plain data");
-    let (mut chain, stdin) =
-        start("chain".to_owned(), order_text).await.map_err(|error| system_error("the chain", &error))?;
+    let (mut chain, stdin) = start("chain".to_owned(), order_text)
+        .await
+        .map_err(|error| system_error("the chain", &error))?;
     let stdout = chain.stdout.take().expect("it was asked to be piped");
     let mut reports = BufReader::new(stdout).lines();
     let mut family = Family { chain, chain_stdin: Some(stdin), hosts: Vec::new() };
@@ -266,8 +267,8 @@ pub fn chain_process(order: &ChainOrder) -> Result<(), LaunchError> {
             tracing::warn!("the launcher does not listen");
         }
     };
-    let done = actix::System::new()
-        .block_on(drive(order, stop, |report| tell(&report, &mut quiet)));
+    let done =
+        actix::System::new().block_on(drive(order, stop, |report| tell(&report, &mut quiet)));
     let (report, result) = match done {
         Ok(summary) => (Report::Done(Box::new(summary)), Ok(())),
         Err(error) => {

@@ -1,0 +1,560 @@
+//! Genesis: from a checked scenario to the plan of a run: subnets, holdings, players.
+//!
+//! What belongs here: how a network is populated, and every assumption behind it. What does not: reading files
+//! (`scenario`), and what happens afterwards.
+
+/// Holdings, neurons and balances.
+mod populate;
+/// The real network as the explorer gives it.
+mod snapshot;
+
+use crate::plan::{Limits, Network, Plan, TimelineCall};
+use crate::scenario::amount::Tao;
+use crate::scenario::document::{At, Document, Group, SubnetEntry, TimelineEntry};
+use crate::scenario::{ScenarioError, meant, readable};
+use actors::registry::{BehaviourSettings, Role};
+use populate::{Population, Seating};
+use protocol::call::{Call, Setting};
+use protocol::rules::{Mode, Profile, RuleVersion, Rules};
+use protocol::state::{Global, Params, State};
+use protocol::symbols;
+use protocol::units::{AccountId, BLOCK_MS, Height, NetUid, Rao};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use toml::Table;
+
+/// Global parameters that genesis computes and nobody sets.
+const COMPUTED: &[&str] = &[
+    "total_issuance",
+    "total_stake",
+    "block_emission",
+    "block_author",
+    "network_last_lock_block",
+    "network_registration_start",
+    "root_stakers",
+];
+
+/// One subnet at genesis.
+#[derive(Clone, Debug)]
+pub struct SubnetPlan {
+    netuid: NetUid,
+    name: String,
+    symbol: String,
+    params: Params,
+    tao: u64,
+    alpha_in: u64,
+    alpha_out: u64,
+    /// Its part of the flow averages, relative to the others'.
+    flow_share: u64,
+    /// I96F32 bits.
+    moving_price: i128,
+    registered_at: u64,
+    blocks_since_last_step: u64,
+    burn: u64,
+    /// Hotkey and coldkey of its owner, if the snapshot names them.
+    owner: Option<(AccountId, AccountId)>,
+}
+
+/// A group with its behaviour's settings, read and checked.
+#[derive(Clone, Debug)]
+pub struct Cast<'a> {
+    group: &'a Group,
+    settings: BehaviourSettings,
+}
+
+/// Makes the plan of a scenario.
+///
+/// # Errors
+/// What it asks for does not fit together, or its snapshot is wrong.
+pub fn plan(
+    place: &str,
+    document: &Document,
+    folder: &Path,
+    scenario: String,
+) -> Result<Plan, ScenarioError> {
+    let wrong = |what: String| ScenarioError::new(format!("{place}: {what}"), None);
+    check_network(document).map_err(wrong)?;
+    let casts = casts(place, document)?;
+    let mut state = State::default();
+    state.rules =
+        Rules { version: document.rules.version, mode: Mode::Reference, ..Rules::default() };
+    state.global = global(place, document)?;
+    let rows = match &document.genesis.snapshot {
+        Some(name) => Some(snapshot::read(place, name, folder)?),
+        None => None,
+    };
+    let height = document.genesis.height;
+    if rows.is_some() && height == 0 {
+        return Err(wrong("genesis.height: a snapshot needs the block it was taken at".to_owned()));
+    }
+    state.height = Height(height);
+    let (subnets, root_stake) = match rows {
+        Some(rows) => snapshot_subnets(place, document, &rows)?,
+        None => (generated_subnets(place, document, height)?, document.genesis.root_stake.0),
+    };
+    if subnets.len() > usize::from(state.global.subnet_limit) {
+        let (count, limit) = (subnets.len(), state.global.subnet_limit);
+        return Err(wrong(format!(
+            "rules.subnet_limit: {count} subnets, but the limit is {limit}"
+        )));
+    }
+    let population = Population {
+        seed: document.run.seed,
+        subnets: &subnets,
+        casts: &casts,
+        root_stake,
+        total_issuance: document.genesis.total_issuance.0,
+        flow_ema_total: document.genesis.flow_ema_total.0,
+    };
+    let seating = Seating::seat(state, &population).map_err(wrong)?;
+    let timeline = timeline(place, document, height)?;
+    Ok(Plan {
+        name: document.scenario.name.clone(),
+        description: document.scenario.description.clone(),
+        scenario,
+        seed: document.run.seed,
+        genesis_unix_s: calendar(place, document)?,
+        network: Network {
+            slice_ms: document.network.slice_ms,
+            latency_ms_min: document.network.latency_ms_min,
+            latency_ms_max: document.network.latency_ms_max,
+            loss_ppm: document.network.loss_ppm,
+            duplication_ppm: document.network.duplication_ppm,
+        },
+        limits: Limits {
+            extrinsics_per_block_max: document.limits.extrinsics_per_block_max,
+            pool_max: document.limits.pool_max,
+            refused_kept_max: document.limits.refused_kept_max,
+        },
+        timeline,
+        players: seating.players,
+        genesis: seating.state,
+    })
+}
+
+/// Writes every default out that depends on other keys: settings of behaviours.
+///
+/// # Errors
+/// A behaviour or setting is unknown.
+pub fn write_out(place: &str, document: &mut Document) -> Result<(), ScenarioError> {
+    let settings: Vec<Table> = casts(place, document)?
+        .into_iter()
+        .map(|cast| Table::try_from(&cast.settings).expect("settings are plain data"))
+        .collect();
+    for (group, settings) in document.players.iter_mut().zip(settings) {
+        group.settings = settings;
+    }
+    Ok(())
+}
+
+fn check_network(document: &Document) -> Result<(), String> {
+    let network = &document.network;
+    if network.slice_ms == 0 || !BLOCK_MS.is_multiple_of(network.slice_ms) {
+        let slice = network.slice_ms;
+        return Err(format!("network.slice_ms: {slice} does not divide a block's {BLOCK_MS} ms"));
+    }
+    if network.latency_ms_min > network.latency_ms_max {
+        let (min, max) = (network.latency_ms_min, network.latency_ms_max);
+        return Err(format!("network.latency_ms_min: {min} is more than latency_ms_max, {max}"));
+    }
+    for (key, value) in
+        [("loss_ppm", network.loss_ppm), ("duplication_ppm", network.duplication_ppm)]
+    {
+        if value > 1_000_000 {
+            return Err(format!("network.{key}: {value} is more than a whole, 1000000"));
+        }
+    }
+    if document.limits.extrinsics_per_block_max == 0 {
+        return Err("limits.extrinsics_per_block_max: 0 would let no call through".to_owned());
+    }
+    if document.run.processes
+        > document.players.iter().map(|group| group.count).sum::<u32>().max(64)
+    {
+        let processes = document.run.processes;
+        return Err(format!("run.processes: {processes} host processes have no players to share"));
+    }
+    Ok(())
+}
+
+fn calendar(place: &str, document: &Document) -> Result<i64, ScenarioError> {
+    let time = &document.genesis.time;
+    time.parse::<jiff::Timestamp>().map(|time| time.as_second()).map_err(|_| {
+        let hint = "write for instance 2026-04-11T00:00:00Z".to_owned();
+        ScenarioError::new(format!("{place}: genesis.time: {time:?} is no moment"), Some(hint))
+    })
+}
+
+/// Reads every group's settings over its behaviour's defaults.
+fn casts<'a>(place: &str, document: &'a Document) -> Result<Vec<Cast<'a>>, ScenarioError> {
+    let mut names = BTreeSet::new();
+    let mut casts = Vec::new();
+    for group in &document.players {
+        let name = &group.name;
+        let at =
+            |what: String, hint| ScenarioError::new(format!("{place}: players.{name}{what}"), hint);
+        if !names.insert(name) {
+            return Err(at(": there are two groups of this name".to_owned(), None));
+        }
+        if name.is_empty() || name.contains(['.', ' ']) {
+            return Err(at(": a name has letters, no dots and no spaces".to_owned(), None));
+        }
+        let defaults = BehaviourSettings::defaults(group.role, &group.behaviour);
+        let defaults = defaults.map_err(|error| {
+            let known: Vec<&str> = error.known.split(", ").collect();
+            at(format!(".behaviour: {error}"), Some(meant(&group.behaviour, &known)))
+        })?;
+        let settings = defaults.read(toml::Value::Table(group.settings.clone()));
+        let settings = settings.map_err(|error| {
+            let (sentence, hint) = readable(error.message());
+            at(format!(".settings: {sentence}"), hint)
+        })?;
+        settings.check().map_err(|error| at(format!(".settings.{error}"), None))?;
+        for (key, ppm) in [("stake_ppm", group.stake_ppm), ("root_stake_ppm", group.root_stake_ppm)]
+        {
+            if ppm > 1_000_000 {
+                return Err(at(format!(".{key}: {ppm} is more than a whole, 1000000"), None));
+            }
+        }
+        if group.role == Role::Owner && group.count != 1 {
+            return Err(at(".count: a subnet has one owner".to_owned(), None));
+        }
+        casts.push(Cast { group, settings });
+    }
+    type Part = fn(&Group) -> u32;
+    let parts: [(&str, Part); 2] =
+        [("stake_ppm", |group| group.stake_ppm), ("root_stake_ppm", |group| group.root_stake_ppm)];
+    for (key, part) in parts {
+        let sum: u64 = document.players.iter().map(|group| u64::from(part(group))).sum();
+        if sum > 1_000_000 {
+            let what = format!("{place}: players: {key} of all groups is {sum}, more than a whole");
+            return Err(ScenarioError::new(what, None));
+        }
+    }
+    Ok(casts)
+}
+
+fn global(place: &str, document: &Document) -> Result<Global, ScenarioError> {
+    let base = match document.rules.profile {
+        Profile::Mainnet => Global::mainnet(),
+        Profile::Code => Global::default(),
+    };
+    if let Some(key) = COMPUTED.iter().find(|key| document.rules.parameters.contains_key(**key)) {
+        let what = format!("{place}: rules.{key}: genesis computes it, it cannot be set");
+        return Err(ScenarioError::new(what, None));
+    }
+    laid_over(place, "rules", &base, &document.rules.parameters)
+}
+
+/// A value of the protocol with some of its fields replaced, checked key by key.
+fn laid_over<T: Serialize + DeserializeOwned>(
+    place: &str,
+    section: &str,
+    base: &T,
+    table: &Table,
+) -> Result<T, ScenarioError> {
+    let fields = serde_json::to_value(base).ok().and_then(|value| match value {
+        Value::Object(fields) => Some(fields),
+        _ => None,
+    });
+    let mut fields = fields.expect("parameters are a struct");
+    for (key, value) in table {
+        let Some(field) = fields.get_mut(key) else {
+            let known: Vec<&str> = fields.keys().map(String::as_str).collect();
+            let what = format!("{place}: {section}: unknown key {key:?}");
+            return Err(ScenarioError::new(what, Some(meant(key, &known))));
+        };
+        *field = laid_over_value(field, value).ok_or_else(|| {
+            let expected = match field {
+                Value::Bool(_) => "true or false",
+                Value::Number(_) => "an integer, as a text if above 2^63 - 1, or an amount of TAO",
+                _ => "another type",
+            };
+            let what =
+                format!("{place}: {section}.{key}: {value} is not what it takes, {expected}");
+            ScenarioError::new(what, None)
+        })?;
+    }
+    let text = Value::Object(fields).to_string();
+    let mut reader = serde_json::Deserializer::from_str(&text);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let sentence = error.inner().to_string();
+        let sentence =
+            sentence.rsplit_once(" at line ").map_or(sentence.as_str(), |(said, _)| said);
+        ScenarioError::new(format!("{place}: {section}.{}: {sentence}", error.path()), None)
+    })
+}
+
+fn laid_over_value(field: &Value, value: &toml::Value) -> Option<Value> {
+    match (field, value) {
+        (Value::Bool(_), toml::Value::Boolean(truth)) => Some(Value::Bool(*truth)),
+        (Value::Number(_), toml::Value::Integer(number)) => Some(Value::from(*number)),
+        (Value::Number(_), toml::Value::String(text)) => {
+            let plain = text.bytes().all(|digit| digit.is_ascii_digit());
+            if plain && text.parse::<u64>().is_ok_and(|number| number > i64::MAX as u64) {
+                return serde_json::from_str(text).ok();
+            }
+            let quoted = toml::Value::String(text.clone());
+            quoted.try_into::<Tao>().ok().map(|amount| Value::from(amount.0))
+        }
+        _ => None,
+    }
+}
+
+fn params(
+    place: &str,
+    document: &Document,
+    base: &Params,
+    entry: Option<&SubnetEntry>,
+) -> Result<Params, ScenarioError> {
+    let all = laid_over(place, "hyperparameters", base, &document.hyperparameters)?;
+    match entry {
+        None => Ok(all),
+        Some(entry) => {
+            let section = entry
+                .netuid
+                .map_or_else(|| "subnet".to_owned(), |netuid| format!("subnet.{netuid}"));
+            laid_over(place, &section, &all, &entry.hyperparameters)
+        }
+    }
+}
+
+/// Parameters of a started subnet unless the scenario says otherwise; direct weights, because commits are not built yet.
+fn started() -> Params {
+    Params { commit_reveal: false, subtoken_enabled: true, ..Params::default() }
+}
+
+fn snapshot_subnets(
+    place: &str,
+    document: &Document,
+    rows: &[snapshot::Row],
+) -> Result<(Vec<SubnetPlan>, u64), ScenarioError> {
+    let wrong = |what: String| ScenarioError::new(format!("{place}: {what}"), None);
+    let mut entries: BTreeMap<u16, &SubnetEntry> = BTreeMap::new();
+    for entry in &document.subnet {
+        let netuid = entry.netuid.filter(|_| entry.count.is_none());
+        let netuid = netuid.ok_or_else(|| {
+            wrong(
+                "subnet: with a snapshot, an entry names one netuid of it and no count".to_owned(),
+            )
+        })?;
+        if !rows.iter().any(|row| row.netuid == netuid && netuid != 0) {
+            return Err(wrong(format!("subnet.{netuid}: the snapshot has no such subnet")));
+        }
+        if entries.insert(netuid, entry).is_some() {
+            return Err(wrong(format!("subnet.{netuid}: netuid {netuid} occurs twice")));
+        }
+    }
+    let mut subnets = Vec::new();
+    let mut root_stake = 0;
+    let height = document.genesis.height;
+    for row in rows {
+        if row.netuid == 0 {
+            root_stake = snapshot::units(row.alpha_out);
+            continue;
+        }
+        let registered_at = row.registered_at_block.unwrap_or(0);
+        if registered_at.max(row.blocks_since_last_step) > height {
+            let netuid = row.netuid;
+            return Err(wrong(format!("genesis.height: subnet {netuid} is younger than {height}")));
+        }
+        let entry = entries.get(&row.netuid).copied();
+        let of = |pick: fn(&SubnetEntry) -> Option<u64>, otherwise: u64| {
+            entry.and_then(pick).unwrap_or(otherwise)
+        };
+        let base = Params { tempo: row.tempo, immunity_period: row.immunity_period, ..started() };
+        let text = |pick: fn(&SubnetEntry) -> Option<String>, otherwise: &str| {
+            entry.and_then(pick).unwrap_or_else(|| otherwise.to_owned())
+        };
+        let price = row.moving_price.unwrap_or(0.0);
+        subnets.push(SubnetPlan {
+            netuid: NetUid(row.netuid),
+            name: text(|entry| entry.name.clone(), &row.name),
+            symbol: text(|entry| entry.symbol.clone(), &row.symbol),
+            params: params(place, document, &base, entry)?,
+            tao: of(|entry| entry.tao_reserve.map(|tao| tao.0), snapshot::units(row.tau_in)),
+            alpha_in: of(
+                |entry| entry.alpha_in.map(|alpha| alpha.0),
+                snapshot::units(row.alpha_in),
+            ),
+            alpha_out: of(
+                |entry| entry.alpha_out.map(|alpha| alpha.0),
+                snapshot::units(row.alpha_out),
+            ),
+            // Four decimals are all the explorer gives.
+            flow_share: of(
+                |entry| entry.flow_share.map(u64::from),
+                (row.emission_tao_day * 1e4).round() as u64,
+            ),
+            moving_price: (price * (1u64 << 32) as f64) as i128,
+            registered_at,
+            blocks_since_last_step: row.blocks_since_last_step,
+            burn: snapshot::units(row.reg_cost_tao),
+            owner: Some((row.owner_hk, row.owner_ck)),
+        });
+    }
+    subnets.sort_by_key(|subnet| subnet.netuid);
+    Ok((subnets, root_stake))
+}
+
+fn generated_subnets(
+    place: &str,
+    document: &Document,
+    height: u64,
+) -> Result<Vec<SubnetPlan>, ScenarioError> {
+    let wrong = |what: String| ScenarioError::new(format!("{place}: {what}"), None);
+    let mut taken = BTreeSet::new();
+    for netuid in document.subnet.iter().filter_map(|entry| entry.netuid) {
+        if netuid == 0 {
+            return Err(wrong("subnet.0: root is always there".to_owned()));
+        }
+        if !taken.insert(netuid) {
+            return Err(wrong(format!("subnet.{netuid}: netuid {netuid} occurs twice")));
+        }
+    }
+    let mut subnets = Vec::new();
+    for entry in &document.subnet {
+        let count = entry.count.unwrap_or(1);
+        if entry.netuid.is_some() && entry.count.is_some() {
+            return Err(wrong("subnet: an entry has a netuid or a count, not both".to_owned()));
+        }
+        let params = params(place, document, &started(), Some(entry))?;
+        if params.tempo == 0 {
+            return Err(wrong("subnet: a tempo of 0 would never have an epoch".to_owned()));
+        }
+        for _ in 0..count {
+            let free = || (1..=u16::MAX).find(|netuid| !taken.contains(netuid));
+            let netuid = entry.netuid.or_else(free);
+            let netuid = netuid.ok_or_else(|| wrong("subnet: no netuid is left".to_owned()))?;
+            taken.insert(netuid);
+            let symbol = symbols::table().nth(usize::from(netuid)).map(String::from);
+            let tao = entry.tao_reserve.map_or(10_000_000_000_000, |tao| tao.0);
+            let alpha_in = entry.alpha_in.map_or(100_000_000_000_000, |alpha| alpha.0);
+            if tao == 0 || alpha_in == 0 {
+                return Err(wrong(format!("subnet.{netuid}: a pool is never empty")));
+            }
+            subnets.push(SubnetPlan {
+                netuid: NetUid(netuid),
+                name: entry.name.clone().unwrap_or_else(|| format!("subnet-{netuid}")),
+                symbol: entry.symbol.clone().or(symbol).unwrap_or_default(),
+                params: params.clone(),
+                tao,
+                alpha_in,
+                alpha_out: entry.alpha_out.map_or(50_000_000_000_000, |alpha| alpha.0),
+                flow_share: entry.flow_share.map_or(1, u64::from),
+                moving_price: ((u128::from(tao) << 32) / u128::from(alpha_in)) as i128,
+                registered_at: height,
+                blocks_since_last_step: 0,
+                burn: params.min_burn.0,
+                owner: None,
+            });
+        }
+    }
+    if subnets.is_empty() {
+        let hint = "name a genesis.snapshot, or write [[subnet]] entries".to_owned();
+        return Err(ScenarioError::new(format!("{place}: subnet: there are none"), Some(hint)));
+    }
+    subnets.sort_by_key(|subnet| subnet.netuid);
+    Ok(subnets)
+}
+
+fn timeline(
+    place: &str,
+    document: &Document,
+    genesis: u64,
+) -> Result<Vec<TimelineCall>, ScenarioError> {
+    let mut calls = Vec::new();
+    for (index, entry) in document.timeline.iter().enumerate() {
+        let at = |what: String, hint| {
+            ScenarioError::new(format!("{place}: timeline[{index}]{what}"), hint)
+        };
+        let height = match &entry.at {
+            At::Height(height) => Some(*height),
+            At::Text(text) => {
+                let blocks = text.strip_prefix('+').and_then(|blocks| blocks.parse::<u64>().ok());
+                blocks.and_then(|blocks| genesis.checked_add(blocks))
+            }
+        };
+        let height = height.filter(|height| *height > genesis).ok_or_else(|| {
+            at(format!(".at: it must be a height above {genesis}, or \"+N\" with N above 0"), None)
+        })?;
+        let call = timeline_call(entry).map_err(|(what, hint)| at(what, hint))?;
+        calls.push(TimelineCall { height: Height(height), call });
+    }
+    calls.sort_by_key(|planned| planned.height);
+    Ok(calls)
+}
+
+/// The root calls a timeline may hold.
+const TIMELINE_CALLS: &[&str] = &[
+    "sudo_set_tempo",
+    "sudo_set_kappa",
+    "sudo_set_max_allowed_validators",
+    "sudo_set_weights_set_rate_limit",
+    "sudo_set_subtoken_enabled",
+    "sudo_set_network_registration_allowed",
+    "sudo_set_subnet_limit",
+    "sudo_set_subnet_owner_cut",
+    "sudo_set_stake_threshold",
+    "sudo_set_network_rate_limit",
+    "sudo_set_network_min_lock_cost",
+    "sudo_set_network_immunity_period",
+    "root_dissolve_network",
+    "switch_rules",
+];
+
+fn timeline_call(entry: &TimelineEntry) -> Result<Call, (String, Option<String>)> {
+    let netuid = || {
+        let missing = || (".netuid: this call needs one".to_owned(), None);
+        entry.netuid.map(NetUid).ok_or_else(missing)
+    };
+    let setting = match entry.call.as_str() {
+        "sudo_set_tempo" => Setting::Tempo { netuid: netuid()?, value: value_of(entry)? },
+        "sudo_set_kappa" => Setting::Kappa { netuid: netuid()?, value: value_of(entry)? },
+        "sudo_set_max_allowed_validators" => {
+            Setting::MaxAllowedValidators { netuid: netuid()?, value: value_of(entry)? }
+        }
+        "sudo_set_weights_set_rate_limit" => {
+            Setting::WeightsSetRateLimit { netuid: netuid()?, value: value_of(entry)? }
+        }
+        "sudo_set_subtoken_enabled" => {
+            Setting::SubtokenEnabled { netuid: netuid()?, value: value_of(entry)? }
+        }
+        "sudo_set_network_registration_allowed" => {
+            Setting::NetworkRegistrationAllowed { netuid: netuid()?, value: value_of(entry)? }
+        }
+        "sudo_set_subnet_limit" => Setting::SubnetLimit { value: value_of(entry)? },
+        "sudo_set_subnet_owner_cut" => Setting::SubnetOwnerCut { value: value_of(entry)? },
+        "sudo_set_stake_threshold" => Setting::StakeThreshold { value: value_of(entry)? },
+        "sudo_set_network_rate_limit" => Setting::NetworkRateLimit { value: value_of(entry)? },
+        "sudo_set_network_min_lock_cost" => {
+            Setting::NetworkMinLockCost { value: Rao(value_of::<Tao>(entry)?.0) }
+        }
+        "sudo_set_network_immunity_period" => {
+            Setting::NetworkImmunityPeriod { value: value_of(entry)? }
+        }
+        "root_dissolve_network" => return Ok(Call::RootDissolveNetwork { netuid: netuid()? }),
+        "switch_rules" => {
+            let version: RuleVersion = value_of(entry)?;
+            return Ok(Call::SwitchRules { rules: Rules { version, ..Rules::default() } });
+        }
+        other => {
+            let what = format!(".call: {other:?} is no root call of a timeline");
+            return Err((what, Some(meant(other, TIMELINE_CALLS))));
+        }
+    };
+    Ok(Call::SudoSet(setting))
+}
+
+fn value_of<T: DeserializeOwned>(entry: &TimelineEntry) -> Result<T, (String, Option<String>)> {
+    let missing = || (".value: this call needs one".to_owned(), None);
+    let value = entry.value.clone().ok_or_else(missing)?;
+    value
+        .try_into()
+        .map_err(|error: toml::de::Error| (format!(".value: {}", error.message()), None))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! From a file to a checked document: a strict parse of the file alone, then defaults, file, environment and `--set`
+//! laid over each other by the `config` crate, then a strict parse of the whole. The crate alone would turn `1.7`
+//! into 2 without a word.
+
+use super::ScenarioError;
+use super::document::Document;
+use config::{Config, FileFormat, Value, ValueKind};
+use toml::Table;
+
+/// Environment variables that begin with this are laid over the file: `BTEMU__RUN__BLOCKS`.
+pub const ENVIRONMENT: &str = "BTEMU__";
+
+/// How alike two names must be for one to be meant by the other, from 0 to 1.
+const LIKENESS_MIN: f64 = 0.6;
+
+/// One value laid over the file, and where it comes from, as its user wrote it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overlay {
+    /// `run.blocks`, `players.NAME.count`, `subnet.NETUID.tempo`.
+    pub path: String,
+    /// Its value as typed.
+    pub text: String,
+    /// `--set run.blocks=7` or `BTEMU__RUN__BLOCKS=7`.
+    pub origin: String,
+}
+
+/// The overlays of the environment, by name.
+pub fn environment() -> Vec<Overlay> {
+    let mut overlays: Vec<Overlay> = std::env::vars()
+        .filter_map(|(name, text)| {
+            let path = name.strip_prefix(ENVIRONMENT)?;
+            let path = path.to_lowercase().replace("__", ".");
+            Some(Overlay { path, origin: format!("{name}={text}"), text })
+        })
+        .collect();
+    overlays.sort_by(|left, right| left.path.cmp(&right.path));
+    overlays
+}
+
+/// Parses a file strictly, lays everything over it, and parses the whole strictly.
+///
+/// # Errors
+/// The first thing that is wrong, with its place.
+pub fn resolve(file: &str, text: &str, overlays: &[Overlay]) -> Result<Document, ScenarioError> {
+    let alone: Document = toml::from_str(text).map_err(|error| {
+        let place = error.span().map(|span| line_and_column(text, span.start));
+        let place = place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+        let (sentence, hint) = readable(error.message());
+        ScenarioError::new(format!("{file}{place}: {sentence}"), hint)
+    })?;
+    let defaults = toml::to_string(&Document::default()).expect("defaults are plain data");
+    let mut builder = Config::builder()
+        .add_source(config::File::from_str(&defaults, FileFormat::Toml))
+        .add_source(config::File::from_str(text, FileFormat::Toml));
+    let mut extra_subnets = alone.subnet.len();
+    let mut netuids: Vec<Option<u16>> = alone.subnet.iter().map(|entry| entry.netuid).collect();
+    for overlay in overlays {
+        let failed =
+            |what: String, hint| ScenarioError::new(format!("{}: {what}", overlay.origin), hint);
+        let path = address(&overlay.path, &alone, &mut netuids)
+            .map_err(|(what, hint)| failed(what, hint))?;
+        if netuids.len() > extra_subnets {
+            let netuid = netuids.last().copied().flatten().unwrap_or(0);
+            builder = builder
+                .set_override(format!("subnet[{extra_subnets}].netuid"), i64::from(netuid))
+                .map_err(|error| failed(error.to_string(), None))?;
+            extra_subnets = netuids.len();
+        }
+        builder = builder
+            .set_override(&path, value_of(&overlay.text))
+            .map_err(|error| failed(format!("{} is no path: {error}", overlay.path), None))?;
+    }
+    let merged: toml::Value = builder
+        .build()
+        .and_then(Config::try_deserialize)
+        .map_err(|error| ScenarioError::new(format!("{file}: {error}"), None))?;
+    serde_path_to_error::deserialize(merged).map_err(|error| {
+        let path = error.path().to_string();
+        let (sentence, hint) = readable(error.inner().message());
+        let origin =
+            overlays.iter().rev().find(|overlay| is_about(&overlay.path, &path, &sentence));
+        let place = origin.map_or_else(|| file.to_owned(), |overlay| overlay.origin.clone());
+        let path = if path == "." { String::new() } else { format!("{path}: ") };
+        ScenarioError::new(format!("{place}: {path}{sentence}"), hint)
+    })
+}
+
+/// Whether an overlay is what an error of the merged parse is about.
+fn is_about(overlay: &str, path: &str, sentence: &str) -> bool {
+    let last = overlay.rsplit('.').next().unwrap_or_default();
+    path == overlay
+        || path.ends_with(&format!(".{last}"))
+        || sentence.contains(&format!("{last:?}"))
+}
+
+/// The path of the config crate for one of ours: groups by name, subnets by netuid.
+fn address(
+    path: &str,
+    alone: &Document,
+    netuids: &mut Vec<Option<u16>>,
+) -> Result<String, (String, Option<String>)> {
+    let parts: Vec<&str> = path.splitn(3, '.').collect();
+    match parts.as_slice() {
+        ["players", name, key] => {
+            let at = alone.players.iter().position(|group| group.name == *name);
+            let names: Vec<&str> = alone.players.iter().map(|group| group.name.as_str()).collect();
+            let unknown = || {
+                (
+                    format!("there is no group {name:?}"),
+                    Some(format!("the groups are {}", names.join(", "))),
+                )
+            };
+            at.map(|at| format!("players[{at}].{key}")).ok_or_else(unknown)
+        }
+        ["subnet", netuid, key] => {
+            let netuid: u16 =
+                netuid.parse().map_err(|_| (format!("{netuid:?} is no netuid"), None))?;
+            let at = netuids.iter().position(|known| *known == Some(netuid));
+            let at = at.unwrap_or_else(|| {
+                netuids.push(Some(netuid));
+                netuids.len() - 1
+            });
+            Ok(format!("subnet[{at}].{key}"))
+        }
+        _ if path.is_empty() => Err(("there is no path before the =".to_owned(), None)),
+        _ => Ok(path.to_owned()),
+    }
+}
+
+/// A value as typed: TOML if it is, else a bare text.
+fn value_of(text: &str) -> Value {
+    let parsed = format!("value = {text}").parse::<Table>().ok();
+    let value = parsed.and_then(|mut table| table.remove("value"));
+    config_value(value.unwrap_or_else(|| toml::Value::String(text.to_owned())))
+}
+
+fn config_value(value: toml::Value) -> Value {
+    let kind = match value {
+        toml::Value::String(text) => ValueKind::String(text),
+        toml::Value::Integer(number) => ValueKind::I64(number),
+        toml::Value::Float(number) => ValueKind::Float(number),
+        toml::Value::Boolean(truth) => ValueKind::Boolean(truth),
+        toml::Value::Datetime(moment) => ValueKind::String(moment.to_string()),
+        toml::Value::Array(values) => {
+            ValueKind::Array(values.into_iter().map(config_value).collect())
+        }
+        toml::Value::Table(table) => ValueKind::Table(
+            table.into_iter().map(|(key, value)| (key, config_value(value))).collect(),
+        ),
+    };
+    Value::new(None, kind)
+}
+
+/// A parser's message as a sentence of ours, with a hint where a key was mistyped.
+pub fn readable(message: &str) -> (String, Option<String>) {
+    let message = message.trim();
+    let Some(rest) = message.strip_prefix("unknown field `") else {
+        return (message.replace('\n', " "), None);
+    };
+    let Some((key, rest)) = rest.split_once('`') else {
+        return (message.to_owned(), None);
+    };
+    let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+    (format!("unknown key {key:?}"), Some(meant(key, &known)))
+}
+
+/// The known name that a mistyped one is most like, or all of them.
+pub fn meant(name: &str, known: &[&str]) -> String {
+    let likeness = |one: &&&str| strsim::jaro_winkler(name, one);
+    let best = known.iter().max_by(|left, right| likeness(left).total_cmp(&likeness(right)));
+    match best.filter(|best| likeness(best) >= LIKENESS_MIN) {
+        Some(best) => format!("did you mean {best:?}?"),
+        None => format!("known are {}", known.join(", ")),
+    }
+}
+
+fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..at.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+    (line, column)
+}

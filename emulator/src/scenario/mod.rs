@@ -1,0 +1,243 @@
+//! Scenarios: from a file to everything that decides a simulation.
+
+/// Amounts and durations as people write them.
+pub mod amount;
+/// Sections and keys.
+pub mod document;
+/// File, environment and `--set`, laid over each other.
+mod layers;
+
+use crate::clock::Pace;
+use crate::genesis;
+use crate::plan::Plan;
+use document::{Document, DurabilityName};
+use layers::{Overlay, environment};
+use std::path::{Path, PathBuf};
+use storage::log::Durability;
+
+pub use layers::{meant, readable};
+
+/// What the command line lays over a scenario.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// `--set PATH=VALUE`, in order.
+    pub set: Vec<(String, String)>,
+    /// `--seed`.
+    pub seed: Option<u64>,
+    /// `--blocks`.
+    pub blocks: Option<u64>,
+    /// `--processes`.
+    pub processes: Option<u32>,
+    /// `--pace`.
+    pub pace: Option<String>,
+}
+
+impl Overrides {
+    fn overlays(&self) -> Vec<Overlay> {
+        let set = self.set.iter().map(|(path, value)| Overlay {
+            path: path.clone(),
+            text: value.clone(),
+            origin: format!("--set {path}={value}"),
+        });
+        let option = |name: &str, path: &str, value: Option<String>| {
+            let (path, name) = (path.to_owned(), name.to_owned());
+            value.map(|text| Overlay { path, origin: format!("{name} {text}"), text })
+        };
+        let options = [
+            option("--seed", "run.seed", self.seed.map(|seed| seed.to_string())),
+            option("--blocks", "run.blocks", self.blocks.map(|blocks| blocks.to_string())),
+            option("--processes", "run.processes", self.processes.map(|count| count.to_string())),
+            option("--pace", "run.pace", self.pace.as_ref().map(|pace| format!("{pace:?}"))),
+        ];
+        set.chain(options.into_iter().flatten()).collect()
+    }
+}
+
+/// A scenario that cannot be used: one sentence that names the place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct ScenarioError {
+    what: String,
+    hint: Option<String>,
+}
+
+impl ScenarioError {
+    /// An error with its place in the sentence.
+    pub const fn new(what: String, hint: Option<String>) -> Self {
+        Self { what, hint }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+}
+
+/// How a run is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// When the log is synced.
+    pub durability: Durability,
+    /// Blocks between snapshots; 0 for none but the last.
+    pub snapshot_interval: u64,
+    /// Blocks between checkpoints; 0 for none but the last.
+    pub checkpoint_interval: u64,
+}
+
+/// A scenario, read and checked key by key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    file: PathBuf,
+    document: Document,
+    pace: Pace,
+}
+
+/// Reads a scenario file under overrides and the environment.
+///
+/// # Errors
+/// The file is missing, or something in it or over it is wrong.
+pub fn load(path: &Path, overrides: &Overrides) -> Result<Scenario, ScenarioError> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let hint = "`btemu scenario list` names those that ship".to_owned();
+        ScenarioError::new(
+            format!("cannot read the scenario {}: {error}", path.display()),
+            Some(hint),
+        )
+    })?;
+    read(path, &text, &[environment(), overrides.overlays()].concat())
+}
+
+/// Reads a scenario that a log holds; the environment does not change it.
+///
+/// # Errors
+/// Something over it is wrong.
+pub fn read_shown(text: &str, overrides: &Overrides) -> Result<Scenario, ScenarioError> {
+    read(Path::new("the scenario in the log"), text, &overrides.overlays())
+}
+
+fn read(path: &Path, text: &str, overlays: &[Overlay]) -> Result<Scenario, ScenarioError> {
+    let file = path.display().to_string();
+    let mut document = layers::resolve(&file, text, overlays)?;
+    if document.scenario.name.is_empty() {
+        let stem = path.file_stem().map_or_else(String::new, |stem| stem.display().to_string());
+        document.scenario.name = stem;
+    }
+    let pace = document
+        .run
+        .pace
+        .parse()
+        .map_err(|error| ScenarioError::new(format!("{file}: run.pace: {error}"), None))?;
+    let name = &document.scenario.name;
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if !name.chars().all(plain) || name.starts_with('.') {
+        let what = format!("{file}: scenario.name: {name:?} cannot name a folder");
+        let hint = "use letters, digits, -, _ and .".to_owned();
+        return Err(ScenarioError::new(what, Some(hint)));
+    }
+    Ok(Scenario { file: path.to_owned(), document, pace })
+}
+
+impl Scenario {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.document.scenario.name
+    }
+
+    /// Of all draws.
+    pub const fn seed(&self) -> u64 {
+        self.document.run.seed
+    }
+
+    /// Blocks of the whole run.
+    pub const fn blocks(&self) -> u64 {
+        self.document.run.blocks.0
+    }
+
+    /// Host processes.
+    pub const fn processes(&self) -> u32 {
+        self.document.run.processes
+    }
+
+    /// How fast simulated time passes.
+    pub const fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// How the run is logged.
+    pub fn log(&self) -> LogSettings {
+        let log = &self.document.log;
+        let interval = u32::try_from(log.sync_interval.0).unwrap_or(u32::MAX).max(1);
+        LogSettings {
+            durability: match log.durability {
+                DurabilityName::Block => Durability::Block,
+                DurabilityName::Interval => Durability::Interval(interval),
+                DurabilityName::End => Durability::End,
+            },
+            snapshot_interval: log.snapshot_interval.0,
+            checkpoint_interval: log.checkpoint_interval.0,
+        }
+    }
+
+    /// Where metrics are served.
+    pub fn metrics(&self) -> Option<String> {
+        let address = &self.document.metrics.address;
+        (address != "off").then(|| address.clone())
+    }
+
+    /// The scenario in full, every default written out; loading it gives the same simulation hash.
+    ///
+    /// # Errors
+    /// A behaviour or setting is unknown.
+    pub fn show(&self) -> Result<String, ScenarioError> {
+        let mut document = self.document.clone();
+        genesis::write_out(&self.place(), &mut document)?;
+        Ok(toml::to_string(&document).expect("a document is plain data"))
+    }
+
+    /// Everything that decides the simulation, genesis included.
+    ///
+    /// # Errors
+    /// What the scenario asks for does not fit together, or its snapshot is wrong.
+    pub fn plan(&self) -> Result<Plan, ScenarioError> {
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        let scenario = self.show()?;
+        genesis::plan(&self.place(), &self.document, folder, scenario)
+    }
+
+    fn place(&self) -> String {
+        self.file.display().to_string()
+    }
+}
+
+/// A scenario that ships.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shipped {
+    /// Its name.
+    pub name: String,
+    /// Where it is in the repository.
+    pub path: &'static str,
+    /// What it shows.
+    pub description: String,
+}
+
+const SHIPPED: &[(&str, &str)] = &[
+    ("configs/quickstart.toml", include_str!("../../../configs/quickstart.toml")),
+    ("configs/mainnet.toml", include_str!("../../../configs/mainnet.toml")),
+    (
+        "configs/bench-mainnet-quarter.toml",
+        include_str!("../../../configs/bench-mainnet-quarter.toml"),
+    ),
+];
+
+/// The scenarios that ship, smallest first.
+pub fn list() -> Vec<Shipped> {
+    let shipped = SHIPPED.iter().map(|(path, text)| {
+        let scenario = read(Path::new(path), text, &[]).expect("what ships is valid: tested");
+        let about = scenario.document.scenario;
+        Shipped { name: about.name, path, description: about.description }
+    });
+    shipped.collect()
+}
+
+#[cfg(test)]
+mod tests;
