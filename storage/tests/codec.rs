@@ -1,0 +1,387 @@
+//! The bytes of every word that a log can hold. They are a promise: a line of `codec.golden` that changes is a new
+//! format. A new variant does not compile until it is listed here.
+
+use protocol::call::{Call, Origin, Setting};
+use protocol::event::{
+    EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event, Parameter,
+    PoolSwapped, PotsDrained, Sealed, SubnetRegistered, Via,
+};
+use protocol::frame::{CallRecord, Facts, Frame, Header, Messages, RefusedCount};
+use protocol::rejection::{Outcome, Refusal, Rejection};
+use protocol::rules::Rules;
+use protocol::state::{Axon, Leak};
+use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, PlayerId, Rao};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt::Write;
+use storage::codec::{decode, encode};
+
+const A: AccountId = AccountId([0xa1; 32]);
+const B: AccountId = AccountId([0xb2; 32]);
+const N: NetUid = NetUid(7);
+
+fn calls() -> Vec<Call> {
+    let calls = vec![
+        Call::TransferAllowDeath { dest: A, value: Rao(1) },
+        Call::RegisterNetwork { hotkey: A },
+        Call::StartCall { netuid: N },
+        Call::BurnedRegister { netuid: N, hotkey: A },
+        Call::RootRegister { hotkey: A },
+        Call::AddStake { hotkey: A, netuid: N, amount_staked: Rao(2) },
+        Call::RemoveStake { hotkey: A, netuid: N, amount_unstaked: Alpha(3) },
+        Call::SetWeights { netuid: N, dests: vec![1, 2], weights: vec![3, 4], version_key: 5 },
+        Call::ServeAxon {
+            netuid: N,
+            version: 1,
+            ip: 2,
+            port: 3,
+            ip_type: 4,
+            protocol: 5,
+            placeholder1: 6,
+            placeholder2: 7,
+        },
+        Call::SudoSet(Setting::Tempo { netuid: N, value: 8 }),
+        Call::RootDissolveNetwork { netuid: N },
+        Call::SwitchRules { rules: Rules::default() },
+    ];
+    let place = |call: &Call| match call {
+        Call::TransferAllowDeath { .. } => 0,
+        Call::RegisterNetwork { .. } => 1,
+        Call::StartCall { .. } => 2,
+        Call::BurnedRegister { .. } => 3,
+        Call::RootRegister { .. } => 4,
+        Call::AddStake { .. } => 5,
+        Call::RemoveStake { .. } => 6,
+        Call::SetWeights { .. } => 7,
+        Call::ServeAxon { .. } => 8,
+        Call::SudoSet(_) => 9,
+        Call::RootDissolveNetwork { .. } => 10,
+        Call::SwitchRules { .. } => 11,
+    };
+    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
+    calls
+}
+
+fn settings() -> Vec<Setting> {
+    let settings = vec![
+        Setting::Tempo { netuid: N, value: 1 },
+        Setting::Kappa { netuid: N, value: 2 },
+        Setting::MaxAllowedValidators { netuid: N, value: 3 },
+        Setting::WeightsSetRateLimit { netuid: N, value: 4 },
+        Setting::SubtokenEnabled { netuid: N, value: true },
+        Setting::NetworkRegistrationAllowed { netuid: N, value: false },
+        Setting::SubnetLimit { value: 5 },
+        Setting::SubnetOwnerCut { value: 6 },
+        Setting::StakeThreshold { value: 7 },
+        Setting::NetworkRateLimit { value: 8 },
+        Setting::NetworkMinLockCost { value: Rao(9) },
+        Setting::NetworkImmunityPeriod { value: 10 },
+    ];
+    let place = |setting: &Setting| match setting {
+        Setting::Tempo { .. } => 0,
+        Setting::Kappa { .. } => 1,
+        Setting::MaxAllowedValidators { .. } => 2,
+        Setting::WeightsSetRateLimit { .. } => 3,
+        Setting::SubtokenEnabled { .. } => 4,
+        Setting::NetworkRegistrationAllowed { .. } => 5,
+        Setting::SubnetLimit { .. } => 6,
+        Setting::SubnetOwnerCut { .. } => 7,
+        Setting::StakeThreshold { .. } => 8,
+        Setting::NetworkRateLimit { .. } => 9,
+        Setting::NetworkMinLockCost { .. } => 10,
+        Setting::NetworkImmunityPeriod { .. } => 11,
+    };
+    assert_eq!(settings.iter().map(place).collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
+    settings
+}
+
+fn events() -> Vec<Event> {
+    let events = vec![
+        Event::BlockOpened { height: Height(1) },
+        Event::StakeMarkersCleared,
+        Event::CallIncluded { signer: A, nonce: 1 },
+        Event::RulesSwitched { rules: Rules::default() },
+        Event::ParameterSet { netuid: Some(N), name: Parameter::Tempo, value: 1 << 100 },
+        Event::BalanceWithdrawn { account: A, amount: Rao(1) },
+        Event::BalanceCredited { account: A, amount: Rao(1) },
+        Event::AccountReaped { account: A, dust: Rao(1) },
+        Event::IssuanceRecycled { amount: Rao(1) },
+        Event::LeakBooked { leak: Leak::Dust, amount: -1 },
+        Event::HotkeyAssociated { hotkey: A, coldkey: B },
+        Event::DelegateTakeSet { hotkey: A, take: 1 },
+        Event::StakingHotkeyListed { coldkey: B, hotkey: A },
+        Event::RootStakerIndexed { coldkey: B, index: 1 },
+        Event::SubnetRegistered(Box::new(SubnetRegistered {
+            netuid: N,
+            owner: A,
+            owner_hotkey: B,
+            symbol: "α".to_owned(),
+            locked: Rao(1),
+            pool: 2,
+            recycled: Rao(3),
+        })),
+        Event::SubnetDissolved { netuid: N, pot: Rao(1) },
+        Event::SubnetStarted { netuid: N, first_emission: 1 },
+        Event::NeuronPlaced { netuid: N, uid: 1, hotkey: A, replaced: Some(B), via: Via::Burn },
+        Event::RegistrationCounted { netuid: N, via: Via::Work, price: Rao(1) },
+        Event::RegistrationTermsAdjusted {
+            netuids: vec![N],
+            burn: vec![Rao(1)],
+            difficulty: vec![2],
+        },
+        Event::RegistrationCountersCleared { netuids: vec![N] },
+        Event::PoolSwapped(Box::new(PoolSwapped {
+            netuid: N,
+            tao: 1,
+            alpha_in: -2,
+            alpha_out: 3,
+            total_stake: 4,
+            volume: 5,
+            initialized: true,
+            sqrt_price: 6,
+            liquidity: 7,
+            position_liquidity: 8,
+            net_liquidity: 9,
+        })),
+        Event::AlphaDestroyed { netuid: N, amount: Alpha(1) },
+        Event::ShareChanged { netuid: N, hotkey: A, coldkey: B, alpha: -1, shares: 2, share: 3 },
+        Event::FlowRecorded { netuid: N, by: -1 },
+        Event::StakeMarked { hotkey: A, coldkey: B, netuid: N },
+        Event::RootClaimedSet { hotkey: A, coldkey: B, netuids: vec![N], claimed: vec![1] },
+        Event::StakeAdded {
+            coldkey: B,
+            hotkey: A,
+            netuid: N,
+            tao: Rao(1),
+            alpha: Alpha(2),
+            fee: Rao(3),
+        },
+        Event::StakeRemoved {
+            coldkey: B,
+            hotkey: A,
+            netuid: N,
+            tao: Rao(1),
+            alpha: Alpha(2),
+            fee: Alpha(3),
+        },
+        Event::WeightsSet {
+            netuid: N,
+            mechanism: 0,
+            uid: 1,
+            row: vec![(2, 3)],
+            last_update: Some(4),
+        },
+        Event::AxonServed { netuid: N, hotkey: A, axon: Axon::default() },
+        Event::EmissionShared(Box::new(EmissionShared {
+            block_emission: Rao(1),
+            netuids: vec![N],
+            flow_average: vec![-2],
+            share: vec![3],
+        })),
+        Event::EmissionInjected(Box::new(EmissionInjected {
+            netuids: vec![N],
+            tao_in: vec![Rao(1)],
+            ..EmissionInjected::default()
+        })),
+        Event::EmissionAccrued(Box::new(EmissionAccrued {
+            netuids: vec![N],
+            minted: vec![Alpha(1)],
+            ..EmissionAccrued::default()
+        })),
+        Event::PotsDrained(Box::new(PotsDrained {
+            netuids: vec![N],
+            server: vec![Alpha(1)],
+            ..PotsDrained::default()
+        })),
+        Event::PricesAveraged {
+            netuids: vec![N],
+            moving_price: vec![-1],
+            root_proportion: vec![2],
+        },
+        Event::EpochRun(Box::new(EpochRun {
+            netuid: N,
+            active: vec![true],
+            bonds: vec![vec![vec![(1, 2)]]],
+            ..EpochRun::default()
+        })),
+        Event::EpochPaid(Box::new(EpochPaid {
+            netuid: N,
+            hotkeys: vec![A],
+            alpha_last_epoch: vec![Some(Alpha(1)), None],
+            listed: vec![(A, B)],
+            ..EpochPaid::default()
+        })),
+    ];
+    let place = |event: &Event| match event {
+        Event::BlockOpened { .. } => 0,
+        Event::StakeMarkersCleared => 1,
+        Event::CallIncluded { .. } => 2,
+        Event::RulesSwitched { .. } => 3,
+        Event::ParameterSet { .. } => 4,
+        Event::BalanceWithdrawn { .. } => 5,
+        Event::BalanceCredited { .. } => 6,
+        Event::AccountReaped { .. } => 7,
+        Event::IssuanceRecycled { .. } => 8,
+        Event::LeakBooked { .. } => 9,
+        Event::HotkeyAssociated { .. } => 10,
+        Event::DelegateTakeSet { .. } => 11,
+        Event::StakingHotkeyListed { .. } => 12,
+        Event::RootStakerIndexed { .. } => 13,
+        Event::SubnetRegistered(_) => 14,
+        Event::SubnetDissolved { .. } => 15,
+        Event::SubnetStarted { .. } => 16,
+        Event::NeuronPlaced { .. } => 17,
+        Event::RegistrationCounted { .. } => 18,
+        Event::RegistrationTermsAdjusted { .. } => 19,
+        Event::RegistrationCountersCleared { .. } => 20,
+        Event::PoolSwapped(_) => 21,
+        Event::AlphaDestroyed { .. } => 22,
+        Event::ShareChanged { .. } => 23,
+        Event::FlowRecorded { .. } => 24,
+        Event::StakeMarked { .. } => 25,
+        Event::RootClaimedSet { .. } => 26,
+        Event::StakeAdded { .. } => 27,
+        Event::StakeRemoved { .. } => 28,
+        Event::WeightsSet { .. } => 29,
+        Event::AxonServed { .. } => 30,
+        Event::EmissionShared(_) => 31,
+        Event::EmissionInjected(_) => 32,
+        Event::EmissionAccrued(_) => 33,
+        Event::PotsDrained(_) => 34,
+        Event::PricesAveraged { .. } => 35,
+        Event::EpochRun(_) => 36,
+        Event::EpochPaid(_) => 37,
+    };
+    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..38).collect::<Vec<_>>());
+    events
+}
+
+fn outcomes() -> Vec<Outcome> {
+    let failed = Rejection::ALL.iter().map(|reason| Outcome::Failed(*reason));
+    let refused = Refusal::ALL.iter().map(|reason| Outcome::Refused(*reason));
+    std::iter::once(Outcome::Ok).chain(failed).chain(refused).collect()
+}
+
+fn header() -> Header {
+    Header {
+        height: Height(1),
+        parent: Hash32([2; 32]),
+        time_ms: 3,
+        entropy: Hash32([4; 32]),
+        state_root: Hash32([5; 32]),
+        calls_root: Hash32([6; 32]),
+        events_root: Hash32([7; 32]),
+        facts_root: Hash32([8; 32]),
+    }
+}
+
+fn facts() -> Facts {
+    Facts {
+        players: vec![PlayerId(1)],
+        queries_sent: vec![2],
+        answers_received: vec![3],
+        lost: vec![4],
+        latency_ms: vec![5],
+        identical_answers: vec![(6, 7, 8)],
+        crashes: vec![PlayerId(9)],
+        messages: Messages { sent: 10, delivered: 11, dropped: 12 },
+    }
+}
+
+fn frame() -> Frame {
+    Frame {
+        header: header(),
+        calls: vec![CallRecord {
+            player: PlayerId(1),
+            sequence: 2,
+            due_ms: 3,
+            origin: Origin::Signed(A),
+            nonce: 4,
+            call: Call::StartCall { netuid: N },
+            outcome: Outcome::Ok,
+        }],
+        refused: vec![RefusedCount { player: PlayerId(1), reason: Refusal::Stale, count: 2 }],
+        events: vec![Event::StakeMarkersCleared],
+        sealed: vec![Sealed::CommitPayload { commit: Hash32([9; 32]), payload: vec![1, 2] }],
+        facts: facts(),
+    }
+}
+
+/// Writes a line, and checks that the bytes read back as the value.
+fn line<T>(text: &mut String, name: &str, value: &T)
+where
+    T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    let bytes = encode(value);
+    assert_eq!(decode::<T>(&bytes).as_ref(), Ok(value), "{name}");
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    writeln!(text, "{name} {hex}").expect("a text takes every line");
+}
+
+#[test]
+fn every_word_has_its_bytes() {
+    let mut text = String::new();
+    for call in calls() {
+        line(&mut text, &format!("call {}", call.name()), &call);
+    }
+    for setting in settings() {
+        line(&mut text, &format!("setting {}", setting.name()), &setting);
+    }
+    for event in events() {
+        line(&mut text, &format!("event {}", event.kind()), &event);
+    }
+    for outcome in outcomes() {
+        line(&mut text, &format!("outcome {} {}", outcome.class(), outcome.reason()), &outcome);
+    }
+    for origin in [Origin::Root, Origin::Signed(A)] {
+        line(&mut text, "origin", &origin);
+    }
+    line(&mut text, "header", &header());
+    line(&mut text, "facts", &facts());
+    line(&mut text, "frame", &frame());
+    expect_test::expect_file!["codec.golden"].assert_eq(&text);
+}
+
+#[test]
+fn cut_off_and_longer_bytes_are_refused() {
+    let bytes = encode(&frame());
+    for length in 0..bytes.len() {
+        assert!(decode::<Frame>(&bytes[..length]).is_err(), "{length} bytes");
+    }
+    let longer = [bytes, vec![0]].concat();
+    assert!(decode::<Frame>(&longer).is_err());
+}
+
+/// A length that no memory could hold must be refused before it is believed.
+#[test]
+fn a_huge_length_is_refused() {
+    let mut bytes = encode(&vec![1u64, 2]);
+    bytes[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+    assert!(decode::<Vec<u64>>(&bytes).is_err());
+    bytes[..8].copy_from_slice(&(1u64 << 40).to_le_bytes());
+    assert!(decode::<Vec<u64>>(&bytes).is_err());
+}
+
+proptest::proptest! {
+    #[test]
+    fn garbage_never_panics(bytes in proptest::collection::vec(0u8.., 0..600)) {
+        let read = (decode::<Frame>(&bytes), decode::<Event>(&bytes), decode::<Call>(&bytes));
+        // Whatever decodes must be the value of exactly these bytes.
+        if let Ok(frame) = &read.0 {
+            proptest::prop_assert_eq!(encode(frame), bytes.clone());
+        }
+        if let Ok(call) = &read.2 {
+            proptest::prop_assert_eq!(encode(call), bytes);
+        }
+    }
+
+    #[test]
+    fn flipped_bits_never_panic(at in 0usize..600, bit in 0u8..8) {
+        let mut bytes = encode(&frame());
+        let at = at % bytes.len();
+        bytes[at] ^= 1 << bit;
+        if let Ok(read) = decode::<Frame>(&bytes) {
+            proptest::prop_assert_ne!(read, frame());
+        }
+    }
+}
