@@ -92,7 +92,7 @@ fn another_seed_gives_another_hash_and_names_change_none() {
     assert_eq!(hash("two", &[]), one);
     assert_ne!(hash("seed", &["--seed", "99"]), one);
     assert_eq!(hash("name", &["--set", "scenario.name=other"]), one);
-    assert_ne!(hash("latency", &["--set", "network.latency_ms_max=900"]), one);
+    assert_ne!(hash("latency", &["--set", "network.latency_ms_max=901"]), one);
 }
 
 /// The folder of `runs/latest` is the newest one.

@@ -83,6 +83,11 @@ impl Failure {
         Self { code: 1, what: what.to_string(), hint }
     }
 
+    /// The command failed, and whoever started it has been told why.
+    pub const fn told() -> Self {
+        Self { code: 1, what: String::new(), hint: None }
+    }
+
     /// Wrong usage, or an invalid scenario.
     pub fn usage(what: impl fmt::Display, hint: Option<String>) -> Self {
         Self { code: 2, what: what.to_string(), hint }
@@ -90,6 +95,9 @@ impl Failure {
 
     /// Tells the user, and gives the exit code.
     pub fn tell(&self) -> ExitCode {
+        if self.what.is_empty() {
+            return ExitCode::from(self.code);
+        }
         let mut text = format!("error: {}\n", self.what);
         if let Some(hint) = &self.hint {
             text.push_str(&format!("\nhint: {hint}\n"));

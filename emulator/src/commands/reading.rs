@@ -6,6 +6,7 @@ use protocol::frame::Header;
 use protocol::units::Height;
 use std::path::Path;
 use storage::fold::{Folder, state_at};
+use storage::journal::Journal;
 use storage::log::{EventLog, LogError, SledLog};
 use storage::runfolder::RunFolder;
 
@@ -31,7 +32,24 @@ impl Reading {
         let log = SledLog::open(&folder.log_dir()).map_err(log_failure)?;
         let genesis = log.genesis::<Plan>().map_err(log_failure)?;
         let (plan, build) = (genesis.plan, genesis.build);
-        Ok(Self { folder, log, plan, build, genesis: genesis.header })
+        let reading = Self { folder, log, plan, build, genesis: genesis.header };
+        if let Some(sentence) = reading.cut_off() {
+            tracing::warn!("{sentence}");
+        }
+        Ok(reading)
+    }
+
+    /// What is missing at the log's end, by what the operations journal says of the run. A log that lost its last
+    /// records is sound up to there, so nothing else can tell.
+    pub fn cut_off(&self) -> Option<String> {
+        let journal = Journal::read(&self.folder.path).ok()?;
+        let ended = journal.iter().filter(|line| line["kind"] == "ended");
+        let block = ended.filter_map(|line| line["block"].as_u64()).max()?;
+        let tip = self.log.tip().0;
+        (block > tip).then(|| {
+            let run = self.folder.path.display();
+            format!("the log of {run} is cut off: it ends at block {tip}, the run went to {block}")
+        })
     }
 
     /// A block of the run, or its tip.

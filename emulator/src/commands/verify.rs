@@ -67,6 +67,8 @@ pub fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
         damage = folded.err().map(|error| damaged(at, error));
         progress.at(at.0);
     }
+    let next = Height(tip.0 + 1);
+    let damage = damage.or_else(|| reading.cut_off().map(|sentence| damaged(next, sentence)));
     progress.finish();
     let header = folder.header();
     let verdict = Verdict {

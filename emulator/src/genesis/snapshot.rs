@@ -169,10 +169,14 @@ mod tests {
             (
                 "price_tao",
                 7.0.into(),
-                "/s.json: netuid 1: price_tao is 7, but the reserves say 0.011117597",
+                "/s.json: netuid 1: price_tao is 7, but the reserves say 0.011117606",
             ),
             ("netuid", 2.into(), "/s.json: netuid 2 occurs twice"),
-            ("owner_ck", "nobody".into(), "/s.json: [1].owner_ck: \"nobody\" is not"),
+            (
+                "owner_ck",
+                "nobody".into(),
+                "/s.json: [1].owner_ck: \"nobody\" does not have the expected length",
+            ),
             ("tempo", "soon".into(), "/s.json: [1].tempo: invalid type: string \"soon\""),
         ];
         for (key, value, expected) in changes {
