@@ -161,10 +161,12 @@ fn state_at_snapshot(log: &SledLog, cache: &Cache, at: Height) -> Result<Option<
     for height in heights.filter(|height| *height <= at && *height > log.genesis_height()) {
         let header = log.frame(height)?.header;
         let state = cache.load::<State>(CacheKind::Snapshot, height, header.hash());
-        if let Some(mut state) = state.filter(|state| state.height == height) {
-            if state.root() == header.state_root {
-                return Ok(Some(Folder::at(state, header)));
-            }
+        let sound = state.filter(|state| state.height == height).and_then(|mut state| {
+            let root = state.root();
+            (root == header.state_root).then_some(state)
+        });
+        if let Some(state) = sound {
+            return Ok(Some(Folder::at(state, header)));
         }
     }
     Ok(None)

@@ -272,7 +272,7 @@ fn caches_change_no_answer_and_bad_ones_count_as_absent() {
     cache.store(CacheKind::Snapshot, middle, header.hash(), &wrong).expect("writable");
     assert_eq!(answer(&cache), without, "another state under the same block");
     cache.store(CacheKind::Snapshot, middle, Hash32([3; 32]), &state).expect("writable");
-    assert_eq!(cache.load::<State>(CacheKind::Snapshot, middle, header.hash()).is_some(), false);
+    assert!(cache.load::<State>(CacheKind::Snapshot, middle, header.hash()).is_none());
     assert_eq!(answer(&cache), without, "a snapshot of another history");
     let file = folder.path().join("cache").join(format!("snapshot-{middle}.bin"));
     for bytes in [vec![], vec![0; 10], vec![0xff; 4_000]] {
@@ -320,7 +320,7 @@ fn run_folders_are_numbered_linked_and_discarded() {
     second.discard();
     assert_eq!(latest(), None);
     std::fs::create_dir(first.log_dir()).expect("writable");
-    assert_eq!(RunFolder::list(&runs).expect("readable"), [first.path.clone()]);
+    assert_eq!(RunFolder::list(&runs).expect("readable"), std::slice::from_ref(&first.path));
     assert_eq!(RunFolder::open(&first.path).expect("it is one"), first);
     assert!(matches!(RunFolder::open(&runs.join("no")), Err(RunFolderError::Missing { .. })));
     let taken = RunFolder::create_at(&first.path);

@@ -1,1 +1,126 @@
-//! Tests of genesis.
+//! Genesis: sums are the snapshot's to the last unit, and every invariant holds from the first block on.
+
+use crate::plan::Plan;
+use crate::scenario::{Overrides, load};
+use protocol::block::{BlockInput, decide_block};
+use protocol::invariants::Checker;
+use protocol::units::{Height, NetUid};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn configs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs")
+}
+
+fn plan(name: &str, set: &[(&str, &str)]) -> Plan {
+    let set = set.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned()));
+    let overrides = Overrides { set: set.collect(), ..Overrides::default() };
+    let scenario = load(&configs().join(name), &overrides).expect("what ships is valid");
+    scenario.plan().expect("what ships is valid")
+}
+
+fn snapshot() -> Vec<serde_json::Value> {
+    let path = configs().join("data/finney_subnets_taostats_2026-04-11.json");
+    let text = std::fs::read_to_string(path).expect("it is part of the repository");
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
+/// Whole tokens of the snapshot, which has at most four decimals.
+fn units(row: &serde_json::Value, key: &str) -> u64 {
+    let text = row[key].to_string();
+    let (whole, part) = text.split_once('.').unwrap_or((&text, "0"));
+    let part: u64 = format!("{part:0<9}").parse().expect("digits");
+    whole.parse::<u64>().expect("digits") * 1_000_000_000 + part
+}
+
+#[test]
+fn every_invariant_holds_at_genesis_and_after_blocks() {
+    for name in ["quickstart.toml", "mainnet.toml", "bench-mainnet-quarter.toml"] {
+        let mut state = plan(name, &[]).genesis;
+        let mut checker = Checker::new(&state);
+        checker.check(&state).unwrap_or_else(|violation| panic!("{name}: {violation}"));
+        let genesis = state.height.0;
+        for block in 1..=12 {
+            let input = BlockInput {
+                height: Height(genesis + block),
+                time_ms: block * 12_000,
+                entropy: Default::default(),
+                calls: Vec::new(),
+                surplus: Vec::new(),
+                refused_kept_max: 0,
+            };
+            decide_block(&mut state, &input);
+            checker.check(&state).unwrap_or_else(|violation| panic!("{name}: {violation}"));
+        }
+    }
+}
+
+#[test]
+fn the_snapshot_is_kept_to_the_last_unit() {
+    let plan = plan("mainnet.toml", &[]);
+    let state = &plan.genesis;
+    let rows = snapshot();
+    assert_eq!(rows.len(), 129);
+    let flow_sum: f64 = rows.iter().filter_map(|row| row["emission_tao_day"].as_f64()).sum();
+    let mut pools = 0;
+    for row in &rows {
+        let netuid = NetUid(row["netuid"].as_u64().expect("a number") as u16);
+        let subnet = state.subnet(netuid).expect("it was made");
+        let held: u64 = subnet.pools.values().map(|pool| pool.alpha.0).sum();
+        assert_eq!(held, units(row, "alpha_out"), "holdings of {netuid}");
+        assert_eq!(subnet.fast.pool.alpha_out, held, "{netuid}");
+        pools += subnet.fast.pool.tao;
+        if netuid.is_root() {
+            continue;
+        }
+        assert_eq!(subnet.fast.pool.tao, units(row, "tau_in"), "{netuid}");
+        assert_eq!(subnet.fast.pool.alpha, units(row, "alpha_in"), "{netuid}");
+        assert_eq!(subnet.info.name, row["name"].as_str().expect("a text"));
+        assert_eq!(u64::from(subnet.params.tempo), row["tempo"].as_u64().expect("a number"));
+        assert_eq!(Some(subnet.info.registered_at), row["registered_at_block"].as_u64());
+        let owner = subnet.info.owner.expect("it has one").to_ss58();
+        assert_eq!(owner, row["owner_ck"].as_str().expect("a text"));
+        let moving = subnet.fast.moving_price as f64 / f64::powi(2.0, 32);
+        let stated = row["moving_price"].as_f64().unwrap_or(0.0);
+        assert!((moving - stated).abs() < 1e-9, "{netuid}: {moving} against {stated}");
+        let (block, average) = subnet.fast.flow_average.expect("it starts with one");
+        let share = row["emission_tao_day"].as_f64().expect("a number") / flow_sum;
+        let average = average as f64 / f64::powi(2.0, 64);
+        assert_eq!(block, state.height.0);
+        assert!((average - share * 0.5e9).abs() < 1.0, "{netuid}: {average}");
+    }
+    assert_eq!(pools, state.global.total_stake.0);
+    let free: u64 = state.accounts.values().map(|account| account.free.0).sum();
+    assert_eq!(pools + free, state.global.total_issuance.0);
+    assert_eq!(state.global.total_issuance.0, 10_850_000_000_000_000);
+    assert_eq!(state.leaks.issuance(), 0);
+}
+
+#[test]
+fn players_have_places_of_their_own() {
+    let plan = plan("mainnet.toml", &[]);
+    let ids: BTreeSet<_> = plan.players.iter().map(|seat| seat.identity.id).collect();
+    assert_eq!(ids.len(), plan.players.len());
+    let validators = plan.players.iter().filter(|seat| seat.identity.group == "validators");
+    for seat in validators {
+        let netuid = seat.identity.netuid.expect("a validator acts on one subnet");
+        let neurons = &plan.genesis.subnet(netuid).expect("it was made").neurons;
+        let uid = neurons.uid(&seat.identity.hotkey).expect("it is registered");
+        assert!(neurons.validator_permit[usize::from(uid)], "{netuid} {uid}");
+        let alpha = plan.genesis.hotkey_alpha(&seat.identity.hotkey, netuid);
+        let all = plan.genesis.subnet(netuid).expect("it was made").fast.pool.alpha_out;
+        assert_eq!(alpha.0 > 0, all > 0, "{netuid} {uid}: {alpha} of {all}");
+    }
+}
+
+/// A group's behaviour or size changes nobody else's id, keys or holdings' order.
+#[test]
+fn ids_come_from_group_and_index_alone() {
+    let (one, more) = (
+        plan("quickstart.toml", &[]),
+        plan("quickstart.toml", &[("players.miners.count", "9"), ("run.seed", "99")]),
+    );
+    let known: BTreeSet<_> = more.players.iter().map(|seat| seat.identity.clone().id).collect();
+    assert!(one.players.iter().all(|seat| known.contains(&seat.identity.id)));
+    assert!(known.len() > one.players.len());
+}

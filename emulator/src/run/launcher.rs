@@ -236,10 +236,11 @@ impl Family {
         }
         self.chain_stdin = None;
         for child in std::iter::once(&mut self.chain).chain(&mut self.hosts) {
-            if tokio::time::timeout(wait, child.wait()).await.is_err() {
-                if let Err(error) = child.kill().await {
-                    tracing::warn!(%error, "a process could not be ended");
-                }
+            if tokio::time::timeout(wait, child.wait()).await.is_ok() {
+                continue;
+            }
+            if let Err(error) = child.kill().await {
+                tracing::warn!(%error, "a process could not be ended");
             }
         }
         status

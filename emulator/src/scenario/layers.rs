@@ -45,8 +45,10 @@ pub fn resolve(file: &str, text: &str, overlays: &[Overlay]) -> Result<Document,
     let alone: Document = toml::from_str(text).map_err(|error| {
         let place = error.span().map(|span| line_and_column(text, span.start));
         let place = place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+        let key = error.span().and_then(|span| key_before(text, span.start));
+        let key = key.map_or_else(String::new, |key| format!("{key}: "));
         let (sentence, hint) = readable(error.message());
-        ScenarioError::new(format!("{file}{place}: {sentence}"), hint)
+        ScenarioError::new(format!("{file}{place}: {key}{sentence}"), hint)
     })?;
     let defaults = toml::to_string(&Document::default()).expect("defaults are plain data");
     let mut builder = Config::builder()
@@ -89,6 +91,7 @@ pub fn resolve(file: &str, text: &str, overlays: &[Overlay]) -> Result<Document,
 fn is_about(overlay: &str, path: &str, sentence: &str) -> bool {
     let last = overlay.rsplit('.').next().unwrap_or_default();
     path == overlay
+        || overlay.starts_with(&format!("{path}."))
         || path.ends_with(&format!(".{last}"))
         || sentence.contains(&format!("{last:?}"))
 }
@@ -172,6 +175,14 @@ pub fn meant(name: &str, known: &[&str]) -> String {
         Some(best) => format!("did you mean {best:?}?"),
         None => format!("known are {}", known.join(", ")),
     }
+}
+
+/// The key whose value begins at a place, if one does.
+fn key_before(text: &str, at: usize) -> Option<&str> {
+    let line = text.get(..at)?.rsplit('\n').next()?;
+    let key = line.trim_end().strip_suffix('=')?.trim_end();
+    let start = key.rfind([' ', '{', ',', '\t']).map_or(0, |before| before + 1);
+    Some(&key[start..]).filter(|key| !key.is_empty())
 }
 
 fn line_and_column(text: &str, at: usize) -> (usize, usize) {

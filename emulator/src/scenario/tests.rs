@@ -1,1 +1,249 @@
-//! Tests of scenarios.
+//! Scenarios: every wrong one has its sentence, and layers are as strict as the file.
+
+use super::layers::{Overlay, resolve};
+use super::*;
+
+const SMALL: &str = r#"
+players = [
+  { name = "owners", role = "owner", behaviour = "hold", stake_ppm = 100_000 },
+  { name = "validators", role = "validator", behaviour = "sampler", count = 2 },
+  { name = "miners", role = "miner", behaviour = "quality", count = 3 },
+  { name = "movers", role = "staker", behaviour = "noise", count = 4, balance = "10 TAO" },
+]
+[scenario]
+name = "small"
+[run]
+blocks = 50
+[hyperparameters]
+tempo = 9
+[[subnet]]
+count = 2
+[[subnet]]
+netuid = 9
+"#;
+
+fn overlay(path: &str, text: &str) -> Overlay {
+    let (path, text) = (path.to_owned(), text.to_owned());
+    Overlay { origin: format!("--set {path}={text}"), path, text }
+}
+
+/// The scenario of a text, or the sentence that refuses it, with its hint.
+fn check(text: &str, overlays: &[Overlay]) -> Result<Scenario, String> {
+    let told = |error: ScenarioError| match error.hint() {
+        Some(hint) => format!("{error} | {hint}"),
+        None => error.to_string(),
+    };
+    let scenario = read(Path::new("x.toml"), text, overlays).map_err(told)?;
+    scenario.plan().map_err(told)?;
+    Ok(scenario)
+}
+
+fn hash(text: &str, overlays: &[Overlay]) -> String {
+    let scenario = check(text, overlays).expect("it is valid");
+    scenario.plan().expect("it was made before").simulation_hash().to_string()
+}
+
+#[test]
+fn every_mistake_in_a_file_has_its_sentence() {
+    let rows = [
+        ("name = \"small\"", "nmae = \"small\""),
+        ("[run]", "[rnu]"),
+        ("blocks = 50", "blocks = -50"),
+        ("blocks = 50", "blocks = 0.5"),
+        ("blocks = 50", "blocks = \"50\""),
+        ("blocks = 50", "seed = -1"),
+        ("blocks = 50", "pace = \"quick\""),
+        ("name = \"small\"", "name = \"a/b\""),
+        ("name = \"small\"", "name = 7"),
+        ("[scenario]", "[scenario"),
+        ("count = 4", "count = -4"),
+        ("count = 4", "cuont = 4"),
+        ("count = 4", "stake_ppm = 1_000_001"),
+        ("count = 4", "stake_ppm = 950_000"),
+        ("count = 3", "count = 300"),
+        ("\"10 TAO\"", "\"10 tao\""),
+        ("\"10 TAO\"", "10"),
+        ("\"10 TAO\"", "\"10000000 TAO\""),
+        ("name = \"movers\"", "name = \"miners\""),
+        ("name = \"movers\"", "name = \"a.b\""),
+        ("role = \"staker\"", "role = \"trader\""),
+        ("behaviour = \"noise\"", "behaviour = \"nosie\""),
+        ("balance = \"10 TAO\"", "settings = { in_pmm = 1 }"),
+        ("balance = \"10 TAO\"", "settings = { in_ppm = 1_000_001 }"),
+        ("balance = \"10 TAO\"", "settings = { in_ppm = \"half\" }"),
+        ("balance = \"10 TAO\"", "subnets = \"some\""),
+        ("tempo = 9", "tmepo = 9"),
+        ("tempo = 9", "tempo = 70_000"),
+        ("tempo = 9", "tempo = 0"),
+        ("tempo = 9", "tempo = \"9\""),
+        ("tempo = 9", "min_burn = \"0.5 alpha\""),
+        ("netuid = 9", "netuid = 9\n[[subnet]]\nnetuid = 9"),
+        ("netuid = 9", "netuid = 0"),
+        ("netuid = 9", "netuid = 9\ncount = 2"),
+        ("netuid = 9", "netuid = 9\ntao_reserve = \"0 TAO\""),
+        ("count = 2\n[[subnet]]\nnetuid = 9", "count = 200"),
+        ("[run]", "[rules]\nsubnet_limti = 9\n[run]"),
+        ("[run]", "[rules]\ntotal_issuance = 9\n[run]"),
+        ("[run]", "[rules]\nsubnet_limit = 2\n[run]"),
+        ("[run]", "[network]\nlatency_ms_min = 500\n[run]"),
+        ("[run]", "[network]\nslice_ms = 7\n[run]"),
+        ("[run]", "[network]\nloss_ppm = 1_000_001\n[run]"),
+        ("[run]", "[genesis]\nsnapshot = \"nowhere.json\"\nheight = 5\n[run]"),
+        ("[run]", "[genesis]\ntime = \"yesterday\"\n[run]"),
+        ("[run]", "[genesis]\ntotal_issuance = \"5 TAO\"\n[run]"),
+        ("[run]", "[[timeline]]\nat = \"+0\"\ncall = \"switch_rules\"\nvalue = \"price\"\n[run]"),
+        ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tepmo\"\n[run]"),
+        ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nnetuid = 1\n[run]"),
+        ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nvalue = 1\n[run]"),
+        (
+            "[run]",
+            "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nnetuid = 1\nvalue = -1\n[run]",
+        ),
+    ];
+    let told = rows.map(|(from, to)| {
+        assert!(SMALL.contains(from), "{from}");
+        let error = check(&SMALL.replacen(from, to, 1), &[]).expect_err(to);
+        format!("{}\n    {error}", to.replace('\n', " "))
+    });
+    expect_test::expect_file!["wrong.txt"].assert_eq(&(told.join("\n") + "\n"));
+}
+
+#[test]
+fn every_mistake_over_a_file_has_its_sentence() {
+    let rows = [
+        ("run.blocks", "1.7"),
+        ("run.blocks", "\"7\""),
+        ("run.blocks", "-7"),
+        ("run.blokcs", "7"),
+        ("rnu.blocks", "7"),
+        ("players.nobody.count", "7"),
+        ("players.miners.count", "7.0"),
+        ("players.miners.cuont", "7"),
+        ("players.movers.settings.in_ppm", "-1"),
+        ("subnet.9.tempo", "fast"),
+        ("subnet.9.tmepo", "7"),
+        ("subnet.nine.tempo", "7"),
+        ("hyperparameters.tempo", "1.5"),
+        ("", "7"),
+    ];
+    let told = rows.map(|(path, text)| {
+        let error = check(SMALL, &[overlay(path, text)]).expect_err(path);
+        format!("{path} = {text}\n    {error}")
+    });
+    expect_test::expect_file!["wrong_over.txt"].assert_eq(&(told.join("\n") + "\n"));
+}
+
+#[test]
+fn what_is_laid_over_arrives() {
+    let overlays = [
+        overlay("run.blocks", "\"2h\""),
+        overlay("players.miners.count", "5"),
+        overlay("players.movers.settings.in_ppm", "900000"),
+        overlay("subnet.9.tempo", "30"),
+        overlay("rules.subnet_limit", "4"),
+        overlay("hyperparameters.min_burn", "\"0.25 TAO\""),
+        overlay("scenario.name", "other"),
+    ];
+    let scenario = check(SMALL, &overlays).expect("all are right");
+    assert_eq!((scenario.blocks(), scenario.name()), (600, "other"));
+    let plan = scenario.plan().expect("it was made before");
+    let miners = plan.players.iter().filter(|seat| seat.identity.group == "miners").count();
+    assert_eq!(miners, 15);
+    let subnet = |netuid| plan.genesis.subnet(protocol::units::NetUid(netuid)).expect("there");
+    assert_eq!((subnet(9).params.tempo, subnet(1).params.tempo), (30, 9));
+    assert_eq!(subnet(1).params.min_burn.0, 250_000_000);
+    assert_eq!(plan.genesis.global.subnet_limit, 4);
+}
+
+#[test]
+fn later_layers_win() {
+    let environment = Overlay { origin: "BTEMU__RUN__BLOCKS=3".to_owned(), ..overlay("run.blocks", "3") };
+    let blocks = |overlays: &[Overlay]| check(SMALL, overlays).expect("right").blocks();
+    assert_eq!(blocks(&[]), 50);
+    assert_eq!(blocks(std::slice::from_ref(&environment)), 3);
+    assert_eq!(blocks(&[environment, overlay("run.blocks", "4")]), 4);
+    let options = Overrides { blocks: Some(5), ..Overrides::default() }.overlays();
+    assert_eq!(blocks(&[vec![overlay("run.blocks", "4")], options].concat()), 5);
+}
+
+#[test]
+fn what_is_shown_is_the_same_simulation() {
+    let shown = check(SMALL, &[]).expect("right").show().expect("known");
+    assert_eq!(hash(&shown, &[]), hash(SMALL, &[]));
+    let again = check(&shown, &[]).expect("right").show().expect("known");
+    assert_eq!(again, shown);
+    for shipped in list() {
+        let text = SHIPPED.iter().find(|(path, _)| *path == shipped.path).expect("listed").1;
+        let scenario = read(Path::new(shipped.path), text, &[]).expect("what ships is valid");
+        let shown = scenario.show().expect("known");
+        assert_eq!(hash(&shown, &[]), hash(text, &[]), "{}", shipped.path);
+    }
+}
+
+#[test]
+fn only_what_decides_is_in_the_hash() {
+    let plain = hash(SMALL, &[]);
+    for (path, value) in [
+        ("scenario.name", "other"),
+        ("scenario.description", "other"),
+        ("run.blocks", "7"),
+        ("run.processes", "5"),
+        ("run.pace", "realtime"),
+        ("log.durability", "block"),
+        ("metrics.address", "127.0.0.1:1"),
+    ] {
+        assert_eq!(hash(SMALL, &[overlay(path, value)]), plain, "{path}");
+    }
+    for (path, value) in [
+        ("run.seed", "8"),
+        ("network.loss_ppm", "8"),
+        ("limits.pool_max", "8"),
+        ("rules.version", "price"),
+        ("rules.stake_threshold", "8"),
+        ("hyperparameters.kappa", "8"),
+        ("players.miners.settings.noise_ppm", "8"),
+        ("subnet.9.tao_reserve", "\"8 TAO\""),
+    ] {
+        assert_ne!(hash(SMALL, &[overlay(path, value)]), plain, "{path}");
+    }
+}
+
+/// docs/scenarios.md names every key of every section, and no others.
+#[test]
+fn every_key_is_documented() {
+    let text = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scenarios.md"),
+    );
+    let text = text.expect("it is part of the repository");
+    let shown = check(SMALL, &[]).expect("right").show().expect("known");
+    let table: toml::Table = shown.parse().expect("it is TOML");
+    for (section, value) in &table {
+        let keys: Vec<String> = match value {
+            toml::Value::Table(table) => table.keys().cloned().collect(),
+            toml::Value::Array(rows) => rows
+                .iter()
+                .filter_map(toml::Value::as_table)
+                .flat_map(|row| row.keys().cloned())
+                .collect(),
+            _ => Vec::new(),
+        };
+        assert!(text.contains(&format!("[{section}]")), "[{section}] is not in docs/scenarios.md");
+        for key in keys.iter().filter(|key| *key != "tempo" || section != "hyperparameters") {
+            assert!(text.contains(&format!("| `{key}` |")), "{section}.{key} is not documented");
+        }
+    }
+    let optional = [
+        "snapshot", "netuid", "count", "symbol", "tao_reserve", "alpha_in", "alpha_out",
+        "flow_share", "at", "call", "value",
+    ];
+    for key in optional {
+        assert!(text.contains(&format!("| `{key}` |")), "{key} is not documented");
+    }
+}
+
+#[test]
+fn a_file_without_a_name_is_called_like_the_file() {
+    let text = SMALL.replace("name = \"small\"", "description = \"\"");
+    assert_eq!(check(&text, &[]).expect("right").name(), "x");
+    assert!(resolve("x.toml", SMALL, &[]).is_ok());
+}
