@@ -208,6 +208,7 @@ pub async fn drive(
                 let seconds = pace.seconds();
                 series.speed(tick.blocks_made as f64 / seconds.max(1e-9), seconds);
                 series.log_bytes(tick.log_bytes);
+                series.processes(&process_rows(tick.hosts));
             }
         }
     });
@@ -238,6 +239,16 @@ pub async fn drive(
     Ok(summary)
 }
 
+/// Name, memory, players and steps of each process.
+fn process_rows(hosts: &Hosts) -> Vec<(String, u64, u64, u64)> {
+    let (players, steps) = hosts.own();
+    let own = ("chain".to_owned(), death::rss_bytes(std::process::id()), players, steps);
+    let others = hosts.reports().into_iter().zip(hosts.pids());
+    let others = others
+        .map(|(report, pid)| (report.name, death::rss_bytes(pid), report.players, report.steps));
+    std::iter::once(own).chain(others).collect()
+}
+
 fn drive_metrics(
     order: &ChainOrder,
     start: &Start,
@@ -265,8 +276,8 @@ fn listen(order: &ChainOrder) -> Result<UnixListener, ChainError> {
 }
 
 /// Waits until every host has joined; strangers are told why they are refused.
-async fn greet(order: &ChainOrder, listener: UnixListener) -> Result<Vec<Wire>, ChainError> {
-    let mut joined: BTreeMap<u32, Wire> = BTreeMap::new();
+async fn greet(order: &ChainOrder, listener: UnixListener) -> Result<Vec<(Wire, u32)>, ChainError> {
+    let mut joined: BTreeMap<u32, (Wire, u32)> = BTreeMap::new();
     let wait = Duration::from_millis(JOIN_WAIT_MS_MAX);
     let all = async {
         while joined.len() < order.hosts as usize {
@@ -292,7 +303,7 @@ async fn greet(order: &ChainOrder, listener: UnixListener) -> Result<Vec<Wire>, 
                             }
                         }
                         None => {
-                            joined.insert(hello.host, wire);
+                            joined.insert(hello.host, (wire, hello.pid));
                         }
                     }
                 }

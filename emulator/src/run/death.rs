@@ -31,6 +31,14 @@ pub fn watch_stdin(mut line: impl FnMut(&str) + Send + 'static) {
     });
 }
 
+/// Resident memory of a process of this machine; 0 where the system does not tell.
+pub fn rss_bytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kibibytes.unwrap_or(0) * 1_024
+}
+
 /// Peak resident memory of this process so far.
 pub fn peak_rss_bytes() -> u64 {
     let kibibytes = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());

@@ -129,6 +129,8 @@ pub struct Tick<'a> {
     pub log_bytes: u64,
     /// Blocks made since the engine started.
     pub blocks_made: u64,
+    /// The players.
+    pub hosts: &'a Hosts,
 }
 
 /// A run in motion.
@@ -189,7 +191,7 @@ impl Engine {
     ) -> Self {
         let Start { plan, log, cache, state, header, simulation, checkpoint } = start;
         Self {
-            hub: Hub::restore(&plan, checkpoint.hub),
+            hub: Hub::new(&plan, checkpoint.hub),
             plan,
             log,
             cache,
@@ -235,7 +237,7 @@ impl Engine {
                 self.store_snapshot();
             }
             let log_bytes = self.log.bytes();
-            watch(Tick { frame: &frame, log_bytes, blocks_made });
+            watch(Tick { frame: &frame, log_bytes, blocks_made, hosts: &self.hosts });
         }
         self.log.sync()?;
         if blocks_made > 0 {

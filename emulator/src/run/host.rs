@@ -65,6 +65,7 @@ async fn serve_until_stopped(order: &HostOrder) -> Result<(), HostProcessError> 
         run: order.run.clone(),
         host: order.host,
         token: order.token.clone(),
+        pid: std::process::id(),
     };
     wire.send(&FromHost::Hello(hello)).await?;
     let mut host = match wire.receive().await? {

@@ -95,6 +95,7 @@ pub enum Hosts {
 #[derive(Debug)]
 pub struct RemoteHost {
     wire: Wire,
+    pid: u32,
     next_wake_ms: Option<u64>,
     players: u64,
     steps: u64,
@@ -133,7 +134,7 @@ impl Hosts {
         plan: &Plan,
         seats: Vec<Seated>,
         state: &State,
-        wires: Vec<Wire>,
+        wires: Vec<(Wire, u32)>,
     ) -> Result<Self, HostError> {
         let order: BTreeMap<PlayerId, usize> =
             plan.players.iter().enumerate().map(|(at, seat)| (seat.identity.id, at)).collect();
@@ -148,13 +149,13 @@ impl Hosts {
         }
         let directory = directory(plan);
         let mut hosts = Vec::with_capacity(count);
-        for (host, (mut wire, seats)) in wires.into_iter().zip(dealt).enumerate() {
+        for (host, ((mut wire, pid), seats)) in wires.into_iter().zip(dealt).enumerate() {
             let players = seats.len() as u64;
             let (state, directory) = (state.clone(), directory.clone());
             let welcome = Welcome { seed: plan.seed, seats, state, directory };
             let sent = wire.send(&ToHost::Welcome(Box::new(welcome))).await;
             sent.map_err(|error| HostError::Wire { host, error })?;
-            hosts.push(RemoteHost { wire, next_wake_ms: None, players, steps: 0 });
+            hosts.push(RemoteHost { wire, pid, next_wake_ms: None, players, steps: 0 });
         }
         for (host, remote) in hosts.iter_mut().enumerate() {
             match remote.answer(host).await? {
@@ -279,6 +280,14 @@ impl Hosts {
                 });
                 reports.collect()
             }
+        }
+    }
+
+    /// Process ids of the host processes, in the order of their reports.
+    pub fn pids(&self) -> Vec<u32> {
+        match self {
+            Self::Local { .. } => Vec::new(),
+            Self::Remote { hosts, .. } => hosts.iter().map(|host| host.pid).collect(),
         }
     }
 

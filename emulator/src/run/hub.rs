@@ -101,13 +101,8 @@ enum Verdict {
 }
 
 impl Hub {
-    /// The hub of a plan at genesis.
-    pub fn new(plan: &Plan) -> Self {
-        Self::restore(plan, HubMemory::default())
-    }
-
-    /// The hub of a plan as it was.
-    pub fn restore(plan: &Plan, memory: HubMemory) -> Self {
+    /// The hub of a plan, with what it remembers; nothing at genesis.
+    pub fn new(plan: &Plan, memory: HubMemory) -> Self {
         Self {
             seed: plan.seed,
             genesis: plan.genesis.height,
@@ -389,6 +384,10 @@ mod tests {
         }
     }
 
+    fn hub(plan: &Plan) -> Hub {
+        Hub::new(plan, HubMemory::default())
+    }
+
     fn calm() -> Network {
         Network {
             slice_ms: 1_000,
@@ -436,7 +435,7 @@ mod tests {
 
     #[test]
     fn nothing_sent_in_a_slice_is_delivered_in_it() {
-        let mut hub = Hub::new(&plan(calm(), wide()));
+        let mut hub = hub(&plan(calm(), wide()));
         hub.accept(slice(0), said(vec![query(0, 1, 10, 0), query(0, 1, 990, 1)]));
         assert_eq!(hub.next_slice(12_000, None), Some(slice(1_000)));
         let delivered = hub.deliveries(slice(1_000));
@@ -446,7 +445,7 @@ mod tests {
 
     #[test]
     fn empty_slices_are_skipped_and_slices_end_at_a_block() {
-        let mut hub = Hub::new(&plan(calm(), wide()));
+        let mut hub = hub(&plan(calm(), wide()));
         assert_eq!(hub.next_slice(12_000, Some(0)), Some(slice(0)));
         hub.accept(slice(0), SliceDone::default());
         assert_eq!(hub.next_slice(12_000, Some(7_500)), Some(slice(7_000)));
@@ -457,7 +456,7 @@ mod tests {
     #[test]
     fn a_network_that_loses_everything_delivers_nothing_and_counts_it() {
         let network = Network { loss_ppm: 1_000_000, ..calm() };
-        let mut hub = Hub::new(&plan(network, wide()));
+        let mut hub = hub(&plan(network, wide()));
         hub.accept(slice(0), said(vec![query(0, 1, 0, 0), query(0, 2, 0, 1)]));
         assert_eq!(hub.next_slice(u64::MAX, None), None);
         let facts = hub.take_facts();
@@ -467,7 +466,7 @@ mod tests {
 
     #[test]
     fn a_message_to_nobody_is_lost() {
-        let mut hub = Hub::new(&plan(calm(), wide()));
+        let mut hub = hub(&plan(calm(), wide()));
         hub.accept(slice(0), said(vec![query(0, 77, 0, 0)]));
         assert_eq!(hub.take_facts().messages.dropped, 1);
     }
@@ -475,7 +474,7 @@ mod tests {
     #[test]
     fn duplicates_arrive_twice_and_count_once_as_sent() {
         let network = Network { duplication_ppm: 1_000_000, latency_ms_max: 90_000, ..calm() };
-        let mut hub = Hub::new(&plan(network, wide()));
+        let mut hub = hub(&plan(network, wide()));
         hub.accept(slice(0), said(vec![query(0, 1, 0, 0)]));
         let all = hub.deliveries(Slice { from_ms: 1_000, until_ms: 100_000 });
         assert_eq!(all.len(), 2);
@@ -485,7 +484,7 @@ mod tests {
 
     #[test]
     fn facts_tell_latency_and_identical_answers() {
-        let mut hub = Hub::new(&plan(calm(), wide()));
+        let mut hub = hub(&plan(calm(), wide()));
         let asked = vec![query(0, 1, 0, 5), Outgoing { sequence: 6, ..query(0, 2, 0, 5) }];
         hub.accept(slice(0), said(asked));
         hub.deliveries(slice(1_000));
@@ -501,7 +500,7 @@ mod tests {
     #[test]
     fn the_oldest_calls_are_decided_and_the_newest_find_the_pool_full() {
         let limits = Limits { extrinsics_per_block_max: 2, pool_max: 1, refused_kept_max: 10 };
-        let mut hub = Hub::new(&plan(calm(), limits));
+        let mut hub = hub(&plan(calm(), limits));
         let call = |sequence| SubmittedCall {
             sent_ms: sequence * 10,
             player: player_id("miners", 0),
@@ -530,11 +529,11 @@ mod tests {
     #[test]
     fn a_hub_goes_on_from_what_it_remembered() {
         let plan = plan(Network { latency_ms_max: 9_000, ..calm() }, wide());
-        let mut hub = Hub::new(&plan);
+        let mut hub = hub(&plan);
         hub.accept(slice(0), said((0..20).map(|n| query(0, 1, n, n)).collect()));
         let bytes = storage::codec::encode(hub.memory());
         let memory = storage::codec::decode(&bytes).expect("it was encoded just now");
-        let mut again = Hub::restore(&plan, memory);
+        let mut again = Hub::new(&plan, memory);
         let whole = Slice { from_ms: 1_000, until_ms: 12_000 };
         assert_eq!(again.deliveries(whole), hub.deliveries(whole));
         assert_eq!(again.take_facts(), hub.take_facts());

@@ -31,6 +31,8 @@ pub struct Hello {
     pub host: u32,
     /// What it was told to prove that it belongs here.
     pub token: String,
+    /// Its process id, to ask the system for its memory.
+    pub pid: u32,
 }
 
 /// Everything a host starts from.

@@ -95,10 +95,7 @@ fn every_mistake_in_a_file_has_its_sentence() {
         ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tepmo\"\n[run]"),
         ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nnetuid = 1\n[run]"),
         ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nvalue = 1\n[run]"),
-        (
-            "[run]",
-            "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nnetuid = 1\nvalue = -1\n[run]",
-        ),
+        ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nnetuid = 1\nvalue = -1\n[run]"),
     ];
     let told = rows.map(|(from, to)| {
         assert!(SMALL.contains(from), "{from}");
@@ -157,7 +154,8 @@ fn what_is_laid_over_arrives() {
 
 #[test]
 fn later_layers_win() {
-    let environment = Overlay { origin: "BTEMU__RUN__BLOCKS=3".to_owned(), ..overlay("run.blocks", "3") };
+    let environment =
+        Overlay { origin: "BTEMU__RUN__BLOCKS=3".to_owned(), ..overlay("run.blocks", "3") };
     let blocks = |overlays: &[Overlay]| check(SMALL, overlays).expect("right").blocks();
     assert_eq!(blocks(&[]), 50);
     assert_eq!(blocks(std::slice::from_ref(&environment)), 3);
@@ -211,9 +209,8 @@ fn only_what_decides_is_in_the_hash() {
 /// docs/scenarios.md names every key of every section, and no others.
 #[test]
 fn every_key_is_documented() {
-    let text = std::fs::read_to_string(
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scenarios.md"),
-    );
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scenarios.md"));
     let text = text.expect("it is part of the repository");
     let shown = check(SMALL, &[]).expect("right").show().expect("known");
     let table: toml::Table = shown.parse().expect("it is TOML");
@@ -233,8 +230,17 @@ fn every_key_is_documented() {
         }
     }
     let optional = [
-        "snapshot", "netuid", "count", "symbol", "tao_reserve", "alpha_in", "alpha_out",
-        "flow_share", "at", "call", "value",
+        "snapshot",
+        "netuid",
+        "count",
+        "symbol",
+        "tao_reserve",
+        "alpha_in",
+        "alpha_out",
+        "flow_share",
+        "at",
+        "call",
+        "value",
     ];
     for key in optional {
         assert!(text.contains(&format!("| `{key}` |")), "{key} is not documented");
