@@ -6,10 +6,12 @@ use crate::rules::Rules;
 use crate::units::{AccountId, Alpha, NetUid, Rao};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// A call with its arguments.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 #[allow(missing_docs, reason = "arguments have the chain's names; 30 §17 says what they are")]
 pub enum Call {
     /// Moves free balance; the sender may be reaped.
@@ -48,8 +50,9 @@ pub enum Call {
 }
 
 /// A parameter that a root call sets, with its new value; named as the chain's `sudo_set_…`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", prefix = "sudo_set_")]
 #[allow(missing_docs, reason = "the names are the chain's; 30 §12 says what they are")]
 pub enum Setting {
     Tempo { netuid: NetUid, value: u16 },
@@ -89,40 +92,10 @@ pub struct Signed<T> {
 
 impl Call {
     /// The chain's name of the call.
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
-            Self::TransferAllowDeath { .. } => "transfer_allow_death",
-            Self::RegisterNetwork { .. } => "register_network",
-            Self::StartCall { .. } => "start_call",
-            Self::BurnedRegister { .. } => "burned_register",
-            Self::RootRegister { .. } => "root_register",
-            Self::AddStake { .. } => "add_stake",
-            Self::RemoveStake { .. } => "remove_stake",
-            Self::SetWeights { .. } => "set_weights",
-            Self::ServeAxon { .. } => "serve_axon",
-            Self::SudoSet(setting) => setting.name(),
-            Self::RootDissolveNetwork { .. } => "root_dissolve_network",
-            Self::SwitchRules { .. } => "switch_rules",
-        }
-    }
-}
-
-impl Setting {
-    /// The chain's name of the setter.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Tempo { .. } => "sudo_set_tempo",
-            Self::Kappa { .. } => "sudo_set_kappa",
-            Self::MaxAllowedValidators { .. } => "sudo_set_max_allowed_validators",
-            Self::WeightsSetRateLimit { .. } => "sudo_set_weights_set_rate_limit",
-            Self::SubtokenEnabled { .. } => "sudo_set_subtoken_enabled",
-            Self::NetworkRegistrationAllowed { .. } => "sudo_set_network_registration_allowed",
-            Self::SubnetLimit { .. } => "sudo_set_subnet_limit",
-            Self::SubnetOwnerCut { .. } => "sudo_set_subnet_owner_cut",
-            Self::StakeThreshold { .. } => "sudo_set_stake_threshold",
-            Self::NetworkRateLimit { .. } => "sudo_set_network_rate_limit",
-            Self::NetworkMinLockCost { .. } => "sudo_set_network_min_lock_cost",
-            Self::NetworkImmunityPeriod { .. } => "sudo_set_network_immunity_period",
+            Self::SudoSet(setting) => setting.into(),
+            other => other.into(),
         }
     }
 }

@@ -11,10 +11,12 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 
 /// A public fact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 #[allow(missing_docs, reason = "fields are named for what they hold; units are their types")]
 pub enum Event {
     /// A block began.
@@ -335,8 +337,9 @@ pub struct EpochPaid {
 
 /// Facts that must not reach a player before they are revealed. Another type, without a way
 /// towards hosts: frames keep them in a book of their own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Sealed {
     /// The payload behind a commit, by the hash that the public event shows.
     CommitPayload {
@@ -349,46 +352,24 @@ pub enum Sealed {
 
 impl Event {
     /// The kind as logs, filters and metrics write it.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::BlockOpened { .. } => "block_opened",
-            Self::StakeMarkersCleared => "stake_markers_cleared",
-            Self::CallIncluded { .. } => "call_included",
-            Self::RulesSwitched { .. } => "rules_switched",
-            Self::ParameterSet { .. } => "parameter_set",
-            Self::BalanceWithdrawn { .. } => "balance_withdrawn",
-            Self::BalanceCredited { .. } => "balance_credited",
-            Self::AccountReaped { .. } => "account_reaped",
-            Self::IssuanceRecycled { .. } => "issuance_recycled",
-            Self::LeakBooked { .. } => "leak_booked",
-            Self::HotkeyAssociated { .. } => "hotkey_associated",
-            Self::DelegateTakeSet { .. } => "delegate_take_set",
-            Self::StakingHotkeyListed { .. } => "staking_hotkey_listed",
-            Self::RootStakerIndexed { .. } => "root_staker_indexed",
-            Self::SubnetRegistered(_) => "subnet_registered",
-            Self::SubnetDissolved { .. } => "subnet_dissolved",
-            Self::SubnetStarted { .. } => "subnet_started",
-            Self::NeuronPlaced { .. } => "neuron_placed",
-            Self::RegistrationCounted { .. } => "registration_counted",
-            Self::RegistrationTermsAdjusted { .. } => "registration_terms_adjusted",
-            Self::RegistrationCountersCleared { .. } => "registration_counters_cleared",
-            Self::PoolSwapped(_) => "pool_swapped",
-            Self::AlphaDestroyed { .. } => "alpha_destroyed",
-            Self::ShareChanged { .. } => "share_changed",
-            Self::FlowRecorded { .. } => "flow_recorded",
-            Self::StakeMarked { .. } => "stake_marked",
-            Self::RootClaimedSet { .. } => "root_claimed_set",
-            Self::StakeAdded { .. } => "stake_added",
-            Self::StakeRemoved { .. } => "stake_removed",
-            Self::WeightsSet { .. } => "weights_set",
-            Self::AxonServed { .. } => "axon_served",
-            Self::EmissionShared(_) => "emission_shared",
-            Self::EmissionInjected(_) => "emission_injected",
-            Self::EmissionAccrued(_) => "emission_accrued",
-            Self::PotsDrained(_) => "pots_drained",
-            Self::PricesAveraged { .. } => "prices_averaged",
-            Self::EpochRun(_) => "epoch_run",
-            Self::EpochPaid(_) => "epoch_paid",
-        }
+    pub fn kind(&self) -> &'static str {
+        self.into()
+    }
+
+    /// Every kind there is.
+    pub const fn kinds() -> &'static [&'static str] {
+        Self::VARIANTS
+    }
+}
+
+impl Sealed {
+    /// The kind as logs write it.
+    pub fn kind(&self) -> &'static str {
+        self.into()
+    }
+
+    /// Every kind there is.
+    pub const fn kinds() -> &'static [&'static str] {
+        Self::VARIANTS
     }
 }

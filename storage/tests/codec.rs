@@ -325,7 +325,7 @@ fn every_word_has_its_bytes() {
         line(&mut text, &format!("call {}", call.name()), &call);
     }
     for setting in settings() {
-        line(&mut text, &format!("setting {}", setting.name()), &setting);
+        line(&mut text, &format!("setting {}", Call::SudoSet(setting.clone()).name()), &setting);
     }
     for event in events() {
         line(&mut text, &format!("event {}", event.kind()), &event);

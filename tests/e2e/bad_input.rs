@@ -132,8 +132,10 @@ fn a_taken_port_is_named_and_nothing_is_left() {
         check(&say(folder.path(), &arguments), 1, &[&address]);
         assert!(is_empty(folder.path()), "a run folder was left with {processes} hosts");
     }
-    let arguments = ["run", &quickstart, "--metrics", "somewhere"];
-    check(&say(folder.path(), &arguments), 1, &["somewhere"]);
+    for nowhere in ["somewhere", "127.0.0.1", "127.0.0.1:99999", ":9464"] {
+        let arguments = ["run", &quickstart, "--metrics", nowhere];
+        check(&say(folder.path(), &arguments), 2, &[nowhere]);
+    }
 }
 
 #[test]

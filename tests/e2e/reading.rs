@@ -142,4 +142,8 @@ fn the_log_lists_events_and_filters_them() {
     assert!(!his.is_empty() && his.len() < all.len());
     let lines = say(folder.path(), &["log", "run", "--kind", "stake_added"]);
     assert_eq!(lines.stdout.lines().count(), staked.len());
+    let wrong = say(folder.path(), &["log", "run", "--kind", "stake_aded"]);
+    assert!(wrong.code == 2 && wrong.stderr.contains("did you mean \"stake_added\""), "{wrong:?}");
+    let wrong = say(folder.path(), &["log", "run", "--from", "+9", "--to", "+8"]);
+    assert!(wrong.code == 2 && wrong.stderr.contains("--from"), "{wrong:?}");
 }

@@ -50,7 +50,7 @@ pub fn sealed_fact(sealed: &Sealed) -> Fact {
     let mut fields = Map::new();
     fields.insert("commit".to_owned(), json!(commit));
     fields.insert("payload_bytes".to_owned(), json!(payload.len()));
-    Fact { kind: "commit_payload", fields }
+    Fact { kind: sealed.kind(), fields }
 }
 
 fn facts_rows(event: &Event, fields: Map<String, Value>) -> Vec<Map<String, Value>> {

@@ -219,9 +219,11 @@ fn show<T: Serialize>(json: bool, facts: &T) -> Result<(), Failure> {
     let value =
         value.map_err(|error| Failure::failed(format!("cannot be shown: {error}"), None))?;
     let fields = value.as_object().cloned().unwrap_or_default();
-    let width = fields.keys().map(String::len).max().unwrap_or(0);
-    let lines =
-        fields.iter().map(|(name, value)| format!("{name:<width$}  {}\n", plain(name, value)));
+    let label = |name: &str| name.strip_suffix("_rao").unwrap_or(name).to_owned();
+    let width = fields.keys().map(|name| label(name).len()).max().unwrap_or(0);
+    let lines = fields
+        .iter()
+        .map(|(name, value)| format!("{:<width$}  {}\n", label(name), plain(name, value)));
     print(&lines.collect::<String>())
 }
 

@@ -3,6 +3,7 @@
 use super::facts::{Fact, facts, sealed_fact};
 use super::reading::{Reading, log_failure};
 use super::{BlockArgument, Failure, print};
+use protocol::event::{Event, Sealed};
 use protocol::units::{AccountId, Height};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -35,6 +36,16 @@ pub struct LogArguments {
 
 /// Lists the facts that pass every filter.
 pub fn run(arguments: &LogArguments) -> Result<(), Failure> {
+    for kind in &arguments.kind {
+        let kinds = || Event::kinds().iter().chain(Sealed::kinds());
+        if !kinds().any(|known| known == kind) {
+            let near = kinds().max_by(|one, other| {
+                strsim::jaro_winkler(kind, one).total_cmp(&strsim::jaro_winkler(kind, other))
+            });
+            let hint = near.map(|near| format!("did you mean {near:?}?"));
+            return Err(Failure::usage(format!("--kind {kind}: there is no such event"), hint));
+        }
+    }
     let reading = Reading::open(&arguments.run)?;
     let genesis = reading.genesis.height.0;
     let first = Height(genesis + 1);
@@ -43,6 +54,9 @@ pub fn run(arguments: &LogArguments) -> Result<(), Failure> {
         None => first.min(reading.log.tip()),
     };
     let to = reading.height(arguments.to)?;
+    if from > to {
+        return Err(Failure::usage(format!("--from {from} is after --to {to}"), None));
+    }
     let account = arguments.account.map(AccountId::to_ss58);
     for frame in reading.log.frames(from, to) {
         let frame = frame.map_err(log_failure)?;

@@ -53,7 +53,7 @@ pub struct RunArguments {
     #[arg(long = "set", value_name = "PATH=VALUE")]
     set: Vec<String>,
     /// Serve Prometheus metrics at this address, or `off` [default: the scenario's].
-    #[arg(long, value_name = "ADDR|off")]
+    #[arg(long, value_name = "ADDR|off", value_parser = metrics_address)]
     metrics: Option<String>,
     /// Check every invariant after each block.
     #[arg(long)]
@@ -150,6 +150,15 @@ fn overrides(arguments: &RunArguments) -> Result<Overrides, Failure> {
         processes: arguments.processes,
         pace: arguments.pace.clone(),
     })
+}
+
+/// `off`, or HOST:PORT.
+fn metrics_address(text: &str) -> Result<String, String> {
+    let is_port = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok();
+    if text == "off" || text.rsplit_once(':').is_some_and(is_port) {
+        return Ok(text.to_owned());
+    }
+    Err("an address is HOST:PORT, as in 127.0.0.1:9464, or `off`".to_owned())
 }
 
 fn order(

@@ -422,7 +422,14 @@ fn generated_subnets(
         }
         let params = params(place, document, &started(), Some(entry))?;
         if params.tempo == 0 {
-            return Err(wrong("subnet: a tempo of 0 would never have an epoch".to_owned()));
+            let of_entry = entry.hyperparameters.contains_key("tempo");
+            let section = match entry.netuid.filter(|_| of_entry) {
+                Some(netuid) => format!("subnet.{netuid}."),
+                None if of_entry => "subnet.".to_owned(),
+                None => String::new(),
+            };
+            let what = "hyperparameters.tempo: a tempo of 0 would never have an epoch";
+            return Err(wrong(format!("{section}{what}")));
         }
         for _ in 0..count {
             let free = || (1..=u16::MAX).find(|netuid| !taken.contains(netuid));

@@ -50,7 +50,7 @@ impl ServeError {
             Self::Taken { .. } => {
                 Some("choose another port (port 0 takes a free one), or `--metrics off`".to_owned())
             }
-            Self::Listen { .. } => Some("an address is HOST:PORT, as in 127.0.0.1:9184".to_owned()),
+            Self::Listen { .. } => Some("an address is HOST:PORT, as in 127.0.0.1:9464".to_owned()),
             Self::Start { .. } => None,
         }
     }

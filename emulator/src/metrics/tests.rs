@@ -489,5 +489,5 @@ fn a_taken_port_and_a_strange_address_are_named() {
 
     let error = Server::start("nowhere", metrics()).expect_err("no address");
     assert!(error.to_string().starts_with("metrics cannot be served on nowhere: "), "{error}");
-    assert!(error.hint().is_some_and(|hint| hint.contains("127.0.0.1:9184")));
+    assert!(error.hint().is_some_and(|hint| hint.contains("127.0.0.1:9464")));
 }

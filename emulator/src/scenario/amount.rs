@@ -37,13 +37,7 @@ macro_rules! amount {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(from)?;
-                read(&text, Self::NAME).map(Self).ok_or_else(|| {
-                    D::Error::custom(format!(
-                        "{text:?} is no amount: write for instance \"12.5 {0}\" or \"500 rao\"",
-                        Self::NAME
-                    ))
-                })
+                from.deserialize_any(AmountVisitor(Self::NAME)).map(Self)
             }
         }
     };
@@ -91,6 +85,21 @@ fn digits(text: &str) -> Option<u64> {
     let digits: String = text.chars().filter(|digit| *digit != '_').collect();
     let all = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
     all.then(|| digits.parse().ok()).flatten()
+}
+
+/// Reads an amount of a unit; a bare number is refused, for nobody could tell what it counts.
+struct AmountVisitor(&'static str);
+
+impl Visitor<'_> for AmountVisitor {
+    type Value = u64;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "an amount with its unit, such as \"12.5 {}\" or \"500 rao\"", self.0)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<u64, E> {
+        read(text, self.0).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
 }
 
 /// A number of blocks, or a duration that is one.
