@@ -298,7 +298,12 @@ impl Orders {
     fn turn(&mut self, input: &Input<'_>, interval_blocks: u64, context: &mut Context<'_>) -> bool {
         match input {
             Input::Start | Input::Timer { .. } => {
-                let wait_ms = gap_ms(&mut context.dice(DRAW_GAP), interval_blocks);
+                let mut dice = context.dice(DRAW_GAP);
+                let mut wait_ms = gap_ms(&mut dice, interval_blocks);
+                if matches!(input, Input::Start) {
+                    // What is left of a gap that began before the start is as long as the shorter of two.
+                    wait_ms = wait_ms.min(gap_ms(&mut dice, interval_blocks));
+                }
                 context.wake(context.now_ms.saturating_add(wait_ms), 0);
                 let free = std::mem::take(&mut self.open) == 0;
                 free && !matches!(input, Input::Start)
