@@ -1,6 +1,6 @@
 //! When a player acts: blocks, epochs and random gaps in simulated time.
 //!
-//! Genesis is at time 0 and each block follows [`BLOCK_MS`] later, so the clock and the view's height
+//! Genesis is at time 0 and each block follows `BLOCK_MS` later, so the clock and the view's height
 //! tell the time of every block.
 
 use crate::machine::Context;

@@ -1,7 +1,7 @@
 //! The shell: one actix actor per player, and a host that waits for them.
 //!
 //! The only file that names actix, and the only one that awaits. It knows no behaviour and adds no order:
-//! a player steps through [`Seated::step_inputs`] here as in the pure host, so both give the same results.
+//! a player steps through `Seated::step_inputs` here as in the pure host, so both give the same results.
 
 use crate::host::{Agenda, Delivery, HostCheckpoint, Phase, Seated, SliceDone, World};
 use crate::machine::Directory;

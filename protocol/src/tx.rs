@@ -1,6 +1,6 @@
 //! A transaction: the state seen through `emit`, with savepoints.
 //!
-//! Its only mutation is [`Tx::emit`], which records the event and applies it through the one
+//! Its only mutation is `Tx::emit`, which records the event and applies it through the one
 //! `apply`. An error rolls back what its savepoint emitted; nothing is cloned.
 
 use crate::apply::apply;

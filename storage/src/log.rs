@@ -1,6 +1,6 @@
 //! The log: one record per block in a sled tree. The only file that names sled.
 //!
-//! Key: the height, big-endian, then the number of the part, one byte; a record longer than [`PART_BYTES_MAX`]
+//! Key: the height, big-endian, then the number of the part, one byte; a record longer than `PART_BYTES_MAX`
 //! (that of genesis) is cut into parts. sled takes an exclusive lock, so one process has a log open at a time.
 
 use crate::record::{Genesis, Kind, Record, RecordError, pack};

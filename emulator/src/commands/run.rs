@@ -34,7 +34,7 @@ pub struct RunArguments {
     /// Go on with the run in this folder.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "seed", "set"])]
     resume: Option<PathBuf>,
-    /// Where to make the run folder [default: runs/<scenario>-<seed>-<n>].
+    /// Where to make the run folder [default: runs/SCENARIO-SEED-N].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Seed of all draws [default: the scenario's].
