@@ -19,3 +19,5 @@ mod metrics;
 mod reading;
 /// Scenario commands and the shipped scenarios.
 mod scenarios;
+/// Log lines.
+mod telling;

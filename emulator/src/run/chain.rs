@@ -171,9 +171,14 @@ pub async fn drive(
         let (have, wanted) = (start.log.tip().0 - genesis, order.until.0.saturating_sub(genesis));
         return Err(ChainError::AlreadyThere { have, wanted });
     }
+    let (tip, from) = (start.log.tip(), start.header.height);
+    tracing::info!(run = %order.run.display(), %tip, %from, "the log is open");
     let metrics = drive_metrics(order, &start)?;
     let address = metrics.as_ref().map(|(_, server)| server.address().to_string());
     let listener = (order.hosts > 0).then(|| listen(order)).transpose()?;
+    if let Some(address) = &address {
+        tracing::info!(address, "metrics are served");
+    }
     report(Report::Listening { metrics: address });
     let mut start = start;
     let seats = std::mem::take(&mut start.checkpoint.hosts.seats);
@@ -215,6 +220,7 @@ pub async fn drive(
     made.await?;
     let running_s = pace.seconds();
     report(Report::Progress { height: engine.header().height.0 });
+    tracing::info!(height = %engine.header().height, tip = %engine.header().hash(), "the run is over");
     let mut processes = engine.hosts().stop().await?;
     let (players, steps) = engine.hosts().own();
     let peak_rss_bytes = death::peak_rss_bytes();
@@ -303,6 +309,7 @@ async fn greet(order: &ChainOrder, listener: UnixListener) -> Result<Vec<(Wire, 
                             }
                         }
                         None => {
+                            tracing::info!(host = hello.host, pid = hello.pid, "a host joined");
                             joined.insert(hello.host, (wire, hello.pid));
                         }
                     }

@@ -277,6 +277,8 @@ impl Engine {
         if let Some(metrics) = &self.metrics {
             metrics.block(&frame, &self.state);
         }
+        let (events, calls) = (frame.events.len(), frame.calls.len());
+        tracing::debug!(height = height.0, events, calls, tip = %frame.header.hash(), "a block");
         Ok(frame)
     }
 
@@ -311,7 +313,10 @@ impl Engine {
         };
         let (height, tip) = (self.header.height, self.header.hash());
         match self.cache.store(CacheKind::Checkpoint, height, tip, &checkpoint) {
-            Ok(()) => self.cache.thin(CacheKind::Checkpoint, CHECKPOINTS_KEPT),
+            Ok(()) => {
+                tracing::debug!(%height, "a checkpoint");
+                self.cache.thin(CacheKind::Checkpoint, CHECKPOINTS_KEPT);
+            }
             Err(error) => tracing::warn!(%error, "no checkpoint at block {height}"),
         }
         Ok(())

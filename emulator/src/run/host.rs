@@ -70,6 +70,7 @@ async fn serve_until_stopped(order: &HostOrder) -> Result<(), HostProcessError> 
     wire.send(&FromHost::Hello(hello)).await?;
     let mut host = match wire.receive().await? {
         ToHost::Welcome(welcome) => {
+            tracing::info!(players = welcome.seats.len(), "seated");
             let directory = directory_of(&welcome.directory);
             ShellHost::new(welcome.seats, View::new(welcome.state), directory, welcome.seed)
         }
@@ -97,6 +98,7 @@ async fn serve_until_stopped(order: &HostOrder) -> Result<(), HostProcessError> 
                 Err(error) => return fail(&mut wire, error.to_string()).await,
             },
             ToHost::Stop => {
+                tracing::info!("the chain says stop");
                 return Ok(wire.send(&FromHost::Bye(death::peak_rss_bytes())).await?);
             }
             ToHost::Welcome(_) | ToHost::Refused(_) => return Err(HostProcessError::OutOfTurn),

@@ -219,6 +219,7 @@ async fn start(
         .process_group(0)
         .kill_on_drop(true);
     let mut child = command.spawn()?;
+    tracing::info!(process = name, pid = child.id(), "started");
     let mut stdin = child.stdin.take().expect("it was asked to be piped");
     stdin.write_all(format!("{order}\n").as_bytes()).await?;
     stdin.flush().await?;
