@@ -8,7 +8,7 @@ use crate::calendar::gap_ms;
 use crate::machine::{Context, Input, Machine};
 use crate::registry::{InvalidSetting, ppm, within};
 use protocol::call::Call;
-use protocol::staking::{STAKE_MIN, simulate_buy, simulate_sell};
+use protocol::ledger::{STAKE_MIN, simulate_buy, simulate_sell};
 use protocol::state::{State, Subnet};
 use protocol::units::{AccountId, Alpha, BLOCKS_PER_DAY, NetUid, Rao};
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,9 @@ use crate::event::{
     EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event, Parameter,
     PoolSwapped, PotsDrained, SubnetRegistered, Via,
 };
-use crate::state::{Fast, Hotkey, Info, Params, State, Subnet, mechanism_entry};
+use crate::state::{
+    Fast, Hotkey, Info, Params, PendingChildren, Stamp, State, Subnet, mechanism_entry,
+};
 use crate::units::{AccountId, Alpha, NetUid, Rao};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -92,8 +94,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             if state.global.root_stakers != *index {
                 return Err("the index is not the next");
             }
-            state.coldkey_mut(*coldkey).root_index = Some(*index);
-            state.global_mut().root_stakers += 1;
+            state.index_root_staker(*coldkey, *index);
         }
         Event::SubnetRegistered(facts) => register_subnet(state, facts)?,
         Event::SubnetDissolved { netuid, pot } => dissolve_subnet(state, *netuid, *pot)?,
@@ -190,7 +191,100 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
         }
         Event::EpochRun(columns) => run_epoch(state, columns)?,
         Event::EpochPaid(columns) => pay_epoch(state, columns)?,
+        Event::DelegateTakeChanged { hotkey, take, .. } => {
+            let block = state.height.0;
+            let entry = state.hotkey_mut(*hotkey);
+            (entry.take, entry.take_changed_at) = (Some(*take), block);
+        }
+        Event::ChildkeyTakeSet { hotkey, netuid, take } => {
+            let block = state.height.0;
+            let links = state.links_mut(*netuid, *hotkey);
+            (links.take, links.take_set_at) = (*take, block);
+        }
+        Event::ChildrenScheduled { hotkey, netuid, apply_block, children } => {
+            existing(state, *netuid)?;
+            state.links_mut(*netuid, *hotkey).children_set_at = state.height.0;
+            let children = children.clone();
+            let pending = PendingChildren { children, apply_block: *apply_block };
+            state.set_pending_children(*netuid, *hotkey, Some(pending));
+        }
+        Event::ChildrenSet { hotkey, netuid, children, parents } => {
+            set_children(state, *netuid, *hotkey, children, parents)?;
+        }
+        Event::ChildrenDiscarded { hotkey, netuid } => {
+            state.set_pending_children(*netuid, *hotkey, None);
+        }
+        Event::AutoStakeDestinationSet { coldkey, netuid, hotkey } => {
+            state.coldkey_mut(*coldkey).auto_stake.insert(*netuid, *hotkey);
+        }
+        Event::RootClaimTypeSet { coldkey, root_claim_type } => {
+            state.coldkey_mut(*coldkey).root_claim_type = root_claim_type.clone();
+        }
+        Event::RootDividendsClaimed { coldkey, hotkey, netuid, alpha, .. } => {
+            let claimed = existing(state, *netuid)?.root_claimed.get(&(*hotkey, *coldkey));
+            let claimed = claimed.copied().unwrap_or(0).saturating_add(u128::from(alpha.0));
+            state.set_root_claimed(*netuid, *hotkey, *coldkey, claimed);
+            let fast = fast(state, *netuid)?;
+            let claimable = fast.claimable_root_alpha.checked_sub_unsigned(alpha.0);
+            fast.claimable_root_alpha = claimable.ok_or("claimable alpha")?;
+        }
+        Event::RootStakersSearched { last, indexed } => {
+            for coldkey in indexed {
+                state.index_root_staker(*coldkey, state.global.root_stakers);
+            }
+            state.global_mut().root_walk = *last;
+        }
+        Event::Stamped { netuid, stamp } => state.set_stamp(*netuid, *stamp, state.height.0),
+        Event::MechanismCountSet { netuid, count } => {
+            existing(state, *netuid)?;
+            let params = state.params_mut(*netuid);
+            (params.mechanism_count, params.mechanism_split) = (*count, None);
+            state.neurons_mut(*netuid).1.truncate(usize::from(*count));
+        }
+        Event::MechanismSplitSet { netuid, split } => {
+            existing(state, *netuid)?;
+            state.params_mut(*netuid).mechanism_split.clone_from(split);
+        }
+        Event::RootClaimed { .. }
+        | Event::RootClaimsVisited { .. }
+        | Event::StakeMoved { .. }
+        | Event::StakeSwapped { .. }
+        | Event::StakeTransferred { .. }
+        | Event::AlphaRecycled { .. }
+        | Event::AlphaBurned { .. }
+        | Event::AddStakeBurned { .. }
+        | Event::FeePaid { .. } => {}
     }
+    Ok(())
+}
+
+/// Puts a list of children in force: the hotkey's own lists as given, and their mirror images.
+fn set_children(
+    state: &mut State,
+    netuid: NetUid,
+    hotkey: AccountId,
+    children: &[(u64, AccountId)],
+    parents: &[(u64, AccountId)],
+) -> Fit<()> {
+    let subnet = existing(state, netuid)?;
+    let old = subnet.links.get(&hotkey).map(|links| links.children.clone()).unwrap_or_default();
+    let is_child = |account: &AccountId| children.iter().any(|(_, child)| child == account);
+    for (_, gone) in old.iter().filter(|(_, child)| !is_child(child)) {
+        state.links_mut(netuid, *gone).parents.retain(|(_, parent)| *parent != hotkey);
+        state.drop_empty_links(netuid, *gone);
+    }
+    for (proportion, child) in children {
+        let parents = &mut state.links_mut(netuid, *child).parents;
+        match parents.iter_mut().find(|(_, parent)| *parent == hotkey) {
+            Some(entry) => entry.0 = *proportion,
+            None => parents.push((*proportion, hotkey)),
+        }
+    }
+    let links = state.links_mut(netuid, hotkey);
+    links.children = children.to_vec();
+    links.parents = parents.to_vec();
+    state.drop_empty_links(netuid, hotkey);
+    state.set_pending_children(netuid, hotkey, None);
     Ok(())
 }
 
@@ -256,6 +350,43 @@ fn set_parameter(
         (Some(netuid), Parameter::NetworkRegistrationAllowed) => {
             state.params_mut(netuid).registration_allowed = value != 0;
         }
+        (None, Parameter::NumRootClaims) => state.global_mut().root_claims_per_block = wide?,
+        (None, Parameter::NominatorMinRequiredStake) => {
+            state.global_mut().nominator_min_required_stake = wide?;
+        }
+        (None, Parameter::ChildkeyBurn) => state.global_mut().childkey_burn = wide?,
+        (None, Parameter::FlowCutoff) => state.global_mut().flow_cutoff = value.cast_signed(),
+        (None, Parameter::FlowNormExponent) => state.global_mut().flow_exponent = value,
+        (None, Parameter::FlowSmoothing) => state.global_mut().flow_smoothing = wide?,
+        (None, Parameter::MaxDelegateTake) => state.global_mut().delegate_take_max = narrow?,
+        (None, Parameter::MinDelegateTake) => state.global_mut().delegate_take_min = narrow?,
+        (None, Parameter::TxDelegateTakeRateLimit) => {
+            state.global_mut().tx_delegate_take_rate_limit = wide?;
+        }
+        (None, Parameter::TxChildkeyTakeRateLimit) => {
+            state.global_mut().tx_childkey_take_rate_limit = wide?;
+        }
+        (None, Parameter::MinChildkeyTake) => state.global_mut().childkey_take_min = narrow?,
+        (None, Parameter::MaxChildkeyTake) => state.global_mut().childkey_take_max = narrow?,
+        (None, Parameter::PendingChildkeyCooldown) => {
+            state.global_mut().pending_childkey_cooldown = wide?;
+        }
+        (None, Parameter::SubnetMovingAlpha) => {
+            state.global_mut().moving_alpha = value.cast_signed();
+        }
+        (Some(netuid), Parameter::RecycleOrBurn) => {
+            state.params_mut(netuid).recycle_withheld = value != 0;
+        }
+        (Some(netuid), Parameter::TransferToggle) => {
+            state.params_mut(netuid).transfer_toggle = value != 0;
+        }
+        (Some(netuid), Parameter::RootClaimThreshold) => {
+            state.params_mut(netuid).root_claimable_threshold = i128::from(wide?) << 32;
+        }
+        (Some(netuid), Parameter::EmaPriceHalvingBlocks) => {
+            state.params_mut(netuid).ema_price_halving_blocks = wide?;
+        }
+        (Some(netuid), Parameter::FeeRate) => fast(state, netuid)?.pool.fee_rate = narrow?,
         _ => return Err("the parameter does not belong there"),
     }
     Ok(())
@@ -339,6 +470,10 @@ fn dissolve_subnet(state: &mut State, netuid: NetUid, pot: Rao) -> Fit<()> {
     subnet.last_dividends.retain(|_, (alpha, _)| {
         *alpha = None;
         true
+    });
+    subnet.stamps = old.stamps;
+    subnet.stamps.retain(|stamp, _| {
+        !matches!(stamp, Stamp::MechanismCount | Stamp::MechanismSplit)
     });
     subnet.pools = old.pools;
     subnet.pools.retain(|_, pool| pool.alpha == Alpha::ZERO && pool.shares != 0);
@@ -597,8 +732,8 @@ fn pay_epoch(state: &mut State, columns: &EpochPaid) -> Fit<()> {
     let fast = fast(state, netuid)?;
     let pool = &mut fast.pool;
     pool.alpha_out = sub(pool.alpha_out, columns.recycled.0, "alpha outside the pool")?;
-    let claimable = fast.claimable_root_alpha.0;
-    fast.claimable_root_alpha = Alpha(add(claimable, columns.claimable.0, "claimable alpha")?);
+    let claimable = fast.claimable_root_alpha.checked_add_unsigned(columns.claimable.0);
+    fast.claimable_root_alpha = claimable.ok_or("claimable alpha")?;
 
     for (index, hotkey) in columns.hotkeys.iter().enumerate() {
         let pool = state.pool_mut(netuid, *hotkey);

@@ -2,6 +2,7 @@
 
 use crate::event::Event;
 use crate::rejection::Rejection;
+use crate::rules::Mode;
 use crate::state::Leak;
 use crate::tx::Tx;
 use crate::units::{AccountId, Rao};
@@ -39,7 +40,7 @@ pub fn credit(tx: &mut Tx<'_>, account: AccountId, amount: Rao) {
         return;
     }
     if tx.state().free(&account) == Rao::ZERO && amount < EXISTENTIAL_DEPOSIT {
-        leak(tx, Leak::Dust, i128::from(amount.0));
+        lose(tx, Leak::Dust, amount);
     } else {
         tx.emit(Event::BalanceCredited { account, amount });
     }
@@ -50,6 +51,16 @@ pub fn leak(tx: &mut Tx<'_>, leak: Leak, amount: i128) {
     let amount = i64::try_from(amount).expect("supplies are far below 2⁶³ rao");
     if amount != 0 {
         tx.emit(Event::LeakBooked { leak, amount });
+    }
+}
+
+/// TAO that the reference loses without its issuance noticing: booked there; in `sound` mode it leaves
+/// the issuance too.
+pub fn lose(tx: &mut Tx<'_>, name: Leak, amount: Rao) {
+    match tx.state().rules.mode {
+        Mode::Reference => leak(tx, name, i128::from(amount.0)),
+        Mode::Sound if amount != Rao::ZERO => tx.emit(Event::IssuanceRecycled { amount }),
+        Mode::Sound => {}
     }
 }
 
@@ -76,7 +87,7 @@ pub fn transfer(
     let rest = free.minus(value);
     if rest != Rao::ZERO && rest < EXISTENTIAL_DEPOSIT {
         tx.emit(Event::AccountReaped { account: from, dust: rest });
-        leak(tx, Leak::Dust, i128::from(rest.0));
+        lose(tx, Leak::Dust, rest);
     }
     Ok(())
 }

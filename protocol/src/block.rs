@@ -8,7 +8,7 @@ use crate::rejection::{Outcome, Refusal};
 use crate::state::{State, Subnet};
 use crate::tx::Tx;
 use crate::units::{Hash32, Height, PlayerId, Rao};
-use crate::{coinbase, decide, epoch};
+use crate::{children, coinbase, decide, epoch, root_claims};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,9 @@ pub const PHASES: &[(&str, Phase)] = &[
     ("emission", coinbase::emit),
     ("epochs", run_epochs),
     ("moving prices", coinbase::average_prices),
+    ("children", children::apply_due),
+    ("root claims", root_claims::claim_automatically),
+    ("root stakers", root_claims::search_stakers),
 ];
 
 /// Decides a block and applies it to the state.
@@ -79,7 +82,7 @@ pub const PHASES: &[(&str, Phase)] = &[
 /// # Panics
 /// An invariant of the state is broken, or the input's height does not follow the state's.
 pub fn decide_block(state: &mut State, input: &BlockInput) -> Decided {
-    let mut tx = Tx::new(state);
+    let mut tx = Tx::in_block(state, input.entropy);
     tx.emit(Event::BlockOpened { height: input.height });
     for (_, phase) in PHASES {
         phase(&mut tx);

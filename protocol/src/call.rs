@@ -3,7 +3,9 @@
 //! Append variants only: their position is part of every log.
 
 use crate::rules::Rules;
+use crate::state::RootClaimType;
 use crate::units::{AccountId, Alpha, NetUid, Rao};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
@@ -41,15 +43,100 @@ pub enum Call {
         placeholder1: u8,
         placeholder2: u8,
     },
-    /// Root: sets a parameter of the network or of a subnet.
+    /// Root, for some also the subnet's owner: sets a parameter of the network or of a subnet.
     SudoSet(Setting),
     /// Root: dissolves a subnet.
     RootDissolveNetwork { netuid: NetUid },
     /// Root: switches the rules; not a call of the chain, its counterpart is a runtime upgrade.
     SwitchRules { rules: Rules },
+    /// Gives an unowned hotkey its owner.
+    TryAssociateHotkey { hotkey: AccountId },
+    /// Buys alpha while its price stays below a limit, in rao per whole alpha.
+    AddStakeLimit {
+        hotkey: AccountId,
+        netuid: NetUid,
+        amount_staked: Rao,
+        limit_price: Rao,
+        allow_partial: bool,
+    },
+    /// Sells alpha while its price stays above a limit, in rao per whole alpha.
+    RemoveStakeLimit {
+        hotkey: AccountId,
+        netuid: NetUid,
+        amount_unstaked: Alpha,
+        limit_price: Rao,
+        allow_partial: bool,
+    },
+    /// Sells a whole position, at a limit price if one is given.
+    RemoveStakeFullLimit { hotkey: AccountId, netuid: NetUid, limit_price: Option<Rao> },
+    /// Sells all stake behind a hotkey, on every subnet.
+    UnstakeAll { hotkey: AccountId },
+    /// Sells all stake behind a hotkey on every subnet and stakes the proceeds on root.
+    UnstakeAllAlpha { hotkey: AccountId },
+    /// Moves stake to another hotkey or subnet.
+    MoveStake {
+        origin_hotkey: AccountId,
+        destination_hotkey: AccountId,
+        origin_netuid: NetUid,
+        destination_netuid: NetUid,
+        alpha_amount: Alpha,
+    },
+    /// Moves stake to another subnet behind the same hotkey.
+    SwapStake {
+        hotkey: AccountId,
+        origin_netuid: NetUid,
+        destination_netuid: NetUid,
+        alpha_amount: Alpha,
+    },
+    /// As `swap_stake`, with a limit on the ratio of the two prices, of 10⁹.
+    SwapStakeLimit {
+        hotkey: AccountId,
+        origin_netuid: NetUid,
+        destination_netuid: NetUid,
+        alpha_amount: Alpha,
+        limit_price: Rao,
+        allow_partial: bool,
+    },
+    /// Gives stake to another coldkey.
+    TransferStake {
+        destination_coldkey: AccountId,
+        hotkey: AccountId,
+        origin_netuid: NetUid,
+        destination_netuid: NetUid,
+        alpha_amount: Alpha,
+    },
+    /// Destroys staked alpha; issuance falls.
+    RecycleAlpha { hotkey: AccountId, amount: Alpha, netuid: NetUid },
+    /// Gives up staked alpha; issuance stays.
+    BurnAlpha { hotkey: AccountId, amount: Alpha, netuid: NetUid },
+    /// Subnet owner: buys alpha and burns it.
+    AddStakeBurn { hotkey: AccountId, netuid: NetUid, amount: Rao, limit: Option<Rao> },
+    /// Sends the signer's mining incentives of a subnet to a hotkey.
+    SetColdkeyAutoStakeHotkey { netuid: NetUid, hotkey: AccountId },
+    /// Raises a delegate take, of 65,535.
+    IncreaseTake { hotkey: AccountId, take: u16 },
+    /// Lowers a delegate take, of 65,535.
+    DecreaseTake { hotkey: AccountId, take: u16 },
+    /// Sets a childkey take, of 65,535.
+    SetChildkeyTake { hotkey: AccountId, netuid: NetUid, take: u16 },
+    /// Delegates stake weight to children, each a proportion of 2⁶⁴−1, from a later epoch on.
+    SetChildren { hotkey: AccountId, netuid: NetUid, children: Vec<(u64, AccountId)> },
+    /// Claims root dividends of one to five subnets.
+    ClaimRoot { subnets: BTreeSet<NetUid> },
+    /// Says what claimed root dividends become.
+    SetRootClaimType { new_root_claim_type: RootClaimType },
+    /// Sets the signer's weight row on a mechanism.
+    SetMechanismWeights {
+        netuid: NetUid,
+        mecid: u8,
+        dests: Vec<u16>,
+        weights: Vec<u16>,
+        version_key: u64,
+    },
 }
 
-/// A parameter that a root call sets, with its new value; named as the chain's `sudo_set_…`.
+/// A parameter that a call of root sets, with its new value; named as the chain's `sudo_set_…`. Those
+/// that say so may be set by the subnet's owner too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", prefix = "sudo_set_")]
@@ -67,6 +154,40 @@ pub enum Setting {
     NetworkRateLimit { value: u64 },
     NetworkMinLockCost { value: Rao },
     NetworkImmunityPeriod { value: u64 },
+    /// Owner or root: withheld owner incentive is recycled (true) or burned (false).
+    RecycleOrBurn { netuid: NetUid, value: bool },
+    /// Owner or root: whether stake may be transferred.
+    ToggleTransfer { netuid: NetUid, value: bool },
+    /// Owner or root: number of weight matrices.
+    MechanismCount { netuid: NetUid, value: u8 },
+    /// Owner or root: how emission is split between them, of 65,535; evenly if absent.
+    MechanismEmissionSplit { netuid: NetUid, value: Option<Vec<u16>> },
+    /// Owner or root: smallest claim of root dividends.
+    RootClaimThreshold { netuid: NetUid, value: Alpha },
+    NumRootClaims { value: u64 },
+    /// In millionths of the minimum stake; raising it clears nominations below.
+    NominatorMinRequiredStake { value: u64 },
+    /// Share of childkey dividends burned, of 2⁶⁴−1.
+    CkBurn { value: u64 },
+    /// I64F64 bits.
+    TaoFlowCutoff { value: i128 },
+    /// U64F64 bits, one to two.
+    TaoFlowNormalizationExponent { value: u128 },
+    /// Of 2⁶³−1.
+    TaoFlowSmoothingFactor { value: u64 },
+    /// The highest delegate take.
+    DefaultTake { value: u16 },
+    MinDelegateTake { value: u16 },
+    TxDelegateTakeRateLimit { value: u64 },
+    TxChildkeyTakeRateLimit { value: u64 },
+    MinChildkeyTake { value: u16 },
+    MaxChildkeyTake { value: u16 },
+    PendingChildkeyCooldown { value: u64 },
+    /// I96F32 bits.
+    SubnetMovingAlpha { value: i128 },
+    EmaPriceHalvingPeriod { netuid: NetUid, value: u64 },
+    /// Fee of a pool, of 65,535.
+    FeeRate { netuid: NetUid, value: u16 },
 }
 
 /// Who orders.
@@ -94,6 +215,10 @@ impl Call {
     /// The chain's name of the call.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::SudoSet(Setting::FeeRate { .. }) => "set_fee_rate",
+            Self::SudoSet(Setting::PendingChildkeyCooldown { .. }) => {
+                "set_pending_childkey_cooldown"
+            }
             Self::SudoSet(setting) => setting.into(),
             other => other.into(),
         }

@@ -1,15 +1,20 @@
 //! Decides one call: admission, then the family that owns its rule.
 
-use crate::balances::{require, transfer};
+use crate::balances::{EXISTENTIAL_DEPOSIT, credit, lose, require, transfer};
 use crate::call::{Call, Origin, Signed};
 use crate::event::Event;
+use crate::fees::fee;
+use crate::ledger::Position;
 use crate::rejection::{Outcome, Refusal, Rejection};
-use crate::staking::{self, Position};
-use crate::state::{Axon, State};
+use crate::rules::FeeSchedule;
+use crate::staking::{self, Filling, Limit, Move, Purpose};
+use crate::state::{Axon, Leak, State};
 use crate::tx::Tx;
-use crate::units::AccountId;
+use crate::units::{AccountId, NetUid, Rao};
 use crate::weights::Order;
-use crate::{dissolution, hyperparameters, registration, serving, weights};
+use crate::{
+    children, delegation, dissolution, hyperparameters, registration, root_claims, serving, weights,
+};
 
 /// Admits a call, decides it, and says what became of it. A failed call leaves its nonce; a refused
 /// one leaves nothing.
@@ -19,6 +24,9 @@ pub fn execute(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Outcome {
     }
     if let Origin::Signed(signer) = signed.origin {
         tx.emit(Event::CallIncluded { signer, nonce: signed.nonce });
+        if let Some(amount) = fee_of(tx.state(), signed.call) {
+            pay_fee(tx, signer, amount);
+        }
     }
     match tx.attempt(|tx| decide(tx, signed)) {
         Ok(()) => Outcome::Ok,
@@ -39,7 +47,16 @@ pub fn admit(state: &State, signed: &Signed<&Call>) -> Result<(), Refusal> {
         core::cmp::Ordering::Greater => return Err(Refusal::Future),
         core::cmp::Ordering::Equal => {}
     }
+    if let Some(amount) = fee_of(state, signed.call) {
+        // Exact, and the account stays alive.
+        let needed = amount.plus(EXISTENTIAL_DEPOSIT);
+        admit_if(state.free(&signer) >= needed, Refusal::Payment)?;
+    }
     match signed.call {
+        Call::AddStakeBurn { netuid, .. } => {
+            let owner = state.subnet(*netuid).and_then(|subnet| subnet.info.owner);
+            admit_if(owner == Some(signer), Refusal::BadSigner)
+        }
         Call::SetWeights { netuid, .. } => {
             let threshold = i128::from(state.global.stake_threshold) << 64;
             let subnet = state.subnets.get(netuid);
@@ -60,6 +77,25 @@ pub fn admit(state: &State, signed: &Signed<&Call>) -> Result<(), Refusal> {
             .map_or(Ok(()), |axon| serving::admit(state, &signer, *netuid, &axon)),
         _ => Ok(()),
     }
+}
+
+/// What a call costs under the rules in force; `None` for nothing.
+fn fee_of(state: &State, call: &Call) -> Option<Rao> {
+    match state.rules.fees {
+        FeeSchedule::None => None,
+        FeeSchedule::Reference => fee(call),
+    }
+}
+
+/// Takes the fee, whatever becomes of the call; without a block author it is lost, in `sound` mode
+/// recycled.
+fn pay_fee(tx: &mut Tx<'_>, payer: AccountId, amount: Rao) {
+    tx.emit(Event::BalanceWithdrawn { account: payer, amount });
+    match tx.state().global.block_author {
+        Some(author) => credit(tx, author, amount),
+        None => lose(tx, Leak::Fees, amount),
+    }
+    tx.emit(Event::FeePaid { payer, amount });
 }
 
 fn admit_if(holds: bool, otherwise: Refusal) -> Result<(), Refusal> {
@@ -85,16 +121,20 @@ pub fn decide(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Result<(), Rejection> 
         Call::RootRegister { hotkey } => {
             registration::root_register(tx, signer(signed.origin)?, *hotkey)
         }
-        Call::AddStake { hotkey, netuid, amount_staked } => {
-            let coldkey = signer(signed.origin)?;
-            let position = Position { hotkey: *hotkey, coldkey, netuid: *netuid };
-            staking::add_stake(tx, position, *amount_staked)
-        }
-        Call::RemoveStake { hotkey, netuid, amount_unstaked } => {
-            let coldkey = signer(signed.origin)?;
-            let position = Position { hotkey: *hotkey, coldkey, netuid: *netuid };
-            staking::remove_stake(tx, position, *amount_unstaked)
-        }
+        Call::AddStake { .. }
+        | Call::AddStakeLimit { .. }
+        | Call::RemoveStake { .. }
+        | Call::RemoveStakeLimit { .. }
+        | Call::RemoveStakeFullLimit { .. }
+        | Call::UnstakeAll { .. }
+        | Call::UnstakeAllAlpha { .. }
+        | Call::RecycleAlpha { .. }
+        | Call::BurnAlpha { .. }
+        | Call::AddStakeBurn { .. } => decide_stake(tx, signer(signed.origin)?, signed.call),
+        Call::MoveStake { .. }
+        | Call::SwapStake { .. }
+        | Call::SwapStakeLimit { .. }
+        | Call::TransferStake { .. } => decide_move(tx, signer(signed.origin)?, signed.call),
         Call::SetWeights { netuid, dests, weights, version_key } => {
             let order =
                 Order { netuid: *netuid, mechanism: 0, dests, weights, version_key: *version_key };
@@ -104,10 +144,38 @@ pub fn decide(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Result<(), Rejection> 
             let axon = axon_of(signed.call).unwrap_or_default();
             serving::serve_axon(tx, signer(signed.origin)?, *netuid, axon)
         }
-        Call::SudoSet(setting) => {
-            require(signed.origin == Origin::Root, Rejection::BadOrigin)?;
-            hyperparameters::set(tx, setting)
+        Call::SetMechanismWeights { netuid, mecid, dests, weights, version_key } => {
+            let (netuid, mechanism, version_key) = (*netuid, *mecid, *version_key);
+            let order = Order { netuid, mechanism, dests, weights, version_key };
+            weights::set_weights(tx, signer(signed.origin)?, &order)
         }
+        Call::TryAssociateHotkey { hotkey } => {
+            registration::ensure_account(tx, signer(signed.origin)?, *hotkey);
+            Ok(())
+        }
+        Call::IncreaseTake { hotkey, take } => {
+            delegation::increase_take(tx, signer(signed.origin)?, *hotkey, *take)
+        }
+        Call::DecreaseTake { hotkey, take } => {
+            delegation::decrease_take(tx, signer(signed.origin)?, *hotkey, *take)
+        }
+        Call::SetColdkeyAutoStakeHotkey { netuid, hotkey } => {
+            delegation::set_auto_stake(tx, signer(signed.origin)?, *netuid, *hotkey)
+        }
+        Call::SetChildkeyTake { hotkey, netuid, take } => {
+            children::set_childkey_take(tx, signer(signed.origin)?, *hotkey, *netuid, *take)
+        }
+        Call::SetChildren { hotkey, netuid, children } => {
+            children::set_children(tx, signer(signed.origin)?, *hotkey, *netuid, children)
+        }
+        Call::ClaimRoot { subnets } => {
+            root_claims::claim_root(tx, signer(signed.origin)?, subnets)
+        }
+        Call::SetRootClaimType { new_root_claim_type } => {
+            let coldkey = signer(signed.origin)?;
+            root_claims::set_root_claim_type(tx, coldkey, new_root_claim_type)
+        }
+        Call::SudoSet(setting) => hyperparameters::set(tx, signed.origin, setting),
         Call::RootDissolveNetwork { netuid } => {
             require(signed.origin == Origin::Root, Rejection::BadOrigin)?;
             dissolution::root_dissolve_network(tx, *netuid)
@@ -117,6 +185,117 @@ pub fn decide(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Result<(), Rejection> 
             tx.emit(Event::RulesSwitched { rules: *rules });
             Ok(())
         }
+    }
+}
+
+/// Orders on one position or behind one hotkey.
+fn decide_stake(tx: &mut Tx<'_>, coldkey: AccountId, call: &Call) -> Result<(), Rejection> {
+    let at = |hotkey: &AccountId, netuid: &NetUid| Position {
+        hotkey: *hotkey,
+        coldkey,
+        netuid: *netuid,
+    };
+    match call {
+        Call::AddStake { hotkey, netuid, amount_staked } => {
+            staking::add_stake(tx, at(hotkey, netuid), *amount_staked).map(drop)
+        }
+        Call::AddStakeLimit { hotkey, netuid, amount_staked, limit_price, allow_partial } => {
+            let limit = limit(*limit_price, *allow_partial);
+            staking::add_stake_limit(tx, at(hotkey, netuid), *amount_staked, limit).map(drop)
+        }
+        Call::RemoveStake { hotkey, netuid, amount_unstaked } => {
+            staking::remove_stake(tx, at(hotkey, netuid), *amount_unstaked)
+        }
+        Call::RemoveStakeLimit { hotkey, netuid, amount_unstaked, limit_price, allow_partial } => {
+            let limit = limit(*limit_price, *allow_partial);
+            staking::remove_stake_limit(tx, at(hotkey, netuid), *amount_unstaked, limit)
+        }
+        Call::RemoveStakeFullLimit { hotkey, netuid, limit_price } => {
+            staking::remove_stake_full_limit(tx, at(hotkey, netuid), *limit_price)
+        }
+        Call::UnstakeAll { hotkey } => staking::unstake_all(tx, coldkey, *hotkey),
+        Call::UnstakeAllAlpha { hotkey } => staking::unstake_all_alpha(tx, coldkey, *hotkey),
+        Call::RecycleAlpha { hotkey, amount, netuid } => {
+            staking::recycle_alpha(tx, at(hotkey, netuid), *amount)
+        }
+        Call::BurnAlpha { hotkey, amount, netuid } => {
+            staking::burn_alpha(tx, at(hotkey, netuid), *amount)
+        }
+        Call::AddStakeBurn { hotkey, netuid, amount, limit } => {
+            staking::add_stake_burn(tx, at(hotkey, netuid), *amount, *limit)
+        }
+        _ => Err(Rejection::BadOrigin),
+    }
+}
+
+fn limit(price: Rao, allow_partial: bool) -> Limit {
+    Limit { price, filling: Filling::allowing_partial(allow_partial) }
+}
+
+/// Orders from one position to another.
+fn decide_move(tx: &mut Tx<'_>, coldkey: AccountId, call: &Call) -> Result<(), Rejection> {
+    let at = |hotkey: AccountId, coldkey, netuid| Position { hotkey, coldkey, netuid };
+    match *call {
+        Call::MoveStake {
+            origin_hotkey,
+            destination_hotkey,
+            origin_netuid,
+            destination_netuid,
+            alpha_amount,
+        } => {
+            let order = Move {
+                from: at(origin_hotkey, coldkey, origin_netuid),
+                to: at(destination_hotkey, coldkey, destination_netuid),
+                amount: alpha_amount,
+                limit: None,
+                purpose: Purpose::Rearrange,
+            };
+            staking::move_stake(tx, &order)
+        }
+        Call::SwapStake { hotkey, origin_netuid, destination_netuid, alpha_amount } => {
+            let order = Move {
+                from: at(hotkey, coldkey, origin_netuid),
+                to: at(hotkey, coldkey, destination_netuid),
+                amount: alpha_amount,
+                limit: None,
+                purpose: Purpose::Rearrange,
+            };
+            staking::swap_stake(tx, &order)
+        }
+        Call::SwapStakeLimit {
+            hotkey,
+            origin_netuid,
+            destination_netuid,
+            alpha_amount,
+            limit_price,
+            allow_partial,
+        } => {
+            let order = Move {
+                from: at(hotkey, coldkey, origin_netuid),
+                to: at(hotkey, coldkey, destination_netuid),
+                amount: alpha_amount,
+                limit: Some(limit(limit_price, allow_partial)),
+                purpose: Purpose::Rearrange,
+            };
+            staking::swap_stake(tx, &order)
+        }
+        Call::TransferStake {
+            destination_coldkey,
+            hotkey,
+            origin_netuid,
+            destination_netuid,
+            alpha_amount,
+        } => {
+            let order = Move {
+                from: at(hotkey, coldkey, origin_netuid),
+                to: at(hotkey, destination_coldkey, destination_netuid),
+                amount: alpha_amount,
+                limit: None,
+                purpose: Purpose::Transfer,
+            };
+            staking::transfer_stake(tx, &order)
+        }
+        _ => Err(Rejection::BadOrigin),
     }
 }
 

@@ -1,22 +1,14 @@
 //! Dissolving a subnet: settlement with alpha holders, then erasure (20 §18.3, 30 §5).
 
-use crate::balances::{credit, leak, require};
+use crate::balances::{credit, leak, lose, require};
 use crate::event::Event;
 use crate::fixed::{U96F32, fx, int, mul, u16_fraction};
+use crate::index::storage_order;
 use crate::rejection::Rejection;
 use crate::state::{Leak, State, Subnet};
 use crate::tx::Tx;
 use crate::units::{AccountId, NetUid, Rao};
 use alloc::vec::Vec;
-use blake2::Digest as _;
-
-type Blake2b128 = blake2::Blake2b<blake2::digest::consts::U16>;
-
-/// Where the chain's storage keeps an account's entry: by its BLAKE2b-128 digest, then by itself.
-/// Results depend on it where the chain walks a map of accounts (30 §0.4).
-pub fn storage_order(account: &AccountId) -> ([u8; 16], AccountId) {
-    (Blake2b128::digest(account.0).into(), *account)
-}
 
 /// `root_dissolve_network`.
 ///
@@ -44,11 +36,23 @@ pub fn dissolve(tx: &mut Tx<'_>, netuid: NetUid) {
     for (coldkey, amount) in payouts {
         credit(tx, coldkey, amount);
     }
-    if let Some(owner) = owner {
-        credit(tx, owner, refund);
-        leak(tx, Leak::Dissolution, i128::from(pot) - paid - i128::from(refund.0));
-    } else {
-        leak(tx, Leak::Dissolution, i128::from(pot) - paid);
+    let refunded = match owner {
+        Some(owner) => {
+            credit(tx, owner, refund);
+            refund
+        }
+        None => Rao::ZERO,
+    };
+    dissolve_rest(tx, i128::from(pot) - paid - i128::from(refunded.0));
+}
+
+/// What is left of the pot, or what a refund paid beyond it: the reference neither recycles the one
+/// nor issues the other. In `sound` mode the rest is recycled; a refund beyond the pot is issued in
+/// both, since only a subnet older than the registration start has one.
+fn dissolve_rest(tx: &mut Tx<'_>, rest: i128) {
+    match u64::try_from(rest) {
+        Ok(rest) => lose(tx, Leak::Dissolution, Rao(rest)),
+        Err(_) => leak(tx, Leak::Dissolution, rest),
     }
 }
 

@@ -299,7 +299,9 @@ fn pay_incentives(desk: &mut Desk<'_>, run: &EpochRun, uids: &[usize]) {
         } else {
             let hotkey = neurons.hotkeys[*uid];
             let coldkey = desk.state.owner(&hotkey).unwrap_or(AccountId::ZERO);
-            desk.stake(hotkey, coldkey, amount);
+            let destinations = desk.state.coldkeys.get(&coldkey).map(|entry| &entry.auto_stake);
+            let destination = destinations.and_then(|all| all.get(&desk.netuid)).copied();
+            desk.stake(destination.unwrap_or(hotkey), coldkey, amount);
         }
     }
 }

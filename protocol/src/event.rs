@@ -5,7 +5,7 @@
 //! fixed-point values are new raw bits.
 
 use crate::rules::Rules;
-use crate::state::{Axon, Leak, Row};
+use crate::state::{Axon, Leak, RootClaimType, Row, Stamp};
 use crate::units::{AccountId, Alpha, Height, NetUid, Rao};
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -133,6 +133,88 @@ pub enum Event {
     EpochRun(Box<EpochRun>),
     /// A subnet's pots were paid out.
     EpochPaid(Box<EpochPaid>),
+
+    /// An owner changed a delegate take; the block counts for the rate limit.
+    DelegateTakeChanged { coldkey: AccountId, hotkey: AccountId, take: u16 },
+    /// A childkey take was ordered; the block counts for the rate limit.
+    ChildkeyTakeSet { hotkey: AccountId, netuid: NetUid, take: u16 },
+    /// Children were ordered; they take effect at the first epoch slot after `apply_block`.
+    ChildrenScheduled {
+        hotkey: AccountId,
+        netuid: NetUid,
+        apply_block: u64,
+        children: Vec<(u64, AccountId)>,
+    },
+    /// Ordered children took effect: the lists as they are now, both sorted.
+    ChildrenSet {
+        hotkey: AccountId,
+        netuid: NetUid,
+        children: Vec<(u64, AccountId)>,
+        parents: Vec<(u64, AccountId)>,
+    },
+    /// Ordered children will not take effect.
+    ChildrenDiscarded { hotkey: AccountId, netuid: NetUid },
+    /// Where a coldkey's mining incentives of a subnet are staked.
+    AutoStakeDestinationSet { coldkey: AccountId, netuid: NetUid, hotkey: AccountId },
+    /// What a coldkey's claims of root dividends become.
+    RootClaimTypeSet { coldkey: AccountId, root_claim_type: RootClaimType },
+    /// Root dividends were claimed: `alpha` of them, sold for `tao` or kept.
+    RootDividendsClaimed {
+        coldkey: AccountId,
+        hotkey: AccountId,
+        netuid: NetUid,
+        alpha: Alpha,
+        tao: Option<Rao>,
+    },
+    /// A coldkey asked for its root dividends. A headline: the facts above moved the amounts.
+    RootClaimed { coldkey: AccountId },
+    /// The block's automatic claims were made for these coldkeys, whether or not anything was owed.
+    RootClaimsVisited { coldkeys: Vec<AccountId> },
+    /// The search for root stakers went on to `last`, or ended its pass, and gave the next indices.
+    RootStakersSearched {
+        last: Option<(AccountId, AccountId, NetUid)>,
+        indexed: Vec<AccountId>,
+    },
+    /// Stake moved to another hotkey or subnet. A headline.
+    StakeMoved {
+        coldkey: AccountId,
+        origin_hotkey: AccountId,
+        origin_netuid: NetUid,
+        destination_hotkey: AccountId,
+        destination_netuid: NetUid,
+        tao: Rao,
+    },
+    /// Stake moved to another subnet. A headline.
+    StakeSwapped {
+        coldkey: AccountId,
+        hotkey: AccountId,
+        origin_netuid: NetUid,
+        destination_netuid: NetUid,
+        tao: Rao,
+    },
+    /// Stake was given to another coldkey. A headline.
+    StakeTransferred {
+        origin_coldkey: AccountId,
+        destination_coldkey: AccountId,
+        hotkey: AccountId,
+        origin_netuid: NetUid,
+        destination_netuid: NetUid,
+        tao: Rao,
+    },
+    /// Staked alpha was destroyed. A headline.
+    AlphaRecycled { coldkey: AccountId, hotkey: AccountId, alpha: Alpha, netuid: NetUid },
+    /// Staked alpha was given up and is nobody's. A headline.
+    AlphaBurned { coldkey: AccountId, hotkey: AccountId, alpha: Alpha, netuid: NetUid },
+    /// A subnet's owner bought alpha and burned it. A headline.
+    AddStakeBurned { netuid: NetUid, hotkey: AccountId, amount: Rao, alpha: Alpha },
+    /// A rate-limited order was carried out in this block.
+    Stamped { netuid: NetUid, stamp: Stamp },
+    /// A subnet has another number of weight matrices; those beyond are erased, the split too.
+    MechanismCountSet { netuid: NetUid, count: u8 },
+    /// How a subnet splits emission between its mechanisms; evenly if absent.
+    MechanismSplitSet { netuid: NetUid, split: Option<Vec<u16>> },
+    /// A transaction fee was paid. A headline.
+    FeePaid { payer: AccountId, amount: Rao },
 }
 
 /// How a neuron came to its uid.
@@ -150,7 +232,7 @@ pub enum Via {
 }
 
 /// A parameter by name; the value's meaning is the parameter's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names are the chain's; 30 §12 says what they are")]
 pub enum Parameter {
@@ -166,6 +248,25 @@ pub enum Parameter {
     NetworkRateLimit,
     NetworkMinLockCost,
     NetworkImmunityPeriod,
+    RecycleOrBurn,
+    TransferToggle,
+    RootClaimThreshold,
+    NumRootClaims,
+    NominatorMinRequiredStake,
+    ChildkeyBurn,
+    FlowCutoff,
+    FlowNormExponent,
+    FlowSmoothing,
+    MaxDelegateTake,
+    MinDelegateTake,
+    TxDelegateTakeRateLimit,
+    TxChildkeyTakeRateLimit,
+    MinChildkeyTake,
+    MaxChildkeyTake,
+    PendingChildkeyCooldown,
+    SubnetMovingAlpha,
+    EmaPriceHalvingBlocks,
+    FeeRate,
 }
 
 /// See [`Event::SubnetRegistered`].

@@ -2,7 +2,8 @@
 
 use crate::issuance::{BLOCK_EMISSION_RAO, SUPPLY_MAX_RAO};
 use crate::pool::{SQRT_PRICE_MAX_RAW, SQRT_PRICE_MIN_RAW};
-use crate::state::{State, Subnet};
+use crate::rules::Mode;
+use crate::state::{Leaks, State, Subnet};
 use crate::units::NetUid;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -30,6 +31,7 @@ pub const INVARIANTS: &[(&str, Check)] = &[
     ("shares_sum", shares_sum),
     ("emission_shares_at_most_one", emission_shares_at_most_one),
     ("pool_in_range", pool_in_range),
+    ("root_stake_explained", root_stake_explained),
     ("uids_bijective", uids_bijective),
     ("permits_at_most_max_validators", permits_at_most_max_validators),
     ("columns_as_long_as_neurons", columns_as_long_as_neurons),
@@ -43,6 +45,8 @@ pub const INVARIANTS: &[(&str, Check)] = &[
 pub struct Checker {
     /// By subnet: its block of registration and the alpha that was nobody's.
     unowned: BTreeMap<NetUid, (u64, i128)>,
+    /// The mode and the ledgers after the last block.
+    leaks: (Mode, Leaks),
 }
 
 impl Checker {
@@ -51,7 +55,7 @@ impl Checker {
         let subnets = alpha_subnets(state);
         let unowned = subnets
             .map(|(netuid, subnet)| (netuid, (subnet.info.registered_at, unowned_alpha(subnet))));
-        Self { unowned: unowned.collect() }
+        Self { unowned: unowned.collect(), leaks: (state.rules.mode, state.leaks) }
     }
 
     /// Checks the state after a block.
@@ -63,11 +67,19 @@ impl Checker {
         for (name, check) in INVARIANTS {
             check(state).map_err(|detail| Violation { height, name, detail })?;
         }
-        self.alpha_owned(state).map_err(|detail| Violation {
-            height,
-            name: "alpha_owned_or_known_residue",
-            detail,
-        })
+        let violation = |name| move |detail| Violation { height, name, detail };
+        self.alpha_owned(state).map_err(violation("alpha_owned_or_known_residue"))?;
+        self.nothing_leaks(state).map_err(violation("nothing_leaks_in_sound_mode"))
+    }
+
+    /// In `sound` mode no ledger moves.
+    fn nothing_leaks(&mut self, state: &State) -> Result<(), String> {
+        let now = (state.rules.mode, state.leaks);
+        let before = core::mem::replace(&mut self.leaks, now);
+        if before.0 == Mode::Sound && now.0 == Mode::Sound && before.1 != now.1 {
+            return Err(format!("{:?} became {:?}", before.1, now.1));
+        }
+        Ok(())
     }
 
     /// Alpha outside the pool is owned, pending, claimable, or in the residue, which never shrinks
@@ -100,7 +112,7 @@ fn unowned_alpha(subnet: &Subnet) -> i128 {
     let pots = [fast.pending_server, fast.pending_validator, fast.pending_root, fast.pending_owner];
     let owned: i128 = subnet.pools.values().map(|pool| i128::from(pool.alpha.0)).sum();
     let pending: i128 = pots.iter().map(|pot| i128::from(pot.0)).sum();
-    let claimable = i128::from(fast.claimable_root_alpha.0);
+    let claimable = i128::from(fast.claimable_root_alpha);
     i128::from(fast.pool.alpha_out) - owned - pending - claimable
 }
 
@@ -190,6 +202,17 @@ fn pool_in_range(state: &State) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// I4: stake on root is root's alpha and what sold root dividends added without backing. Sales beyond
+/// the backing saturate root's alpha and TAO alike.
+fn root_stake_explained(state: &State) -> Result<(), String> {
+    let Some(root) = state.subnet(NetUid::ROOT) else { return Ok(()) };
+    let staked: i128 = root.pools.values().map(|pool| i128::from(pool.alpha.0)).sum();
+    let leaks = &state.leaks;
+    let unbacked = i128::from(leaks.root_claims) + i128::from(leaks.root_shortfall);
+    let explained = i128::from(root.fast.pool.alpha_out) + unbacked;
+    equal(staked, explained)
 }
 
 fn uids_bijective(state: &State) -> Result<(), String> {

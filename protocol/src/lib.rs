@@ -34,13 +34,25 @@ pub mod decide;
 pub mod dissolution;
 /// An epoch and its payout.
 pub mod epoch;
+/// Parents, children and their takes.
+pub mod children;
+/// Delegate takes and destinations of income.
+pub mod delegation;
+/// Transaction fees.
+pub mod fees;
 /// Parameters.
 pub mod hyperparameters;
 /// Subnets, neurons, root membership.
 pub mod registration;
 /// Endpoints.
 pub mod serving;
-/// Stake and the pools' books.
+/// What moves stake and the pools' books.
+pub mod ledger;
+/// How much a limit price allows.
+pub mod limits;
+/// Root dividends: what is owed, claims.
+pub mod root_claims;
+/// Stake orders.
 pub mod staking;
 /// Token symbols.
 pub mod symbols;
@@ -79,6 +91,8 @@ pub mod dice;
 pub mod envelope;
 #[cfg(feature = "planted")]
 pub mod planted;
+/// Indexes derived from the state.
+mod index;
 /// The state root.
 mod root;
 /// What a player may see.

@@ -1,12 +1,13 @@
 //! Registration of subnets and neurons, root membership, start call (30 §3–§7).
 
-use crate::balances::{leak, require, withdraw};
+use crate::balances::{credit, leak, require, withdraw};
 use crate::dissolution;
 use crate::event::{Event, SubnetRegistered, Via};
-use crate::pool::{Fees, MAX_PRICE};
+use crate::ledger::{self, Terms};
+use crate::pool::{Fees, MAX_PRICE, Swap};
 use crate::registration_math::{self, Lock, Neurons, PruneSubnet};
 use crate::rejection::Rejection;
-use crate::staking::{self, Terms};
+use crate::rules::Mode;
 use crate::state::{Leak, State, Subnet};
 use crate::symbols;
 use crate::tx::Tx;
@@ -81,7 +82,12 @@ pub fn register_network(
         dissolution::dissolve(tx, victim);
     }
     let netuid = victim.unwrap_or_else(|| register_network_netuid(tx.state()));
-    let pool = tx.state().global.network_min_lock_cost;
+    let least = tx.state().global.network_min_lock_cost;
+    // The reference fills the pool with the minimum even when less was paid.
+    let pool = match tx.state().rules.mode {
+        Mode::Reference => least,
+        Mode::Sound => least.min(paid),
+    };
     let recycled = paid.minus(pool);
     let symbol = symbols::choose(tx.state(), netuid.0);
     tx.emit(Event::SubnetRegistered(Box::new(SubnetRegistered {
@@ -148,13 +154,25 @@ pub fn burned_register(
     ensure_account(tx, coldkey, hotkey);
     let paid = withdraw(tx, coldkey, burn)?;
     let terms = Terms { limit: MAX_PRICE, fees: Fees::Charged };
-    let swap = staking::buy(tx, netuid, paid, terms)?;
-    // The fee is paid to nobody (quirk Q9), and what was not filled is lost with it.
-    leak(tx, Leak::RegistrationFees, i128::from(paid.0) - i128::from(swap.paid_in));
+    let swap = ledger::buy(tx, netuid, paid, terms)?;
+    burned_register_rest(tx, coldkey, paid, &swap);
     tx.emit(Event::AlphaDestroyed { netuid, amount: Alpha(swap.paid_out) });
     tx.emit(Event::NeuronPlaced { netuid, uid, hotkey, replaced, via: Via::Burn });
     tx.emit(Event::RegistrationCounted { netuid, via: Via::Burn, price: burn });
     Ok(())
+}
+
+/// The reference pays the fee to nobody (quirk Q9), and what was not filled is lost with it. In `sound`
+/// mode they go to the block author and back to the payer.
+fn burned_register_rest(tx: &mut Tx<'_>, coldkey: AccountId, paid: Rao, swap: &Swap) {
+    let rest = paid.minus(Rao(swap.paid_in));
+    match tx.state().rules.mode {
+        Mode::Reference => leak(tx, Leak::RegistrationFees, i128::from(rest.0)),
+        Mode::Sound => {
+            ledger::pay_author(tx, Rao(swap.fee));
+            credit(tx, coldkey, rest.minus(Rao(swap.fee)));
+        }
+    }
 }
 
 fn registration_limits(subnet: &Subnet) -> Result<(), Rejection> {

@@ -83,6 +83,31 @@ reasons! {
         AdminActionProhibitedDuringWeightsWindow: "Parameters are frozen just before an epoch.",
         MaxValidatorsLargerThanMaxUIds: "More validators than uids.",
         TooManySwapSteps: "The swap needs too many steps.",
+        ZeroMaxStakeAmount: "The limit price allows nothing.",
+        SameNetuid: "Stake would move to where it is.",
+        TransferDisallowed: "The subnet does not allow transfers of stake.",
+        CannotBurnOrRecycleOnRootSubnet: "Root stake cannot be destroyed.",
+        PrecisionLoss: "More would be taken than ordered.",
+        AddStakeBurnRateLimitExceeded: "The subnet's owner bought and burned too recently.",
+        SameAutoStakeHotkeyAlreadySet: "That destination is set already.",
+        DelegateTakeTooLow: "The take is below its bound.",
+        DelegateTakeTooHigh: "The take is above its bound.",
+        DelegateTxRateLimitExceeded: "The take was changed too recently.",
+        InvalidChildkeyTake: "The childkey take is above its bound.",
+        TxChildkeyTakeRateLimitExceeded: "The childkey take was changed too recently.",
+        TxRateLimitExceeded: "The same was ordered too recently.",
+        DuplicateChild: "A child occurs twice.",
+        InvalidChild: "A hotkey cannot be its own child.",
+        TooManyChildren: "A hotkey has five children at most.",
+        ProportionOverflow: "The proportions sum to more than one.",
+        ChildParentInconsistency: "An account would be both parent and child of the hotkey.",
+        NotEnoughStakeToSetChildkeys: "The hotkey's stake is below the threshold.",
+        InvalidSubnetNumber: "The set of subnets has none, or more than five.",
+        InvalidNumRootClaim: "Fifty automatic claims a block at most.",
+        InvalidRootClaimThreshold: "The claim threshold is above its bound.",
+        InvalidValue: "The value is out of bounds.",
+        TooManyUIDsPerMechanism: "Uids times mechanisms exceed 256.",
+        FeeRateTooHigh: "The fee rate is above its bound.",
     }
 }
 
@@ -101,6 +126,7 @@ reasons! {
         Payment: "The signer's account does not exist, so it cannot pay.",
         PoolFull: "More calls wait than the pool holds.",
         Crashed: "The call could not be decided.",
+        BadSigner: "The signer may not submit this call.",
     }
 }
 

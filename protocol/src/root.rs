@@ -90,6 +90,8 @@ pub(crate) struct SubnetCache {
     pub claims: Option<Hash32>,
     pub axons: Option<Hash32>,
     pub links: Option<Hash32>,
+    pub pending_children: Option<Hash32>,
+    pub stamps: Option<Hash32>,
     pools: [Option<Hash32>; POOL_BUCKETS],
 }
 
@@ -140,6 +142,10 @@ impl SubnetCache {
                 }
             }));
         }
+        parts.push(component(&mut self.pending_children, &|out| {
+            canon_map(&subnet.pending_children, out);
+        }));
+        parts.push(component(&mut self.stamps, &|out| canon_map(&subnet.stamps, out)));
         buffer.clear();
         subnet.added.canon(buffer);
         for (tag, part) in (1u16..).zip(&parts) {

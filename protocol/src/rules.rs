@@ -16,7 +16,7 @@ macro_rules! canon_enum {
         }
     )*};
 }
-canon_enum!(RuleVersion, Mode, AccountOrder);
+canon_enum!(RuleVersion, Mode, AccountOrder, FeeSchedule);
 
 /// What emission shares follow. Both averages keep running under both versions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,18 @@ pub enum AccountOrder {
     NumericLe = 1,
 }
 
+/// What a call costs its signer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum FeeSchedule {
+    /// Nothing.
+    #[default]
+    None = 0,
+    /// The reference's weights and lengths, partly estimated (20 §19, 30 §14.3).
+    Reference = 1,
+}
+
 /// Parameter values to start from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,8 +87,10 @@ pub struct Rules {
     pub mode: Mode,
     /// The order of accounts.
     pub account_order: AccountOrder,
+    /// Transaction fees.
+    pub fees: FeeSchedule,
 }
-canon_struct!(Rules { 1: version, 2: mode, 3: account_order });
+canon_struct!(Rules { 1: version, 2: mode, 3: account_order, 4: fees });
 
 impl RuleVersion {
     /// The name as scenarios and summaries write it.

@@ -5,6 +5,8 @@
 //! a savepoint, remembers the old value.
 
 use crate::canon::{Canon, canon_struct};
+use crate::event::Parameter;
+use crate::index::Index;
 use crate::pool::Pool;
 use crate::root::RootCache;
 use crate::rules::Rules;
@@ -47,6 +49,8 @@ pub struct State {
     #[serde(skip)]
     pub(crate) cache: RootCache,
     #[serde(skip)]
+    pub(crate) index: Index,
+    #[serde(skip)]
     pub(crate) undo: UndoList,
 }
 
@@ -70,8 +74,10 @@ pub struct Hotkey {
     /// Claimable root dividends per unit of root stake: netuid → I96F32 bits; absent before the
     /// first epoch that considered the hotkey.
     pub root_claimable: Option<BTreeMap<NetUid, i128>>,
+    /// Block of the last change of the take, 0 for none.
+    pub take_changed_at: u64,
 }
-canon_struct!(Hotkey { 1: owner, 2: take, 3: root_claimable });
+canon_struct!(Hotkey { 1: owner, 2: take, 3: root_claimable, 4: take_changed_at });
 
 /// A coldkey's lists, in insertion order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,8 +88,56 @@ pub struct Coldkey {
     pub staking: Vec<AccountId>,
     /// Its index among root stakers.
     pub root_index: Option<u64>,
+    /// What its claims of root dividends become.
+    pub root_claim_type: RootClaimType,
+    /// Where its mining incentives are staked, by subnet; absent means on the miner's own hotkey.
+    /// Outlives the subnet.
+    pub auto_stake: BTreeMap<NetUid, AccountId>,
 }
-canon_struct!(Coldkey { 1: owned, 2: staking, 3: root_index });
+canon_struct!(Coldkey {
+    1: owned,
+    2: staking,
+    3: root_index,
+    4: root_claim_type,
+    5: auto_stake,
+});
+
+/// What a coldkey's claims of root dividends become (20 §10.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RootClaimType {
+    /// Sold for TAO that is staked on root.
+    #[default]
+    Swap,
+    /// Kept as stake on the subnet.
+    Keep,
+    /// Kept on these subnets, sold on the others.
+    KeepSubnets(BTreeSet<NetUid>),
+}
+
+impl RootClaimType {
+    /// Whether a claim on a subnet is sold.
+    pub fn swaps(&self, netuid: NetUid) -> bool {
+        match self {
+            Self::Swap => true,
+            Self::Keep => false,
+            Self::KeepSubnets(kept) => !kept.contains(&netuid),
+        }
+    }
+}
+
+impl Canon for RootClaimType {
+    fn canon(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Swap => out.push(0),
+            Self::Keep => out.push(1),
+            Self::KeepSubnets(kept) => {
+                out.push(2);
+                kept.canon(out);
+            }
+        }
+    }
+}
 
 /// Counters and parameters of the whole network; defaults are the reference's compiled ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +192,26 @@ pub struct Global {
     pub root_stakers: u64,
     /// Automatic root claims per block.
     pub root_claims_per_block: u64,
+    /// Lowest delegate take, of 65,535.
+    pub delegate_take_min: u16,
+    /// Blocks that must pass, and one more, between rises of a delegate take; 0 for no limit.
+    pub tx_delegate_take_rate_limit: u64,
+    /// Highest childkey take, of 65,535.
+    pub childkey_take_max: u16,
+    /// Lowest childkey take, of 65,535; the reference does not enforce it.
+    pub childkey_take_min: u16,
+    /// Blocks between rises of a childkey take.
+    pub tx_childkey_take_rate_limit: u64,
+    /// Blocks before new children may take effect.
+    pub pending_childkey_cooldown: u64,
+    /// Smallest nomination, in millionths of the minimum stake; 0 for none.
+    pub nominator_min_required_stake: u64,
+    /// Weight matrices a subnet may have.
+    pub max_mechanism_count: u8,
+    /// Tempos between changes of one parameter by a subnet's owner.
+    pub owner_hyperparam_rate_limit: u16,
+    /// Last share entry that the search for root stakers has visited; absent between passes.
+    pub root_walk: Option<(AccountId, AccountId, NetUid)>,
 }
 
 impl Default for Global {
@@ -168,6 +242,16 @@ impl Default for Global {
             delegate_take_max: 11_796,
             root_stakers: 0,
             root_claims_per_block: 5,
+            delegate_take_min: 0,
+            tx_delegate_take_rate_limit: 216_000,
+            childkey_take_max: 11_796,
+            childkey_take_min: 0,
+            tx_childkey_take_rate_limit: 216_000,
+            pending_childkey_cooldown: 7_200,
+            nominator_min_required_stake: 0,
+            max_mechanism_count: 2,
+            owner_hyperparam_rate_limit: 2,
+            root_walk: None,
         }
     }
 }
@@ -197,6 +281,16 @@ canon_struct!(Global {
     23: delegate_take_max,
     24: root_stakers,
     25: root_claims_per_block,
+    26: delegate_take_min,
+    27: tx_delegate_take_rate_limit,
+    28: childkey_take_max,
+    29: childkey_take_min,
+    30: tx_childkey_take_rate_limit,
+    31: pending_childkey_cooldown,
+    32: nominator_min_required_stake,
+    33: max_mechanism_count,
+    34: owner_hyperparam_rate_limit,
+    35: root_walk,
 });
 
 impl Global {
@@ -234,6 +328,16 @@ pub struct Leaks {
     pub dust: i64,
     /// `total_stake` beyond Σ subnet TAO: gross counting of buys (quirk Q6) and the opening.
     pub stake_excess: i64,
+    /// TAO of sold root dividends, staked on root without backing (quirk Q3).
+    pub root_claims: i64,
+    /// Proceeds below the minimum stake of moves between subnets (quirk Q7).
+    pub moved_dust: i64,
+    /// Proceeds of clean-ups of small nominations whose fee could not be sold (quirk Q10).
+    pub clean_ups: i64,
+    /// Transaction fees without a block author.
+    pub fees: i64,
+    /// Root stake sold beyond root's TAO: the reserve saturates at zero.
+    pub root_shortfall: i64,
 }
 canon_struct!(Leaks {
     1: opening,
@@ -244,6 +348,11 @@ canon_struct!(Leaks {
     6: dissolution,
     7: dust,
     8: stake_excess,
+    9: root_claims,
+    10: moved_dust,
+    11: clean_ups,
+    12: fees,
+    13: root_shortfall,
 });
 
 impl Leaks {
@@ -257,6 +366,11 @@ impl Leaks {
             self.lock_shortfall,
             self.dissolution,
             self.dust,
+            self.root_claims,
+            self.moved_dust,
+            self.clean_ups,
+            self.fees,
+            self.root_shortfall,
         ]
         .iter()
         .map(|part| i128::from(*part))
@@ -283,6 +397,16 @@ pub enum Leak {
     Dust,
     /// See [`Leaks::stake_excess`].
     StakeExcess,
+    /// See [`Leaks::root_claims`].
+    RootClaims,
+    /// See [`Leaks::moved_dust`].
+    MovedDust,
+    /// See [`Leaks::clean_ups`].
+    CleanUps,
+    /// See [`Leaks::fees`].
+    Fees,
+    /// See [`Leaks::root_shortfall`].
+    RootShortfall,
 }
 
 impl Leaks {
@@ -297,6 +421,11 @@ impl Leaks {
             Leak::Dissolution => &mut self.dissolution,
             Leak::Dust => &mut self.dust,
             Leak::StakeExcess => &mut self.stake_excess,
+            Leak::RootClaims => &mut self.root_claims,
+            Leak::MovedDust => &mut self.moved_dust,
+            Leak::CleanUps => &mut self.clean_ups,
+            Leak::Fees => &mut self.fees,
+            Leak::RootShortfall => &mut self.root_shortfall,
         }
     }
 }
@@ -327,6 +456,48 @@ pub struct Subnet {
     pub axons: BTreeMap<AccountId, Axon>,
     /// Parents and children of hotkeys on this subnet.
     pub links: BTreeMap<AccountId, Links>,
+    /// Children that take effect later, by parent.
+    pub pending_children: BTreeMap<AccountId, PendingChildren>,
+    /// When rate-limited orders were last carried out; most outlive the subnet.
+    pub stamps: BTreeMap<Stamp, u64>,
+}
+
+/// Children ordered but not in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingChildren {
+    /// The new list, (proportion of 2⁶⁴−1, account).
+    pub children: Vec<(u64, AccountId)>,
+    /// They take effect at the first epoch slot after this block.
+    pub apply_block: u64,
+}
+canon_struct!(PendingChildren { 1: children, 2: apply_block });
+
+/// What a subnet's rate limits remember the block of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stamp {
+    /// The owner's last change of a parameter.
+    Parameter(Parameter),
+    /// The last `add_stake_burn`.
+    AddStakeBurn,
+    /// The owner's last change of the number of mechanisms; goes with the subnet.
+    MechanismCount,
+    /// The owner's last change of the split between mechanisms; goes with the subnet.
+    MechanismSplit,
+}
+
+impl Canon for Stamp {
+    fn canon(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Parameter(parameter) => {
+                out.push(0);
+                (*parameter as u16).canon(out);
+            }
+            Self::AddStakeBurn => out.push(1),
+            Self::MechanismCount => out.push(2),
+            Self::MechanismSplit => out.push(3),
+        }
+    }
 }
 
 /// A subnet's scalars that change every block; all subnets' are hashed as one buffer.
@@ -366,8 +537,9 @@ pub struct Fast {
     pub step_base: u64,
     /// Block of the last epoch.
     pub last_step: u64,
-    /// Root alpha credited to claimants less what they claimed (ledger U of 20 §20.2).
-    pub claimable_root_alpha: Alpha,
+    /// Root alpha credited to claimants less what they claimed, in the smallest unit (ledger U of
+    /// 20 §20.2); rates are rounded, so it can end a little below zero.
+    pub claimable_root_alpha: i64,
     /// Price of a burned registration.
     pub burn: Rao,
     /// Difficulty of a proof-of-work registration.
@@ -750,8 +922,12 @@ pub struct Links {
     pub parents: Vec<(u64, AccountId)>,
     /// Share of parents' dividends it keeps, of 65,535.
     pub take: u16,
+    /// Block of the last order for children, 0 for none.
+    pub children_set_at: u64,
+    /// Block of the last order for the take, 0 for none.
+    pub take_set_at: u64,
 }
-canon_struct!(Links { 1: children, 2: parents, 3: take });
+canon_struct!(Links { 1: children, 2: parents, 3: take, 4: children_set_at, 5: take_set_at });
 
 impl Hotkey {
     /// What a unit of root stake may claim on a subnet, I96F32 bits.
@@ -801,6 +977,12 @@ impl State {
     /// Forgets cached hashes, so that the next root is computed from scratch.
     pub fn forget_cached_hashes(&mut self) {
         self.cache = RootCache::default();
+    }
+
+    /// Forgets the derived indexes, so that they are built anew when next asked for: after writes
+    /// that did not go through `apply`.
+    pub fn forget_indexes(&mut self) {
+        self.index = Index::default();
     }
 }
 
@@ -859,6 +1041,9 @@ enum Undo {
     LastDividends(NetUid, BTreeMap<AccountId, (Option<Alpha>, Alpha)>),
     RootClaimed(NetUid, (AccountId, AccountId), Option<u128>),
     Axon(NetUid, AccountId, Option<Axon>),
+    Links(NetUid, AccountId, Option<Box<Links>>),
+    PendingChildren(NetUid, AccountId, Option<Box<PendingChildren>>),
+    Stamp(NetUid, Stamp, Option<u64>),
     Account(AccountId, Option<Account>),
     Hotkey(AccountId, Option<Box<Hotkey>>),
     Coldkey(AccountId, Option<Box<Coldkey>>),
@@ -905,6 +1090,7 @@ impl State {
             Undo::Global(old) => self.global = *old,
             Undo::Leaks(old) => self.leaks = old,
             Undo::Subnet(id, old) => {
+                self.index.forget_holders();
                 self.cache.subnet(id).forget();
                 match old {
                     Some(old) => self.subnets.insert(id, *old),
@@ -952,11 +1138,7 @@ impl State {
             }
             Undo::Holder(id, hotkey, coldkey, old) => {
                 self.cache.subnet(id).forget_pool(&hotkey);
-                let holders = &mut self.subnet_entry(id).pools.entry(hotkey).or_default().holders;
-                match old {
-                    Some(old) => holders.insert(coldkey, old),
-                    None => holders.remove(&coldkey),
-                };
+                self.put_holder(id, hotkey, coldkey, old);
             }
             Undo::LastDividends(id, old) => {
                 self.cache.subnet(id).dividends = None;
@@ -978,6 +1160,30 @@ impl State {
                     None => axons.remove(&hotkey),
                 };
             }
+            Undo::Links(id, hotkey, old) => {
+                self.cache.subnet(id).links = None;
+                let links = &mut self.subnet_entry(id).links;
+                match old {
+                    Some(old) => links.insert(hotkey, *old),
+                    None => links.remove(&hotkey),
+                };
+            }
+            Undo::PendingChildren(id, hotkey, old) => {
+                self.cache.subnet(id).pending_children = None;
+                let pending = &mut self.subnet_entry(id).pending_children;
+                match old {
+                    Some(old) => pending.insert(hotkey, *old),
+                    None => pending.remove(&hotkey),
+                };
+            }
+            Undo::Stamp(id, stamp, old) => {
+                self.cache.subnet(id).stamps = None;
+                let stamps = &mut self.subnet_entry(id).stamps;
+                match old {
+                    Some(old) => stamps.insert(stamp, old),
+                    None => stamps.remove(&stamp),
+                };
+            }
             Undo::Account(id, old) => {
                 self.cache.accounts.mark(&id);
                 match old {
@@ -993,6 +1199,7 @@ impl State {
                 };
             }
             Undo::Coldkey(id, old) => {
+                self.index.forget_root_stakers();
                 self.cache.coldkeys.mark(&id);
                 match old {
                     Some(old) => self.coldkeys.insert(id, *old),
@@ -1067,6 +1274,7 @@ impl State {
     /// The whole subnet, created when absent: for registration and dissolution.
     pub(crate) fn whole_subnet_mut(&mut self, id: NetUid) -> &mut Subnet {
         self.remember(|state| Undo::Subnet(id, state.subnets.get(&id).cloned().map(Box::new)));
+        self.index.forget_holders();
         self.cache.subnet(id).forget();
         self.subnet_entry(id)
     }
@@ -1173,11 +1381,23 @@ impl State {
             Undo::Holder(id, hotkey, coldkey, old)
         });
         self.cache.subnet(id).forget_pool(&hotkey);
+        self.put_holder(id, hotkey, coldkey, (share != 0).then_some(share));
+    }
+
+    fn put_holder(
+        &mut self,
+        id: NetUid,
+        hotkey: AccountId,
+        coldkey: AccountId,
+        share: Option<u128>,
+    ) {
         let holders = &mut self.subnet_entry(id).pools.entry(hotkey).or_default().holders;
-        if share == 0 {
-            holders.remove(&coldkey);
-        } else {
-            holders.insert(coldkey, share);
+        let (old, is) = match share {
+            Some(share) => (holders.insert(coldkey, share), true),
+            None => (holders.remove(&coldkey), false),
+        };
+        if old.is_some() != is {
+            self.index.note_holder(&hotkey, &coldkey, id, is);
         }
     }
 
@@ -1239,6 +1459,61 @@ impl State {
             self.cache.subnet(id).axons = None;
             self.subnet_entry(id).axons.remove(&hotkey);
         }
+    }
+
+    /// A hotkey's links on a subnet, which need not exist; created when absent.
+    pub(crate) fn links_mut(&mut self, id: NetUid, hotkey: AccountId) -> &mut Links {
+        self.remember(|state| {
+            let links = state.subnets.get(&id).and_then(|subnet| subnet.links.get(&hotkey));
+            Undo::Links(id, hotkey, links.cloned().map(Box::new))
+        });
+        self.cache.subnet(id).links = None;
+        self.subnet_entry(id).links.entry(hotkey).or_default()
+    }
+
+    /// Removes links that say nothing.
+    pub(crate) fn drop_empty_links(&mut self, id: NetUid, hotkey: AccountId) {
+        let links = self.subnets.get(&id).and_then(|subnet| subnet.links.get(&hotkey));
+        if links.is_some_and(|links| *links == Links::default()) {
+            self.remember(|_| Undo::Links(id, hotkey, Some(Box::default())));
+            self.cache.subnet(id).links = None;
+            self.subnet_entry(id).links.remove(&hotkey);
+        }
+    }
+
+    pub(crate) fn set_pending_children(
+        &mut self,
+        id: NetUid,
+        hotkey: AccountId,
+        pending: Option<PendingChildren>,
+    ) {
+        self.remember(|state| {
+            let subnet = state.subnets.get(&id);
+            let old = subnet.and_then(|subnet| subnet.pending_children.get(&hotkey));
+            Undo::PendingChildren(id, hotkey, old.cloned().map(Box::new))
+        });
+        self.cache.subnet(id).pending_children = None;
+        let all = &mut self.subnet_entry(id).pending_children;
+        match pending {
+            Some(pending) => all.insert(hotkey, pending),
+            None => all.remove(&hotkey),
+        };
+    }
+
+    pub(crate) fn set_stamp(&mut self, id: NetUid, stamp: Stamp, block: u64) {
+        self.remember(|state| {
+            let subnet = state.subnets.get(&id);
+            Undo::Stamp(id, stamp, subnet.and_then(|subnet| subnet.stamps.get(&stamp).copied()))
+        });
+        self.cache.subnet(id).stamps = None;
+        self.subnet_entry(id).stamps.insert(stamp, block);
+    }
+
+    /// Gives a coldkey its index among root stakers, the next one.
+    pub(crate) fn index_root_staker(&mut self, coldkey: AccountId, index: u64) {
+        self.coldkey_mut(coldkey).root_index = Some(index);
+        self.index.note_root_staker(coldkey);
+        self.global_mut().root_stakers += 1;
     }
 
     /// A subnet for writing incentives and bonds (not weights): for the epoch.

@@ -5,7 +5,9 @@
 
 use crate::apply::apply;
 use crate::event::{Event, Sealed};
+use crate::index::Entry;
 use crate::state::State;
+use crate::units::{AccountId, Hash32};
 use alloc::vec::Vec;
 
 /// A state and what is being emitted on it.
@@ -13,12 +15,33 @@ pub struct Tx<'a> {
     state: &'a mut State,
     events: Vec<Event>,
     sealed: Vec<Sealed>,
+    entropy: Hash32,
 }
 
 impl<'a> Tx<'a> {
-    /// A transaction on a state, outside any savepoint.
+    /// A transaction on a state, outside any savepoint, in a block without entropy.
     pub fn new(state: &'a mut State) -> Self {
-        Self { state, events: Vec::new(), sealed: Vec::new() }
+        Self::in_block(state, Hash32::default())
+    }
+
+    /// A transaction on a state, outside any savepoint, in a block of that entropy.
+    pub fn in_block(state: &'a mut State, entropy: Hash32) -> Self {
+        Self { state, events: Vec::new(), sealed: Vec::new(), entropy }
+    }
+
+    /// The block's entropy.
+    pub fn entropy(&self) -> Hash32 {
+        self.entropy
+    }
+
+    /// The next `count` share entries behind `after`, in the chain's storage order.
+    pub(crate) fn holders_after(&mut self, after: Option<Entry>, count: usize) -> Vec<Entry> {
+        self.state.holders_after(after, count)
+    }
+
+    /// The root staker of an index.
+    pub(crate) fn root_staker(&mut self, index: u64) -> Option<AccountId> {
+        self.state.root_staker(index)
     }
 
     /// The state as it stands, with everything emitted so far.

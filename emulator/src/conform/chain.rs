@@ -7,17 +7,23 @@ use protocol::block::PHASES;
 use protocol::call::{Call, Origin, Signed};
 use protocol::decide::decide;
 use protocol::event::Event;
+use protocol::hyperparameters::{set_mechanism_count, set_mechanism_split};
 use protocol::invariants::Checker;
 use protocol::registration::lock_cost;
+use protocol::rejection::Rejection;
 use protocol::rules::AccountOrder;
-use protocol::state::{Account, Global, Info, Params, State, Subnet};
+use protocol::state::{Account, Global, Info, Links, Params, RootClaimType, State, Subnet};
 use protocol::tx::Tx;
-use protocol::units::{AccountId, Alpha, Height, NetUid, Rao};
+use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, Rao};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use super::{FAILURES_MAX, compare};
 
 const BLOCK_AUTHOR: u64 = 12_345;
+/// The parent hash of every block, which selects automatic root claims.
+const ENTROPY: Hash32 = Hash32([0x45; 32]);
 
 type Answer<T> = Result<T, String>;
 
@@ -130,7 +136,7 @@ fn genesis(genesis: &Value) -> Answer<State> {
 }
 
 fn open_block(state: &mut State, block: u64) {
-    let mut tx = Tx::new(state);
+    let mut tx = Tx::in_block(state, ENTROPY);
     tx.emit(Event::BlockOpened { height: Height(block) });
     for (_, phase) in PHASES {
         phase(&mut tx);
@@ -158,21 +164,25 @@ fn apply_event(state: &mut State, event: &Value) -> Answer<String> {
     let mut tx = Tx::new(state);
     Ok(match tx.attempt(|tx| decide(tx, &signed)) {
         Ok(()) => "ok".into(),
-        Err(rejection) => rejection.name().into(),
+        Err(rejection) => error_name(rejection),
     })
+}
+
+/// The chain's name of an error; those of the balances module are told as a token error.
+fn error_name(rejection: Rejection) -> String {
+    match rejection {
+        Rejection::FundsUnavailable | Rejection::BelowMinimum => {
+            format!("Token({})", rejection.name())
+        }
+        other => other.name().into(),
+    }
 }
 
 fn call(name: &str, args: &Value) -> Answer<Call> {
     let netuid = || narrow(args, "netuid").map(NetUid);
     let rao = |key| number(args, key).map(Rao);
     let alpha = |key| number(args, key).map(Alpha);
-    let numbers = |key: &str| -> Answer<Vec<u16>> {
-        list(args, key)?
-            .iter()
-            .map(|item| item.as_u64().and_then(|item| u16::try_from(item).ok()))
-            .collect::<Option<_>>()
-            .ok_or_else(|| format!("{key} is not a list of numbers"))
-    };
+    let numbers = |key: &str| numbers(args, key);
     Ok(match name {
         "register_network" => Call::RegisterNetwork { hotkey: account(args, "hotkey")? },
         "root_dissolve_network" => Call::RootDissolveNetwork { netuid: netuid()? },
@@ -197,14 +207,163 @@ fn call(name: &str, args: &Value) -> Answer<Call> {
             weights: numbers("weights")?,
             version_key: number(args, "version_key")?,
         },
+        "set_mechanism_weights" => Call::SetMechanismWeights {
+            netuid: netuid()?,
+            mecid: small(args, "mecid")?,
+            dests: numbers("dests")?,
+            weights: numbers("weights")?,
+            version_key: number(args, "version_key")?,
+        },
+        "transfer" => Call::TransferAllowDeath {
+            dest: account(args, "dest")?,
+            value: rao("amount")?,
+        },
+        "try_associate_hotkey" => Call::TryAssociateHotkey { hotkey: account(args, "hotkey")? },
+        "increase_take" => Call::IncreaseTake {
+            hotkey: account(args, "hotkey")?,
+            take: narrow(args, "take")?,
+        },
+        "decrease_take" => Call::DecreaseTake {
+            hotkey: account(args, "hotkey")?,
+            take: narrow(args, "take")?,
+        },
+        "set_childkey_take" => Call::SetChildkeyTake {
+            hotkey: account(args, "hotkey")?,
+            netuid: netuid()?,
+            take: narrow(args, "take")?,
+        },
+        "set_children" => Call::SetChildren {
+            hotkey: account(args, "hotkey")?,
+            netuid: netuid()?,
+            children: children(args)?,
+        },
+        "set_coldkey_auto_stake_hotkey" => Call::SetColdkeyAutoStakeHotkey {
+            netuid: netuid()?,
+            hotkey: account(args, "hotkey")?,
+        },
+        "claim_root" => Call::ClaimRoot { subnets: subnets(list(args, "subnets")?)? },
+        "set_root_claim_type" => {
+            Call::SetRootClaimType { new_root_claim_type: claim_type(args)? }
+        }
+        _ => stake_call(name, args)?,
+    })
+}
+
+/// Orders that move stake.
+fn stake_call(name: &str, args: &Value) -> Answer<Call> {
+    let netuid = || narrow(args, "netuid").map(NetUid);
+    let hotkey = || account(args, "hotkey");
+    let alpha_amount = || number(args, "amount").map(Alpha);
+    let origin_netuid = || narrow(args, "origin_netuid").map(NetUid);
+    let destination_netuid = || narrow(args, "destination_netuid").map(NetUid);
+    let limit_price = || number(args, "limit_price").map(Rao);
+    let allow_partial =
+        || args["allow_partial"].as_bool().ok_or_else(|| "allow_partial is not a flag".to_owned());
+    Ok(match name {
+        "add_stake_limit" => Call::AddStakeLimit {
+            hotkey: hotkey()?,
+            netuid: netuid()?,
+            amount_staked: number(args, "amount").map(Rao)?,
+            limit_price: limit_price()?,
+            allow_partial: allow_partial()?,
+        },
+        "remove_stake_limit" => Call::RemoveStakeLimit {
+            hotkey: hotkey()?,
+            netuid: netuid()?,
+            amount_unstaked: alpha_amount()?,
+            limit_price: limit_price()?,
+            allow_partial: allow_partial()?,
+        },
+        "remove_stake_full_limit" => Call::RemoveStakeFullLimit {
+            hotkey: hotkey()?,
+            netuid: netuid()?,
+            limit_price: match args.get("limit_price") {
+                None | Some(Value::Null) => None,
+                Some(_) => Some(limit_price()?),
+            },
+        },
+        "unstake_all" => Call::UnstakeAll { hotkey: hotkey()? },
+        "unstake_all_alpha" => Call::UnstakeAllAlpha { hotkey: hotkey()? },
+        "move_stake" => Call::MoveStake {
+            origin_hotkey: account(args, "origin_hotkey")?,
+            destination_hotkey: account(args, "destination_hotkey")?,
+            origin_netuid: origin_netuid()?,
+            destination_netuid: destination_netuid()?,
+            alpha_amount: alpha_amount()?,
+        },
+        "swap_stake" => Call::SwapStake {
+            hotkey: hotkey()?,
+            origin_netuid: origin_netuid()?,
+            destination_netuid: destination_netuid()?,
+            alpha_amount: alpha_amount()?,
+        },
+        "swap_stake_limit" => Call::SwapStakeLimit {
+            hotkey: hotkey()?,
+            origin_netuid: origin_netuid()?,
+            destination_netuid: destination_netuid()?,
+            alpha_amount: alpha_amount()?,
+            limit_price: limit_price()?,
+            allow_partial: allow_partial()?,
+        },
+        "transfer_stake" => Call::TransferStake {
+            destination_coldkey: account(args, "destination_coldkey")?,
+            hotkey: hotkey()?,
+            origin_netuid: origin_netuid()?,
+            destination_netuid: destination_netuid()?,
+            alpha_amount: alpha_amount()?,
+        },
+        "recycle_alpha" => Call::RecycleAlpha {
+            hotkey: hotkey()?,
+            amount: alpha_amount()?,
+            netuid: netuid()?,
+        },
+        "burn_alpha" => Call::BurnAlpha {
+            hotkey: hotkey()?,
+            amount: alpha_amount()?,
+            netuid: netuid()?,
+        },
         _ => return Err(format!("call {name} is not known")),
     })
 }
 
+fn small(value: &Value, key: &str) -> Answer<u8> {
+    u8::try_from(number(value, key)?).map_err(|_| format!("{key} is above 255"))
+}
+
+fn children(args: &Value) -> Answer<Vec<(u64, AccountId)>> {
+    let entry = |entry: &Value| {
+        let child = entry[1].as_u64().map(account_of);
+        entry[0].as_u64().zip(child).ok_or_else(|| format!("{entry} is no child"))
+    };
+    list(args, "children")?.iter().map(entry).collect()
+}
+
+fn subnets(netuids: &[Value]) -> Answer<BTreeSet<NetUid>> {
+    let netuid = |value: &Value| {
+        let netuid = value.as_u64().and_then(|netuid| u16::try_from(netuid).ok());
+        netuid.map(NetUid).ok_or_else(|| format!("{value} is no netuid"))
+    };
+    netuids.iter().map(netuid).collect()
+}
+
+fn claim_type(args: &Value) -> Answer<RootClaimType> {
+    match args["type"].as_str() {
+        Some("swap") => Ok(RootClaimType::Swap),
+        Some("keep") => Ok(RootClaimType::Keep),
+        Some("keep_subnets") => {
+            Ok(RootClaimType::KeepSubnets(subnets(list(args, "subnets")?)?))
+        }
+        other => Err(format!("type is {other:?}")),
+    }
+}
+
 /// Forces a parameter, without the checks of a call.
 fn set(state: &mut State, setting: &Value) -> Answer<()> {
-    state.forget_cached_hashes();
     let name = setting["set"].as_str().ok_or("a setter without a name")?;
+    if name.starts_with("do_") {
+        return set_checked(state, name, setting);
+    }
+    state.forget_cached_hashes();
     let wide = || number(setting, "value");
     let short = || narrow(setting, "value");
     let flag = || setting["value"].as_bool().ok_or_else(|| format!("{name} is not a flag"));
@@ -228,12 +387,10 @@ fn set(state: &mut State, setting: &Value) -> Answer<()> {
             "yuma3" => params.yuma3 = flag()?,
             "liquid_alpha" => params.liquid_alpha = flag()?,
             "alpha_values" => {
-                let pair = list(setting, "value")?;
-                let of = |index: usize| {
-                    let value = pair.get(index).and_then(Value::as_u64);
-                    value.and_then(|value| u16::try_from(value).ok()).ok_or("alpha_values")
+                let [low, high] = numbers(setting, "value")?[..] else {
+                    return Err("alpha_values is not a pair".into());
                 };
-                (params.alpha_low, params.alpha_high) = (of(0)?, of(1)?);
+                (params.alpha_low, params.alpha_high) = (low, high);
             }
             "alpha_sigmoid_steepness" => {
                 let value = setting["value"].as_i64().and_then(|value| i16::try_from(value).ok());
@@ -258,6 +415,11 @@ fn set(state: &mut State, setting: &Value) -> Answer<()> {
             "bonds_penalty" => params.bonds_penalty = short()?,
             "bonds_moving_average" => params.bonds_moving_average = wide()?,
             "kappa" => params.kappa = short()?,
+            "root_claim_threshold" => {
+                params.root_claimable_threshold = i128::from(wide()?) << 32;
+            }
+            "transfer_toggle" => params.transfer_toggle = flag()?,
+            "swap_fee_rate" => subnet.fast.pool.fee_rate = short()?,
             _ => return Err(format!("setter {name} is not known")),
         }
         return Ok(());
@@ -279,15 +441,52 @@ fn set(state: &mut State, setting: &Value) -> Answer<()> {
         "network_immunity_period" => global.network_immunity_period = wide()?,
         "network_lock_reduction_interval" => global.network_lock_reduction_interval = wide()?,
         "subnet_owner_cut" => global.subnet_owner_cut = short()?,
-        "subnet_moving_alpha_bits" => {
-            let bits = setting["value"].as_str().and_then(|bits| bits.parse().ok());
-            global.moving_alpha = bits.ok_or("subnet_moving_alpha_bits")?;
-        }
+        "subnet_moving_alpha_bits" => global.moving_alpha = bits(setting)?,
+        "flow_norm_exponent_bits" => global.flow_exponent = bits(setting)?,
+        "num_root_claims" => global.root_claims_per_block = wide()?,
+        "pending_childkey_cooldown" => global.pending_childkey_cooldown = wide()?,
+        "tx_childkey_take_rate_limit" => global.tx_childkey_take_rate_limit = wide()?,
+        "tx_delegate_take_rate_limit" => global.tx_delegate_take_rate_limit = wide()?,
+        "ck_burn" => global.childkey_burn = wide()?,
+        "nominator_min_required_stake" => global.nominator_min_required_stake = wide()?,
         "stake_threshold" => global.stake_threshold = wide()?,
         "subnet_limit" => global.subnet_limit = short()?,
         _ => return Err(format!("setter {name} is not known")),
     }
     Ok(())
+}
+
+/// A fixed-point value, written as a text of digits.
+fn bits<T: FromStr>(setting: &Value) -> Answer<T> {
+    let bits = setting["value"].as_str().and_then(|bits| bits.parse().ok());
+    bits.ok_or_else(|| format!("{} is not a text of digits", setting["set"]))
+}
+
+/// Forces a parameter through the setter that checks its bounds.
+fn set_checked(state: &mut State, name: &str, setting: &Value) -> Answer<()> {
+    let netuid = narrow(setting, "netuid").map(NetUid)?;
+    let mut tx = Tx::new(state);
+    let set = match name {
+        "do_mechanism_count" => {
+            let count = small(setting, "value")?;
+            tx.attempt(|tx| set_mechanism_count(tx, netuid, count))
+        }
+        "do_mechanism_split" => {
+            let split = match &setting["value"] {
+                Value::Null => None,
+                _ => Some(numbers(setting, "value")?),
+            };
+            tx.attempt(|tx| set_mechanism_split(tx, netuid, split.as_deref()))
+        }
+        _ => return Err(format!("setter {name} is not known")),
+    };
+    set.map_err(|rejection| format!("{name}: {}", rejection.name()))
+}
+
+fn numbers(value: &Value, key: &str) -> Answer<Vec<u16>> {
+    let number = |item: &Value| item.as_u64().and_then(|item| u16::try_from(item).ok());
+    let numbers: Option<Vec<u16>> = list(value, key)?.iter().map(number).collect();
+    numbers.ok_or_else(|| format!("{key} is not a list of numbers"))
 }
 
 fn dump(state: &State, full: bool) -> Value {
@@ -427,10 +626,45 @@ fn full_neurons(state: &State, netuid: NetUid, subnet: &Subnet) -> Value {
         "emission": neurons.emission.iter().map(|alpha| alpha.0).collect::<Vec<_>>(),
         "weights": first.weights,
         "bonds": first.bonds,
-        "other_mechanisms": {},
+        "other_mechanisms": other_mechanisms(subnet),
         "timelocked_commits": [],
         "weight_commits": [],
     })
+}
+
+fn other_mechanisms(subnet: &Subnet) -> Value {
+    let mut others = Map::new();
+    for number in 1..subnet.params.mechanism_count {
+        let mut mechanism = subnet.mechanism(number).cloned().unwrap_or_default();
+        mechanism.weights.resize(subnet.neurons.len(), vec![]);
+        mechanism.bonds.resize(subnet.neurons.len(), vec![]);
+        let entry = json!({
+            "incentive": mechanism.incentive,
+            "last_update": mechanism.last_update,
+            "weights": mechanism.weights,
+            "bonds": mechanism.bonds,
+        });
+        others.insert(number.to_string(), entry);
+    }
+    Value::Object(others)
+}
+
+/// Children or parents of all hotkeys: netuid, hotkey, links in stored order.
+fn links(state: &State, pick: fn(&Links) -> &Vec<(u64, AccountId)>) -> Vec<Value> {
+    let mut rows = Vec::new();
+    for (netuid, subnet) in state.networks() {
+        for (hotkey, links) in &subnet.links {
+            let list: Vec<(u64, u64)> = pick(links)
+                .iter()
+                .map(|(proportion, account)| (*proportion, number_of(account)))
+                .collect();
+            if !list.is_empty() {
+                rows.push((netuid.0, number_of(hotkey), list));
+            }
+        }
+    }
+    rows.sort();
+    rows.into_iter().map(|row| json!(row)).collect()
 }
 
 fn full_network(state: &State, top: &mut Value) {
@@ -478,8 +712,8 @@ fn full_network(state: &State, top: &mut Value) {
         "hotkey_totals": totals,
         "root_claimable_i96f32": claimable,
         "root_claimed": claimed,
-        "child_keys": [],
-        "parent_keys": [],
+        "child_keys": links(state, |links| &links.children),
+        "parent_keys": links(state, |links| &links.parents),
         "delegates": delegates,
     });
     if let (Value::Object(top), Value::Object(more)) = (top, more) {
