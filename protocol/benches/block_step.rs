@@ -33,7 +33,8 @@ fn network() -> State {
             let (hotkey, coldkey) = (account(netuid, uid, 0), account(netuid, uid, 1));
             state.accounts.insert(coldkey, Account { free: Rao::whole(10), nonce: 0 });
             state.hotkeys.insert(hotkey, Hotkey { owner: Some(coldkey), ..Hotkey::default() });
-            let lists = Coldkey { owned: vec![hotkey], staking: vec![hotkey], ..Coldkey::default() };
+            let lists =
+                Coldkey { owned: vec![hotkey], staking: vec![hotkey], ..Coldkey::default() };
             state.coldkeys.insert(coldkey, lists);
         }
     }

@@ -398,18 +398,23 @@ fn register_subnet(state: &mut State, facts: &SubnetRegistered) -> Fit<()> {
     }
     let height = state.height.0;
     let subnet = state.whole_subnet_mut(facts.netuid);
-    let left_behind = (subnet.fast.pool.scrap_tao, subnet.fast.pool.scrap_alpha);
-    let root_proportion = subnet.fast.root_proportion;
-    let old = core::mem::take(&mut subnet.params);
+    let old = subnet.fast;
+    let fresh = Params::default();
     subnet.added = true;
-    subnet.params = Params {
-        // Left behind by an earlier subnet of this netuid (30 §5.5).
-        recycle_withheld: old.recycle_withheld,
-        min_non_immune_uids: old.min_non_immune_uids,
-        min_allowed_uids: old.min_allowed_uids,
-        root_claimable_threshold: old.root_claimable_threshold,
-        ..Params::default()
-    };
+    // Written by a registration (30 §4.3); the others keep what was set or left behind before.
+    let params = &mut subnet.params;
+    params.tempo = fresh.tempo;
+    params.registration_allowed = fresh.registration_allowed;
+    params.max_allowed_uids = fresh.max_allowed_uids;
+    params.max_allowed_validators = fresh.max_allowed_validators;
+    params.min_allowed_weights = fresh.min_allowed_weights;
+    params.adjustment_interval = fresh.adjustment_interval;
+    params.target_registrations_per_interval = fresh.target_registrations_per_interval;
+    params.adjustment_alpha = fresh.adjustment_alpha;
+    params.immunity_period = fresh.immunity_period;
+    params.min_difficulty = fresh.min_difficulty;
+    params.max_difficulty = fresh.max_difficulty;
+    params.mechanism = fresh.mechanism;
     subnet.info = Info {
         name: subnet.info.name.clone(),
         symbol: facts.symbol.clone(),
@@ -420,17 +425,16 @@ fn register_subnet(state: &mut State, facts: &SubnetRegistered) -> Fit<()> {
         locked: facts.locked,
     };
     subnet.fast = Fast {
-        root_proportion,
-        burn: Rao(100_000_000),
-        difficulty: 10_000_000,
+        root_proportion: old.root_proportion,
+        burn: old.burn,
+        difficulty: old.difficulty,
         step_base: height,
         recycled_for_registration: facts.recycled,
         ..Fast::default()
     };
     let pool = &mut subnet.fast.pool;
-    (pool.tao, pool.alpha, pool.fee_rate) =
-        (facts.pool, facts.pool, crate::state::FEE_RATE_DEFAULT);
-    (pool.scrap_tao, pool.scrap_alpha) = left_behind;
+    (pool.tao, pool.alpha, pool.fee_rate) = (facts.pool, facts.pool, old.pool.fee_rate);
+    (pool.scrap_tao, pool.scrap_alpha) = (old.pool.scrap_tao, old.pool.scrap_alpha);
     let global = state.global_mut();
     global.network_last_lock_cost = facts.locked;
     global.network_last_lock_block = height;
@@ -472,9 +476,9 @@ fn dissolve_subnet(state: &mut State, netuid: NetUid, pot: Rao) -> Fit<()> {
         true
     });
     subnet.stamps = old.stamps;
-    subnet.stamps.retain(|stamp, _| {
-        !matches!(stamp, Stamp::MechanismCount | Stamp::MechanismSplit)
-    });
+    subnet
+        .stamps
+        .retain(|stamp, _| !matches!(stamp, Stamp::MechanismCount | Stamp::MechanismSplit));
     subnet.pools = old.pools;
     subnet.pools.retain(|_, pool| pool.alpha == Alpha::ZERO && pool.shares != 0);
     let global = state.global_mut();

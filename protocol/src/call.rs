@@ -142,52 +142,131 @@ pub enum Call {
 #[strum(serialize_all = "snake_case", prefix = "sudo_set_")]
 #[allow(missing_docs, reason = "the names are the chain's; 30 §12 says what they are")]
 pub enum Setting {
-    Tempo { netuid: NetUid, value: u16 },
-    Kappa { netuid: NetUid, value: u16 },
-    MaxAllowedValidators { netuid: NetUid, value: u16 },
-    WeightsSetRateLimit { netuid: NetUid, value: u64 },
-    SubtokenEnabled { netuid: NetUid, value: bool },
-    NetworkRegistrationAllowed { netuid: NetUid, value: bool },
-    SubnetLimit { value: u16 },
-    SubnetOwnerCut { value: u16 },
-    StakeThreshold { value: u64 },
-    NetworkRateLimit { value: u64 },
-    NetworkMinLockCost { value: Rao },
-    NetworkImmunityPeriod { value: u64 },
+    Tempo {
+        netuid: NetUid,
+        value: u16,
+    },
+    Kappa {
+        netuid: NetUid,
+        value: u16,
+    },
+    MaxAllowedValidators {
+        netuid: NetUid,
+        value: u16,
+    },
+    WeightsSetRateLimit {
+        netuid: NetUid,
+        value: u64,
+    },
+    SubtokenEnabled {
+        netuid: NetUid,
+        value: bool,
+    },
+    NetworkRegistrationAllowed {
+        netuid: NetUid,
+        value: bool,
+    },
+    SubnetLimit {
+        value: u16,
+    },
+    SubnetOwnerCut {
+        value: u16,
+    },
+    StakeThreshold {
+        value: u64,
+    },
+    NetworkRateLimit {
+        value: u64,
+    },
+    NetworkMinLockCost {
+        value: Rao,
+    },
+    NetworkImmunityPeriod {
+        value: u64,
+    },
     /// Owner or root: withheld owner incentive is recycled (true) or burned (false).
-    RecycleOrBurn { netuid: NetUid, value: bool },
+    RecycleOrBurn {
+        netuid: NetUid,
+        value: bool,
+    },
     /// Owner or root: whether stake may be transferred.
-    ToggleTransfer { netuid: NetUid, value: bool },
+    ToggleTransfer {
+        netuid: NetUid,
+        value: bool,
+    },
     /// Owner or root: number of weight matrices.
-    MechanismCount { netuid: NetUid, value: u8 },
+    MechanismCount {
+        netuid: NetUid,
+        value: u8,
+    },
     /// Owner or root: how emission is split between them, of 65,535; evenly if absent.
-    MechanismEmissionSplit { netuid: NetUid, value: Option<Vec<u16>> },
+    MechanismEmissionSplit {
+        netuid: NetUid,
+        value: Option<Vec<u16>>,
+    },
     /// Owner or root: smallest claim of root dividends.
-    RootClaimThreshold { netuid: NetUid, value: Alpha },
-    NumRootClaims { value: u64 },
+    RootClaimThreshold {
+        netuid: NetUid,
+        value: Alpha,
+    },
+    NumRootClaims {
+        value: u64,
+    },
     /// In millionths of the minimum stake; raising it clears nominations below.
-    NominatorMinRequiredStake { value: u64 },
+    NominatorMinRequiredStake {
+        value: u64,
+    },
     /// Share of childkey dividends burned, of 2⁶⁴−1.
-    CkBurn { value: u64 },
+    CkBurn {
+        value: u64,
+    },
     /// I64F64 bits.
-    TaoFlowCutoff { value: i128 },
+    TaoFlowCutoff {
+        value: i128,
+    },
     /// U64F64 bits, one to two.
-    TaoFlowNormalizationExponent { value: u128 },
+    TaoFlowNormalizationExponent {
+        value: u128,
+    },
     /// Of 2⁶³−1.
-    TaoFlowSmoothingFactor { value: u64 },
+    TaoFlowSmoothingFactor {
+        value: u64,
+    },
     /// The highest delegate take.
-    DefaultTake { value: u16 },
-    MinDelegateTake { value: u16 },
-    TxDelegateTakeRateLimit { value: u64 },
-    TxChildkeyTakeRateLimit { value: u64 },
-    MinChildkeyTake { value: u16 },
-    MaxChildkeyTake { value: u16 },
-    PendingChildkeyCooldown { value: u64 },
+    DefaultTake {
+        value: u16,
+    },
+    MinDelegateTake {
+        value: u16,
+    },
+    TxDelegateTakeRateLimit {
+        value: u64,
+    },
+    TxChildkeyTakeRateLimit {
+        value: u64,
+    },
+    MinChildkeyTake {
+        value: u16,
+    },
+    MaxChildkeyTake {
+        value: u16,
+    },
+    PendingChildkeyCooldown {
+        value: u64,
+    },
     /// I96F32 bits.
-    SubnetMovingAlpha { value: i128 },
-    EmaPriceHalvingPeriod { netuid: NetUid, value: u64 },
+    SubnetMovingAlpha {
+        value: i128,
+    },
+    EmaPriceHalvingPeriod {
+        netuid: NetUid,
+        value: u64,
+    },
     /// Fee of a pool, of 65,535.
-    FeeRate { netuid: NetUid, value: u16 },
+    FeeRate {
+        netuid: NetUid,
+        value: u16,
+    },
 }
 
 /// Who orders.

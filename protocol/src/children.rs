@@ -61,16 +61,11 @@ pub fn set_children(
 }
 
 /// Whether a hotkey with these links may have these children.
-fn fits(
-    hotkey: &AccountId,
-    children: &[(u64, AccountId)],
-    links: &Links,
-) -> Result<(), Rejection> {
+fn fits(hotkey: &AccountId, children: &[(u64, AccountId)], links: &Links) -> Result<(), Rejection> {
     require(children.iter().all(|(_, child)| child != hotkey), Rejection::InvalidChild)?;
     let sum: u128 = children.iter().map(|(proportion, _)| u128::from(*proportion)).sum();
     require(sum <= u128::from(u64::MAX), Rejection::ProportionOverflow)?;
-    let is_parent =
-        |account: &AccountId| links.parents.iter().any(|(_, parent)| parent == account);
+    let is_parent = |account: &AccountId| links.parents.iter().any(|(_, parent)| parent == account);
     let both = children.iter().any(|(_, child)| is_parent(child));
     require(!both, Rejection::ChildParentInconsistency)
 }

@@ -7,7 +7,7 @@ use crate::event::{EmissionAccrued, EmissionInjected, EmissionShared, Event, Pot
 use crate::issuance::block_emission;
 use crate::pool::{Fees, MAX_PRICE, Pool, Swap};
 use crate::registration_math::blocks_until_epoch;
-use crate::rules::RuleVersion;
+use crate::rules::{Mode, RuleVersion};
 use crate::state::{Leak, State, Subnet};
 use crate::taoflow;
 use crate::tx::Tx;
@@ -84,6 +84,7 @@ fn whole(raw: u128) -> u64 {
 
 fn inject(tx: &mut Tx<'_>, portions: &[Portion]) {
     let mut columns = EmissionInjected::default();
+    let mode = tx.state().rules.mode;
     let (mut lost, mut gross) = (0i128, 0i128);
     for Portion { netuid, terms } in portions {
         let Some(subnet) = tx.state().subnet(*netuid) else {
@@ -93,15 +94,21 @@ fn inject(tx: &mut Tx<'_>, portions: &[Portion]) {
         let excess = whole(terms.excess_tao);
         let mut pool = subnet.fast.pool;
         pool.adjust_liquidity(tao_in, alpha_in);
+        let adjusted = pool;
         let bought = inject_chain_buy(&mut pool, subnet.params.mechanism, excess);
         let swap = bought.unwrap_or_default();
-        lost += i128::from(excess) - i128::from(swap.paid_in);
-        if bought.is_some() {
-            gross += i128::from(excess) - i128::from(swap.paid_in);
-            columns.staked = columns.staked.plus(Rao(excess));
+        // The reference issues and counts as staked what the buy was given, not what it spent.
+        let (issued, staked) = match mode {
+            Mode::Reference => (excess, bought.map_or(0, |_| excess)),
+            Mode::Sound => (swap.paid_in, swap.paid_in),
+        };
+        if mode == Mode::Sound && bought.is_none() {
+            pool = adjusted;
         }
-        columns.staked = columns.staked.plus(Rao(tao_in));
-        columns.issued = columns.issued.plus(Rao(tao_in)).plus(Rao(excess));
+        lost += i128::from(issued) - i128::from(swap.paid_in);
+        gross += i128::from(staked) - i128::from(swap.paid_in);
+        columns.staked = columns.staked.plus(Rao(tao_in)).plus(Rao(staked));
+        columns.issued = columns.issued.plus(Rao(tao_in)).plus(Rao(issued));
         columns.netuids.push(*netuid);
         columns.tao_in.push(Rao(tao_in));
         columns.alpha_in.push(Alpha(alpha_in));

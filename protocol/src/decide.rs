@@ -168,9 +168,7 @@ pub fn decide(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Result<(), Rejection> 
         Call::SetChildren { hotkey, netuid, children } => {
             children::set_children(tx, signer(signed.origin)?, *hotkey, *netuid, children)
         }
-        Call::ClaimRoot { subnets } => {
-            root_claims::claim_root(tx, signer(signed.origin)?, subnets)
-        }
+        Call::ClaimRoot { subnets } => root_claims::claim_root(tx, signer(signed.origin)?, subnets),
         Call::SetRootClaimType { new_root_claim_type } => {
             let coldkey = signer(signed.origin)?;
             root_claims::set_root_claim_type(tx, coldkey, new_root_claim_type)

@@ -171,10 +171,7 @@ pub enum Event {
     /// The block's automatic claims were made for these coldkeys, whether or not anything was owed.
     RootClaimsVisited { coldkeys: Vec<AccountId> },
     /// The search for root stakers went on to `last`, or ended its pass, and gave the next indices.
-    RootStakersSearched {
-        last: Option<(AccountId, AccountId, NetUid)>,
-        indexed: Vec<AccountId>,
-    },
+    RootStakersSearched { last: Option<(AccountId, AccountId, NetUid)>, indexed: Vec<AccountId> },
     /// Stake moved to another hotkey or subnet. A headline.
     StakeMoved {
         coldkey: AccountId,

@@ -204,9 +204,7 @@ fn set_by_root(tx: &mut Tx<'_>, setting: &Setting) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn set_by_root_global(
-    setting: &Setting,
-) -> Result<(Option<NetUid>, Parameter, u128), Rejection> {
+fn set_by_root_global(setting: &Setting) -> Result<(Option<NetUid>, Parameter, u128), Rejection> {
     let (name, value) = match *setting {
         Setting::SubnetLimit { value } => (Parameter::SubnetLimit, u128::from(value)),
         Setting::SubnetOwnerCut { value } => (Parameter::SubnetOwnerCut, u128::from(value)),

@@ -26,32 +26,32 @@ pub mod tx;
 
 /// Free balances.
 pub mod balances;
+/// Parents, children and their takes.
+pub mod children;
 /// Emission of a block.
 pub mod coinbase;
 /// Admission of a call, and which family decides it.
 pub mod decide;
+/// Delegate takes and destinations of income.
+pub mod delegation;
 /// Dissolution of subnets.
 pub mod dissolution;
 /// An epoch and its payout.
 pub mod epoch;
-/// Parents, children and their takes.
-pub mod children;
-/// Delegate takes and destinations of income.
-pub mod delegation;
 /// Transaction fees.
 pub mod fees;
 /// Parameters.
 pub mod hyperparameters;
-/// Subnets, neurons, root membership.
-pub mod registration;
-/// Endpoints.
-pub mod serving;
 /// What moves stake and the pools' books.
 pub mod ledger;
 /// How much a limit price allows.
 pub mod limits;
+/// Subnets, neurons, root membership.
+pub mod registration;
 /// Root dividends: what is owed, claims.
 pub mod root_claims;
+/// Endpoints.
+pub mod serving;
 /// Stake orders.
 pub mod staking;
 /// Token symbols.
@@ -89,10 +89,10 @@ pub mod canon;
 pub mod dice;
 /// What players say to each other.
 pub mod envelope;
-#[cfg(feature = "planted")]
-pub mod planted;
 /// Indexes derived from the state.
 mod index;
+#[cfg(feature = "planted")]
+pub mod planted;
 /// The state root.
 mod root;
 /// What a player may see.

@@ -202,11 +202,7 @@ fn search_stakers_found(state: &State, batch: &[Entry]) -> Vec<AccountId> {
 }
 
 /// What a coldkey's position on root could claim now, by subnet, floored; zero amounts left out.
-pub fn claimable(
-    state: &State,
-    coldkey: AccountId,
-    hotkey: AccountId,
-) -> Vec<(NetUid, Alpha)> {
+pub fn claimable(state: &State, coldkey: AccountId, hotkey: AccountId) -> Vec<(NetUid, Alpha)> {
     let rates = state.hotkeys.get(&hotkey).and_then(|entry| entry.root_claimable.as_ref());
     let netuids = rates.into_iter().flat_map(|rates| rates.keys().copied());
     let amounts = netuids.map(|netuid| {

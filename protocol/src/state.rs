@@ -20,6 +20,10 @@ use serde::{Deserialize, Serialize};
 
 /// A new pool's fee, of 65,535.
 pub const FEE_RATE_DEFAULT: u16 = 33;
+/// A new subnet's price of a burned registration.
+pub const BURN_DEFAULT: Rao = Rao(100_000_000);
+/// A new subnet's difficulty of a proof-of-work registration.
+pub const DIFFICULTY_DEFAULT: u64 = 10_000_000;
 
 /// A stored row of weights or bonds, in stored order.
 pub type Row = Vec<(u16, u16)>;
@@ -94,13 +98,7 @@ pub struct Coldkey {
     /// Outlives the subnet.
     pub auto_stake: BTreeMap<NetUid, AccountId>,
 }
-canon_struct!(Coldkey {
-    1: owned,
-    2: staking,
-    3: root_index,
-    4: root_claim_type,
-    5: auto_stake,
-});
+canon_struct!(Coldkey { 1: owned, 2: staking, 3: root_index, 4: root_claim_type, 5: auto_stake });
 
 /// What a coldkey's claims of root dividends become (20 §10.3).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -430,8 +428,8 @@ impl Leaks {
     }
 }
 
-/// One subnet.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// One subnet. The default is what a netuid without a subnet reads as.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Subnet {
     /// Whether the network exists.
     pub added: bool,
@@ -460,6 +458,29 @@ pub struct Subnet {
     pub pending_children: BTreeMap<AccountId, PendingChildren>,
     /// When rate-limited orders were last carried out; most outlive the subnet.
     pub stamps: BTreeMap<Stamp, u64>,
+}
+
+impl Default for Subnet {
+    fn default() -> Self {
+        let mut fast =
+            Fast { burn: BURN_DEFAULT, difficulty: DIFFICULTY_DEFAULT, ..Fast::default() };
+        fast.pool.fee_rate = FEE_RATE_DEFAULT;
+        Self {
+            added: false,
+            fast,
+            params: Params::default(),
+            info: Info::default(),
+            neurons: Neurons::default(),
+            mechanisms: Vec::new(),
+            pools: BTreeMap::new(),
+            last_dividends: BTreeMap::new(),
+            root_claimed: BTreeMap::new(),
+            axons: BTreeMap::new(),
+            links: BTreeMap::new(),
+            pending_children: BTreeMap::new(),
+            stamps: BTreeMap::new(),
+        }
+    }
 }
 
 /// Children ordered but not in force.

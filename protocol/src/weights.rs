@@ -30,8 +30,8 @@ pub struct Order<'a> {
 /// # Errors
 /// The first check that fails, in the chain's order.
 pub fn set_weights(tx: &mut Tx<'_>, hotkey: AccountId, order: &Order<'_>) -> Result<(), Rejection> {
-    let state = tx.state();
-    let subnet = state.subnet(order.netuid);
+    // A netuid without a subnet has its flag too.
+    let subnet = tx.state().subnets.get(&order.netuid);
     let commit_reveal = subnet.is_none_or(|subnet| subnet.params.commit_reveal);
     require(!commit_reveal, Rejection::CommitRevealEnabled)?;
     store_weights(tx, hotkey, order)

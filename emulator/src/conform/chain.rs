@@ -44,12 +44,11 @@ fn run(case: &Value) -> Answer<Vec<String>> {
         return Err("expected.results or expected.trace is missing".into());
     }
     let mut state = genesis(&scenario["genesis"])?;
-    // The reference's driver lists every account that signs anything in the scenario.
-    for event in events {
-        if let Some(signer) = event.get("origin").and_then(Value::as_u64) {
-            state.accounts.entry(account_of(signer)).or_default();
-        }
-    }
+    // The reference's driver tells the balances of the accounts it was given, of those that sign
+    // anything in the scenario, and of the block author; not of others that are paid.
+    let signers = events.iter().filter_map(|event| event.get("origin").and_then(Value::as_u64));
+    let funded = state.accounts.keys().map(number_of);
+    let told: BTreeSet<u64> = signers.chain(funded).chain([BLOCK_AUTHOR]).collect();
     let mut checker = Checker::new(&state);
     let mut differences = Vec::new();
     let (mut next, mut traced) = (0, 0);
@@ -71,7 +70,7 @@ fn run(case: &Value) -> Answer<Vec<String>> {
             differences.push(violation.to_string());
         }
         while traced < trace.len() && number(&trace[traced], "block")? == block {
-            let dump = dump(&state, trace[traced]["kind"] == "full");
+            let dump = dump(&state, &told, trace[traced]["kind"] == "full");
             compare(&format!("block {block}"), &trace[traced], &dump, &mut differences);
             traced += 1;
         }
@@ -214,19 +213,16 @@ fn call(name: &str, args: &Value) -> Answer<Call> {
             weights: numbers("weights")?,
             version_key: number(args, "version_key")?,
         },
-        "transfer" => Call::TransferAllowDeath {
-            dest: account(args, "dest")?,
-            value: rao("amount")?,
-        },
+        "transfer" => {
+            Call::TransferAllowDeath { dest: account(args, "dest")?, value: rao("amount")? }
+        }
         "try_associate_hotkey" => Call::TryAssociateHotkey { hotkey: account(args, "hotkey")? },
-        "increase_take" => Call::IncreaseTake {
-            hotkey: account(args, "hotkey")?,
-            take: narrow(args, "take")?,
-        },
-        "decrease_take" => Call::DecreaseTake {
-            hotkey: account(args, "hotkey")?,
-            take: narrow(args, "take")?,
-        },
+        "increase_take" => {
+            Call::IncreaseTake { hotkey: account(args, "hotkey")?, take: narrow(args, "take")? }
+        }
+        "decrease_take" => {
+            Call::DecreaseTake { hotkey: account(args, "hotkey")?, take: narrow(args, "take")? }
+        }
         "set_childkey_take" => Call::SetChildkeyTake {
             hotkey: account(args, "hotkey")?,
             netuid: netuid()?,
@@ -237,14 +233,11 @@ fn call(name: &str, args: &Value) -> Answer<Call> {
             netuid: netuid()?,
             children: children(args)?,
         },
-        "set_coldkey_auto_stake_hotkey" => Call::SetColdkeyAutoStakeHotkey {
-            netuid: netuid()?,
-            hotkey: account(args, "hotkey")?,
-        },
-        "claim_root" => Call::ClaimRoot { subnets: subnets(list(args, "subnets")?)? },
-        "set_root_claim_type" => {
-            Call::SetRootClaimType { new_root_claim_type: claim_type(args)? }
+        "set_coldkey_auto_stake_hotkey" => {
+            Call::SetColdkeyAutoStakeHotkey { netuid: netuid()?, hotkey: account(args, "hotkey")? }
         }
+        "claim_root" => Call::ClaimRoot { subnets: subnets(list(args, "subnets")?)? },
+        "set_root_claim_type" => Call::SetRootClaimType { new_root_claim_type: claim_type(args)? },
         _ => stake_call(name, args)?,
     })
 }
@@ -312,16 +305,12 @@ fn stake_call(name: &str, args: &Value) -> Answer<Call> {
             destination_netuid: destination_netuid()?,
             alpha_amount: alpha_amount()?,
         },
-        "recycle_alpha" => Call::RecycleAlpha {
-            hotkey: hotkey()?,
-            amount: alpha_amount()?,
-            netuid: netuid()?,
-        },
-        "burn_alpha" => Call::BurnAlpha {
-            hotkey: hotkey()?,
-            amount: alpha_amount()?,
-            netuid: netuid()?,
-        },
+        "recycle_alpha" => {
+            Call::RecycleAlpha { hotkey: hotkey()?, amount: alpha_amount()?, netuid: netuid()? }
+        }
+        "burn_alpha" => {
+            Call::BurnAlpha { hotkey: hotkey()?, amount: alpha_amount()?, netuid: netuid()? }
+        }
         _ => return Err(format!("call {name} is not known")),
     })
 }
@@ -350,9 +339,7 @@ fn claim_type(args: &Value) -> Answer<RootClaimType> {
     match args["type"].as_str() {
         Some("swap") => Ok(RootClaimType::Swap),
         Some("keep") => Ok(RootClaimType::Keep),
-        Some("keep_subnets") => {
-            Ok(RootClaimType::KeepSubnets(subnets(list(args, "subnets")?)?))
-        }
+        Some("keep_subnets") => Ok(RootClaimType::KeepSubnets(subnets(list(args, "subnets")?)?)),
         other => Err(format!("type is {other:?}")),
     }
 }
@@ -489,7 +476,7 @@ fn numbers(value: &Value, key: &str) -> Answer<Vec<u16>> {
     numbers.ok_or_else(|| format!("{key} is not a list of numbers"))
 }
 
-fn dump(state: &State, full: bool) -> Value {
+fn dump(state: &State, told: &BTreeSet<u64>, full: bool) -> Value {
     let mut subnets = Map::new();
     for (netuid, subnet) in state.networks() {
         let entry =
@@ -508,7 +495,7 @@ fn dump(state: &State, full: bool) -> Value {
         "subnets": subnets,
     });
     if full {
-        full_network(state, &mut top);
+        full_network(state, told, &mut top);
     }
     top
 }
@@ -667,10 +654,9 @@ fn links(state: &State, pick: fn(&Links) -> &Vec<(u64, AccountId)>) -> Vec<Value
     rows.into_iter().map(|row| json!(row)).collect()
 }
 
-fn full_network(state: &State, top: &mut Value) {
-    let mut balances: Vec<(u64, u64)> =
-        state.accounts.iter().map(|(id, account)| (number_of(id), account.free.0)).collect();
-    balances.sort_unstable();
+fn full_network(state: &State, told: &BTreeSet<u64>, top: &mut Value) {
+    let balances: Vec<(u64, u64)> =
+        told.iter().map(|number| (*number, state.free(&account_of(*number)).0)).collect();
     let mut stakes = Vec::new();
     let mut totals = Vec::new();
     let mut claimed = Vec::new();
