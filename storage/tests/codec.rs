@@ -9,7 +9,7 @@ use protocol::event::{
 use protocol::frame::{CallRecord, Facts, Frame, Header, Messages, RefusedCount};
 use protocol::rejection::{Outcome, Refusal, Rejection};
 use protocol::rules::Rules;
-use protocol::state::{Axon, Leak};
+use protocol::state::{Axon, Leak, RootClaimType, Stamp};
 use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, PlayerId, Rao};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -43,6 +43,69 @@ fn calls() -> Vec<Call> {
         Call::SudoSet(Setting::Tempo { netuid: N, value: 8 }),
         Call::RootDissolveNetwork { netuid: N },
         Call::SwitchRules { rules: Rules::default() },
+        Call::TryAssociateHotkey { hotkey: A },
+        Call::AddStakeLimit {
+            hotkey: A,
+            netuid: N,
+            amount_staked: Rao(1),
+            limit_price: Rao(2),
+            allow_partial: true,
+        },
+        Call::RemoveStakeLimit {
+            hotkey: A,
+            netuid: N,
+            amount_unstaked: Alpha(1),
+            limit_price: Rao(2),
+            allow_partial: false,
+        },
+        Call::RemoveStakeFullLimit { hotkey: A, netuid: N, limit_price: Some(Rao(1)) },
+        Call::UnstakeAll { hotkey: A },
+        Call::UnstakeAllAlpha { hotkey: A },
+        Call::MoveStake {
+            origin_hotkey: A,
+            destination_hotkey: B,
+            origin_netuid: N,
+            destination_netuid: NetUid(8),
+            alpha_amount: Alpha(1),
+        },
+        Call::SwapStake {
+            hotkey: A,
+            origin_netuid: N,
+            destination_netuid: NetUid(8),
+            alpha_amount: Alpha(1),
+        },
+        Call::SwapStakeLimit {
+            hotkey: A,
+            origin_netuid: N,
+            destination_netuid: NetUid(8),
+            alpha_amount: Alpha(1),
+            limit_price: Rao(2),
+            allow_partial: true,
+        },
+        Call::TransferStake {
+            destination_coldkey: B,
+            hotkey: A,
+            origin_netuid: N,
+            destination_netuid: NetUid(8),
+            alpha_amount: Alpha(1),
+        },
+        Call::RecycleAlpha { hotkey: A, amount: Alpha(1), netuid: N },
+        Call::BurnAlpha { hotkey: A, amount: Alpha(1), netuid: N },
+        Call::AddStakeBurn { hotkey: A, netuid: N, amount: Rao(1), limit: None },
+        Call::SetColdkeyAutoStakeHotkey { netuid: N, hotkey: A },
+        Call::IncreaseTake { hotkey: A, take: 1 },
+        Call::DecreaseTake { hotkey: A, take: 1 },
+        Call::SetChildkeyTake { hotkey: A, netuid: N, take: 1 },
+        Call::SetChildren { hotkey: A, netuid: N, children: vec![(1, B)] },
+        Call::ClaimRoot { subnets: [N, NetUid(8)].into() },
+        Call::SetRootClaimType { new_root_claim_type: RootClaimType::KeepSubnets([N].into()) },
+        Call::SetMechanismWeights {
+            netuid: N,
+            mecid: 1,
+            dests: vec![1, 2],
+            weights: vec![3, 4],
+            version_key: 5,
+        },
     ];
     let place = |call: &Call| match call {
         Call::TransferAllowDeath { .. } => 0,
@@ -57,8 +120,29 @@ fn calls() -> Vec<Call> {
         Call::SudoSet(_) => 9,
         Call::RootDissolveNetwork { .. } => 10,
         Call::SwitchRules { .. } => 11,
+        Call::TryAssociateHotkey { .. } => 12,
+        Call::AddStakeLimit { .. } => 13,
+        Call::RemoveStakeLimit { .. } => 14,
+        Call::RemoveStakeFullLimit { .. } => 15,
+        Call::UnstakeAll { .. } => 16,
+        Call::UnstakeAllAlpha { .. } => 17,
+        Call::MoveStake { .. } => 18,
+        Call::SwapStake { .. } => 19,
+        Call::SwapStakeLimit { .. } => 20,
+        Call::TransferStake { .. } => 21,
+        Call::RecycleAlpha { .. } => 22,
+        Call::BurnAlpha { .. } => 23,
+        Call::AddStakeBurn { .. } => 24,
+        Call::SetColdkeyAutoStakeHotkey { .. } => 25,
+        Call::IncreaseTake { .. } => 26,
+        Call::DecreaseTake { .. } => 27,
+        Call::SetChildkeyTake { .. } => 28,
+        Call::SetChildren { .. } => 29,
+        Call::ClaimRoot { .. } => 30,
+        Call::SetRootClaimType { .. } => 31,
+        Call::SetMechanismWeights { .. } => 32,
     };
-    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
+    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..33).collect::<Vec<_>>());
     calls
 }
 
@@ -76,6 +160,27 @@ fn settings() -> Vec<Setting> {
         Setting::NetworkRateLimit { value: 8 },
         Setting::NetworkMinLockCost { value: Rao(9) },
         Setting::NetworkImmunityPeriod { value: 10 },
+        Setting::RecycleOrBurn { netuid: N, value: true },
+        Setting::ToggleTransfer { netuid: N, value: false },
+        Setting::MechanismCount { netuid: N, value: 2 },
+        Setting::MechanismEmissionSplit { netuid: N, value: Some(vec![1, 65_534]) },
+        Setting::RootClaimThreshold { netuid: N, value: Alpha(11) },
+        Setting::NumRootClaims { value: 16 },
+        Setting::NominatorMinRequiredStake { value: 16 },
+        Setting::CkBurn { value: 16 },
+        Setting::TaoFlowCutoff { value: -14 },
+        Setting::TaoFlowNormalizationExponent { value: 16 },
+        Setting::TaoFlowSmoothingFactor { value: 16 },
+        Setting::DefaultTake { value: 16 },
+        Setting::MinDelegateTake { value: 16 },
+        Setting::TxDelegateTakeRateLimit { value: 16 },
+        Setting::TxChildkeyTakeRateLimit { value: 16 },
+        Setting::MinChildkeyTake { value: 16 },
+        Setting::MaxChildkeyTake { value: 16 },
+        Setting::PendingChildkeyCooldown { value: 16 },
+        Setting::SubnetMovingAlpha { value: -15 },
+        Setting::EmaPriceHalvingPeriod { netuid: N, value: 12 },
+        Setting::FeeRate { netuid: N, value: 13 },
     ];
     let place = |setting: &Setting| match setting {
         Setting::Tempo { .. } => 0,
@@ -90,8 +195,29 @@ fn settings() -> Vec<Setting> {
         Setting::NetworkRateLimit { .. } => 9,
         Setting::NetworkMinLockCost { .. } => 10,
         Setting::NetworkImmunityPeriod { .. } => 11,
+        Setting::RecycleOrBurn { .. } => 12,
+        Setting::ToggleTransfer { .. } => 13,
+        Setting::MechanismCount { .. } => 14,
+        Setting::MechanismEmissionSplit { .. } => 15,
+        Setting::RootClaimThreshold { .. } => 16,
+        Setting::NumRootClaims { .. } => 17,
+        Setting::NominatorMinRequiredStake { .. } => 18,
+        Setting::CkBurn { .. } => 19,
+        Setting::TaoFlowCutoff { .. } => 20,
+        Setting::TaoFlowNormalizationExponent { .. } => 21,
+        Setting::TaoFlowSmoothingFactor { .. } => 22,
+        Setting::DefaultTake { .. } => 23,
+        Setting::MinDelegateTake { .. } => 24,
+        Setting::TxDelegateTakeRateLimit { .. } => 25,
+        Setting::TxChildkeyTakeRateLimit { .. } => 26,
+        Setting::MinChildkeyTake { .. } => 27,
+        Setting::MaxChildkeyTake { .. } => 28,
+        Setting::PendingChildkeyCooldown { .. } => 29,
+        Setting::SubnetMovingAlpha { .. } => 30,
+        Setting::EmaPriceHalvingPeriod { .. } => 31,
+        Setting::FeeRate { .. } => 32,
     };
-    assert_eq!(settings.iter().map(place).collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
+    assert_eq!(settings.iter().map(place).collect::<Vec<_>>(), (0..33).collect::<Vec<_>>());
     settings
 }
 
@@ -211,6 +337,53 @@ fn events() -> Vec<Event> {
             listed: vec![(A, B)],
             ..EpochPaid::default()
         })),
+        Event::DelegateTakeChanged { coldkey: B, hotkey: A, take: 1 },
+        Event::ChildkeyTakeSet { hotkey: A, netuid: N, take: 1 },
+        Event::ChildrenScheduled { hotkey: A, netuid: N, apply_block: 1, children: vec![(2, B)] },
+        Event::ChildrenSet { hotkey: A, netuid: N, children: vec![(2, B)], parents: vec![] },
+        Event::ChildrenDiscarded { hotkey: A, netuid: N },
+        Event::AutoStakeDestinationSet { coldkey: B, netuid: N, hotkey: A },
+        Event::RootClaimTypeSet { coldkey: B, root_claim_type: RootClaimType::Keep },
+        Event::RootDividendsClaimed {
+            coldkey: B,
+            hotkey: A,
+            netuid: N,
+            alpha: Alpha(1),
+            tao: Some(Rao(2)),
+        },
+        Event::RootClaimed { coldkey: B },
+        Event::RootClaimsVisited { coldkeys: vec![B] },
+        Event::RootStakersSearched { last: Some((A, B, N)), indexed: vec![B] },
+        Event::StakeMoved {
+            coldkey: B,
+            origin_hotkey: A,
+            origin_netuid: N,
+            destination_hotkey: B,
+            destination_netuid: N,
+            tao: Rao(1),
+        },
+        Event::StakeSwapped {
+            coldkey: B,
+            hotkey: A,
+            origin_netuid: N,
+            destination_netuid: N,
+            tao: Rao(1),
+        },
+        Event::StakeTransferred {
+            origin_coldkey: B,
+            destination_coldkey: A,
+            hotkey: A,
+            origin_netuid: N,
+            destination_netuid: N,
+            tao: Rao(1),
+        },
+        Event::AlphaRecycled { coldkey: B, hotkey: A, alpha: Alpha(1), netuid: N },
+        Event::AlphaBurned { coldkey: B, hotkey: A, alpha: Alpha(1), netuid: N },
+        Event::AddStakeBurned { netuid: N, hotkey: A, amount: Rao(1), alpha: Alpha(2) },
+        Event::Stamped { netuid: N, stamp: Stamp::Parameter(Parameter::FeeRate) },
+        Event::MechanismCountSet { netuid: N, count: 2 },
+        Event::MechanismSplitSet { netuid: N, split: Some(vec![65_535]) },
+        Event::FeePaid { payer: B, amount: Rao(1) },
     ];
     let place = |event: &Event| match event {
         Event::BlockOpened { .. } => 0,
@@ -251,9 +424,89 @@ fn events() -> Vec<Event> {
         Event::PricesAveraged { .. } => 35,
         Event::EpochRun(_) => 36,
         Event::EpochPaid(_) => 37,
+        Event::DelegateTakeChanged { .. } => 38,
+        Event::ChildkeyTakeSet { .. } => 39,
+        Event::ChildrenScheduled { .. } => 40,
+        Event::ChildrenSet { .. } => 41,
+        Event::ChildrenDiscarded { .. } => 42,
+        Event::AutoStakeDestinationSet { .. } => 43,
+        Event::RootClaimTypeSet { .. } => 44,
+        Event::RootDividendsClaimed { .. } => 45,
+        Event::RootClaimed { .. } => 46,
+        Event::RootClaimsVisited { .. } => 47,
+        Event::RootStakersSearched { .. } => 48,
+        Event::StakeMoved { .. } => 49,
+        Event::StakeSwapped { .. } => 50,
+        Event::StakeTransferred { .. } => 51,
+        Event::AlphaRecycled { .. } => 52,
+        Event::AlphaBurned { .. } => 53,
+        Event::AddStakeBurned { .. } => 54,
+        Event::Stamped { .. } => 55,
+        Event::MechanismCountSet { .. } => 56,
+        Event::MechanismSplitSet { .. } => 57,
+        Event::FeePaid { .. } => 58,
     };
-    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..38).collect::<Vec<_>>());
+    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..59).collect::<Vec<_>>());
     events
+}
+
+/// Words that stand inside events, by their place.
+fn parameters() -> Vec<Parameter> {
+    let parameters = vec![
+        Parameter::Tempo,
+        Parameter::Kappa,
+        Parameter::MaxAllowedValidators,
+        Parameter::WeightsSetRateLimit,
+        Parameter::SubtokenEnabled,
+        Parameter::NetworkRegistrationAllowed,
+        Parameter::SubnetLimit,
+        Parameter::SubnetOwnerCut,
+        Parameter::StakeThreshold,
+        Parameter::NetworkRateLimit,
+        Parameter::NetworkMinLockCost,
+        Parameter::NetworkImmunityPeriod,
+        Parameter::RecycleOrBurn,
+        Parameter::TransferToggle,
+        Parameter::RootClaimThreshold,
+        Parameter::NumRootClaims,
+        Parameter::NominatorMinRequiredStake,
+        Parameter::ChildkeyBurn,
+        Parameter::FlowCutoff,
+        Parameter::FlowNormExponent,
+        Parameter::FlowSmoothing,
+        Parameter::MaxDelegateTake,
+        Parameter::MinDelegateTake,
+        Parameter::TxDelegateTakeRateLimit,
+        Parameter::TxChildkeyTakeRateLimit,
+        Parameter::MinChildkeyTake,
+        Parameter::MaxChildkeyTake,
+        Parameter::PendingChildkeyCooldown,
+        Parameter::SubnetMovingAlpha,
+        Parameter::EmaPriceHalvingBlocks,
+        Parameter::FeeRate,
+    ];
+    assert_eq!(parameters.len(), Parameter::FeeRate as usize + 1);
+    parameters
+}
+
+fn leaks() -> Vec<Leak> {
+    let leaks = vec![
+        Leak::Opening,
+        Leak::Unfilled,
+        Leak::RegistrationFees,
+        Leak::ChainBuys,
+        Leak::LockShortfall,
+        Leak::Dissolution,
+        Leak::Dust,
+        Leak::StakeExcess,
+        Leak::RootClaims,
+        Leak::MovedDust,
+        Leak::CleanUps,
+        Leak::Fees,
+        Leak::RootShortfall,
+    ];
+    assert_eq!(leaks.len(), Leak::RootShortfall as usize + 1);
+    leaks
 }
 
 fn outcomes() -> Vec<Outcome> {
@@ -329,6 +582,16 @@ fn every_word_has_its_bytes() {
     }
     for event in events() {
         line(&mut text, &format!("event {}", event.kind()), &event);
+    }
+    for parameter in parameters() {
+        line(&mut text, &format!("parameter {parameter:?}"), &parameter);
+    }
+    for leak in leaks() {
+        line(&mut text, &format!("leak {leak:?}"), &leak);
+    }
+    let stamps = [Stamp::AddStakeBurn, Stamp::MechanismCount, Stamp::MechanismSplit];
+    for stamp in stamps {
+        line(&mut text, &format!("stamp {stamp:?}"), &stamp);
     }
     for outcome in outcomes() {
         line(&mut text, &format!("outcome {} {}", outcome.class(), outcome.reason()), &outcome);

@@ -2,7 +2,7 @@
 
 use super::{Failure, print, print_json};
 use crate::conform::epoch::epoch_calculator;
-use crate::conform::{CaseResult, read_case, run_paths};
+use crate::conform::{CaseResult, TOLD_MAX, read_case, run_paths};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -35,7 +35,10 @@ struct Told<'a> {
 struct ToldFailure<'a> {
     file: String,
     case: &'a str,
+    /// The first few.
     reasons: &'a [String],
+    /// All there are.
+    differences: usize,
 }
 
 /// Runs golden cases; fails if any fails.
@@ -48,14 +51,18 @@ pub fn run(arguments: &ConformArguments) -> Result<(), Failure> {
         let failures = failing.iter().map(|result| ToldFailure {
             file: result.path.display().to_string(),
             case: &result.name,
-            reasons: &result.failures,
+            reasons: told(result),
+            differences: result.failures.len(),
         });
         print_json(&Told { passed, failed, failures: failures.collect() })?;
     } else {
         for result in &failing {
             print(&format!("{} ({}) fails\n", result.path.display(), result.name))?;
-            for reason in &result.failures {
+            for reason in told(result) {
                 print(&format!("  {reason}\n"))?;
+            }
+            if let Some(more) = result.failures.len().checked_sub(TOLD_MAX).filter(|n| *n > 0) {
+                print(&format!("  and {more} more differences\n"))?;
             }
         }
         print(&format!("{passed} passed, {failed} failed\n"))?;
@@ -64,6 +71,10 @@ pub fn run(arguments: &ConformArguments) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::failed(format!("{failed} golden cases fail"), None))
+}
+
+fn told(result: &CaseResult) -> &[String] {
+    &result.failures[..result.failures.len().min(TOLD_MAX)]
 }
 
 /// Computes one epoch.

@@ -20,9 +20,10 @@ pub mod emission;
 pub mod epoch;
 pub mod raw;
 pub mod registry;
+mod trace;
 
-/// Most failures told of one case.
-pub const FAILURES_MAX: usize = 5;
+/// Differences of one case that are told; further ones are counted.
+pub const TOLD_MAX: usize = 5;
 
 /// What became of one case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,7 +158,7 @@ pub fn check(case: &Value) -> Vec<String> {
     let word = |name| match fields.get(name) {
         None => Ok(None),
         Some(Value::String(word)) => Ok(Some(word.as_str())),
-        Some(other) => Err(vec![format!("{name}: expected a word, got {other}")]),
+        Some(other) => Err(vec![format!("{name}: expected a word, found {other}")]),
     };
     let (kind, group) = match (word("kind"), word("group")) {
         (Ok(kind), Ok(group)) => (kind, group),
@@ -248,10 +249,10 @@ fn parse<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
 }
 
 /// Compares every part of `expected` with what was computed, and adds a sentence for each
-/// difference until there are [`FAILURES_MAX`]. `at` names the place. A key that was not computed
-/// is a difference; one that is not expected is not.
+/// difference. `at` names the place. A key that was not computed is a difference; one that is not
+/// expected is not.
 pub fn compare(at: &str, expected: &Value, computed: &Value, failures: &mut Vec<String>) {
-    if failures.len() >= FAILURES_MAX || expected == computed {
+    if expected == computed {
         return;
     }
     match (expected, computed) {
@@ -261,7 +262,6 @@ pub fn compare(at: &str, expected: &Value, computed: &Value, failures: &mut Vec<
                     Some(computed) => {
                         compare(&format!("{at}.{key}"), expected, computed, failures);
                     }
-                    None if failures.len() >= FAILURES_MAX => {}
                     None => failures.push(format!("{at}.{key}: unknown key")),
                 }
             }
@@ -273,9 +273,9 @@ pub fn compare(at: &str, expected: &Value, computed: &Value, failures: &mut Vec<
         }
         (Value::Array(expected), Value::Array(computed)) => {
             let (expected, computed) = (expected.len(), computed.len());
-            failures.push(format!("{at}: expected {expected} values, got {computed}"));
+            failures.push(format!("{at}: expected {expected} values, found {computed}"));
         }
-        _ => failures.push(format!("{at}: expected {expected}, got {computed}")),
+        _ => failures.push(format!("{at}: expected {expected}, found {computed}")),
     }
 }
 

@@ -155,27 +155,27 @@ fn one_wrong_thing_fails_a_case() {
     let rows = [
         (
             changed(case(), "/expected/dividends/5", json!(10_210)),
-            "expected.dividends[5]: expected 10210, got 10219",
+            "expected.dividends[5]: expected 10210, found 10219",
         ),
         (
             changed(case(), "/expected/bonds/6/2/1", json!(49_465)),
-            "expected.bonds[6][2][1]: expected 49465, got 49464",
+            "expected.bonds[6][2][1]: expected 49465, found 49464",
         ),
         (
             changed(case(), "/expected/bonds/0", unpermitted),
-            "expected.bonds[0]: expected 1 values, got 0",
+            "expected.bonds[0]: expected 1 values, found 0",
         ),
         (
             changed(case(), "/expected/active/0", json!(1)),
-            "expected.active[0]: expected 1, got true",
+            "expected.active[0]: expected 1, found true",
         ),
         (
             changed(case(), "/expected/incentive/0", json!(16_610.0)),
-            "expected.incentive[0]: expected 16610.0, got 16610",
+            "expected.incentive[0]: expected 16610.0, found 16610",
         ),
         (
             changed(case(), "/raw_i32f32/dividends/6", json!(1_063_648_819)),
-            "raw_i32f32.dividends[6]: expected 1063648819, got 1063648818",
+            "raw_i32f32.dividends[6]: expected 1063648819, found 1063648818",
         ),
         (changed(case(), "/expected/trust", json!([])), "expected.trust: unknown key"),
         (changed(case(), "/raw_i32f32/rank", json!([])), "raw_i32f32.rank: unknown key"),
@@ -187,7 +187,7 @@ fn one_wrong_thing_fails_a_case() {
         (without(case(), "", "kind"), "group: unknown group \"tiny\""),
         (
             changed(sequence(), "/epochs/3/expected/active/5", json!(false)),
-            "epochs[3].expected.active[5]: expected false, got true",
+            "epochs[3].expected.active[5]: expected false, found true",
         ),
         (
             changed(sequence(), "/epochs/3/expected", json!({})),
@@ -210,7 +210,7 @@ fn one_wrong_thing_fails_a_case() {
     }
     let zeros: Vec<_> = (0..7).map(|_| 1).collect();
     let wrong = changed(case(), "/expected/emission", json!(zeros));
-    assert_eq!(check(&wrong).len(), FAILURES_MAX);
+    assert_eq!(check(&wrong).len(), 7);
 }
 
 #[test]
@@ -234,10 +234,10 @@ fn inputs_are_refused_by_name() {
             changed(case(), "/input/yuma3", json!("yes")),
             "input.yuma3: invalid type: string \"yes\", expected a boolean",
         ),
-        (changed(case(), "/input/n", json!(8)), "input.stake: expected 8 values (n), got 7"),
+        (changed(case(), "/input/n", json!(8)), "input.stake: expected 8 values (n), found 7"),
         (
             changed(sequence(), "/epochs/2/stake", json!([1])),
-            "epochs[2].stake: expected 32 values (n), got 1",
+            "epochs[2].stake: expected 32 values (n), found 1",
         ),
     ];
     for (case, error) in rows {
@@ -281,7 +281,7 @@ fn folders_are_walked_in_order_and_bad_files_fail() {
     let told: Vec<_> = results.iter().map(|case| (&*case.name, case.failures.join("; "))).collect();
     let expected = [
         ("a", "is not valid JSON: EOF while parsing an object at line 1 column 1".to_string()),
-        ("tiny-002", "expected.stake[6]: expected 3405330603971, got 3405330603970".to_string()),
+        ("tiny-002", "expected.stake[6]: expected 3405330603971, found 3405330603970".to_string()),
         ("tiny-002", String::new()),
         ("c", "cannot be unpacked: invalid gzip header".to_string()),
     ];

@@ -9,21 +9,22 @@ mod populate;
 mod snapshot;
 
 use crate::plan::{Limits, Network, Plan, TimelineCall};
-use crate::scenario::amount::Tao;
+use crate::scenario::amount::{AlphaAmount, Tao};
 use crate::scenario::document::{At, Document, Group, SubnetEntry, TimelineEntry};
 use crate::scenario::{ScenarioError, meant, readable};
 use actors::registry::{BehaviourSettings, Role};
 use populate::{Population, Seating};
 use protocol::call::{Call, Setting};
-use protocol::rules::{Mode, Profile, RuleVersion, Rules};
+use protocol::rules::{AccountOrder, FeeSchedule, Mode, Profile, RuleVersion, Rules};
 use protocol::state::{Global, Params, State};
 use protocol::symbols;
-use protocol::units::{AccountId, BLOCK_MS, Height, NetUid, Rao};
-use serde::Serialize;
+use protocol::units::{AccountId, Alpha, BLOCK_MS, Height, NetUid, Rao};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::str::FromStr;
 use toml::Table;
 
 /// Global parameters that genesis computes and nobody sets.
@@ -35,6 +36,7 @@ const COMPUTED: &[&str] = &[
     "network_last_lock_block",
     "network_registration_start",
     "root_stakers",
+    "root_walk",
 ];
 
 /// One subnet at genesis.
@@ -79,8 +81,7 @@ pub fn plan(
     check_network(document).map_err(wrong)?;
     let casts = casts(place, document)?;
     let mut state = State::default();
-    state.rules =
-        Rules { version: document.rules.version, mode: Mode::Reference, ..Rules::default() };
+    state.rules = rules(document);
     state.global = global(place, document)?;
     let rows = match &document.genesis.snapshot {
         Some(name) => Some(snapshot::read(place, name, folder)?),
@@ -148,6 +149,17 @@ pub fn write_out(place: &str, document: &mut Document) -> Result<(), ScenarioErr
         group.settings = settings;
     }
     Ok(())
+}
+
+/// The rules in force from genesis on.
+fn rules(document: &Document) -> Rules {
+    let section = &document.rules;
+    Rules {
+        version: section.version,
+        mode: section.mode,
+        fees: section.fees,
+        account_order: AccountOrder::Bytes,
+    }
 }
 
 fn check_network(document: &Document) -> Result<(), String> {
@@ -488,10 +500,58 @@ fn timeline(
             at(format!(".at: it must be a height above {genesis}, or \"+N\" with N above 0"), None)
         })?;
         let call = timeline_call(entry).map_err(|(what, hint)| at(what, hint))?;
-        calls.push(TimelineCall { height: Height(height), call });
+        calls.push((Height(height), call));
     }
-    calls.sort_by_key(|planned| planned.height);
-    Ok(calls)
+    calls.sort_by_key(|(height, _)| *height);
+    let mut rules = rules(document);
+    let calls = calls.into_iter().map(|(height, call)| {
+        let call = match call {
+            Planned::Call(call) => call,
+            Planned::Switch(switch) => {
+                rules = switch.over(rules);
+                Call::SwitchRules { rules }
+            }
+        };
+        TimelineCall { height, call }
+    });
+    Ok(calls.collect())
+}
+
+/// A timeline's call, before the rules that earlier switches left are known.
+enum Planned {
+    Call(Call),
+    Switch(Switch),
+}
+
+/// What a `switch_rules` changes: a version by its name, or a table; what it does not name stays.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a version, or a table of version, mode and fees")]
+enum Switch {
+    Version(RuleVersion),
+    Some(SwitchTable),
+}
+
+/// The table of a `switch_rules`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SwitchTable {
+    version: Option<RuleVersion>,
+    mode: Option<Mode>,
+    fees: Option<FeeSchedule>,
+}
+
+impl Switch {
+    fn over(self, rules: Rules) -> Rules {
+        match self {
+            Self::Version(version) => Rules { version, ..rules },
+            Self::Some(table) => Rules {
+                version: table.version.unwrap_or(rules.version),
+                mode: table.mode.unwrap_or(rules.mode),
+                fees: table.fees.unwrap_or(rules.fees),
+                ..rules
+            },
+        }
+    }
 }
 
 /// The root calls a timeline may hold.
@@ -508,11 +568,32 @@ const TIMELINE_CALLS: &[&str] = &[
     "sudo_set_network_rate_limit",
     "sudo_set_network_min_lock_cost",
     "sudo_set_network_immunity_period",
+    "sudo_set_recycle_or_burn",
+    "sudo_set_toggle_transfer",
+    "sudo_set_mechanism_count",
+    "sudo_set_mechanism_emission_split",
+    "sudo_set_root_claim_threshold",
+    "sudo_set_num_root_claims",
+    "sudo_set_nominator_min_required_stake",
+    "sudo_set_ck_burn",
+    "sudo_set_tao_flow_cutoff",
+    "sudo_set_tao_flow_normalization_exponent",
+    "sudo_set_tao_flow_smoothing_factor",
+    "sudo_set_default_take",
+    "sudo_set_min_delegate_take",
+    "sudo_set_tx_delegate_take_rate_limit",
+    "sudo_set_tx_childkey_take_rate_limit",
+    "sudo_set_min_childkey_take",
+    "sudo_set_max_childkey_take",
+    "set_pending_childkey_cooldown",
+    "sudo_set_subnet_moving_alpha",
+    "sudo_set_ema_price_halving_period",
+    "set_fee_rate",
     "root_dissolve_network",
     "switch_rules",
 ];
 
-fn timeline_call(entry: &TimelineEntry) -> Result<Call, (String, Option<String>)> {
+fn timeline_call(entry: &TimelineEntry) -> Result<Planned, (String, Option<String>)> {
     let netuid = || {
         let missing = || (".netuid: this call needs one".to_owned(), None);
         entry.netuid.map(NetUid).ok_or_else(missing)
@@ -542,17 +623,93 @@ fn timeline_call(entry: &TimelineEntry) -> Result<Call, (String, Option<String>)
         "sudo_set_network_immunity_period" => {
             Setting::NetworkImmunityPeriod { value: value_of(entry)? }
         }
-        "root_dissolve_network" => return Ok(Call::RootDissolveNetwork { netuid: netuid()? }),
-        "switch_rules" => {
-            let version: RuleVersion = value_of(entry)?;
-            return Ok(Call::SwitchRules { rules: Rules { version, ..Rules::default() } });
+        "sudo_set_recycle_or_burn" => {
+            let value = match value_of(entry)? {
+                Withheld::Recycle => true,
+                Withheld::Burn => false,
+            };
+            Setting::RecycleOrBurn { netuid: netuid()?, value }
         }
+        "sudo_set_toggle_transfer" => {
+            Setting::ToggleTransfer { netuid: netuid()?, value: value_of(entry)? }
+        }
+        "sudo_set_mechanism_count" => {
+            Setting::MechanismCount { netuid: netuid()?, value: value_of(entry)? }
+        }
+        "sudo_set_mechanism_emission_split" => Setting::MechanismEmissionSplit {
+            netuid: netuid()?,
+            value: entry.value.as_ref().map(|_| value_of(entry)).transpose()?,
+        },
+        "sudo_set_root_claim_threshold" => Setting::RootClaimThreshold {
+            netuid: netuid()?,
+            value: Alpha(value_of::<AlphaAmount>(entry)?.0),
+        },
+        "sudo_set_ema_price_halving_period" => {
+            Setting::EmaPriceHalvingPeriod { netuid: netuid()?, value: value_of(entry)? }
+        }
+        "set_fee_rate" => Setting::FeeRate { netuid: netuid()?, value: value_of(entry)? },
+        "root_dissolve_network" => {
+            return Ok(Planned::Call(Call::RootDissolveNetwork { netuid: netuid()? }));
+        }
+        "switch_rules" => return Ok(Planned::Switch(value_of(entry)?)),
+        _ => timeline_global(entry)?,
+    };
+    Ok(Planned::Call(Call::SudoSet(setting)))
+}
+
+/// What becomes of withheld incentive of an owner.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Withheld {
+    Recycle,
+    Burn,
+}
+
+/// Settings of the whole network.
+fn timeline_global(entry: &TimelineEntry) -> Result<Setting, (String, Option<String>)> {
+    Ok(match entry.call.as_str() {
+        "sudo_set_num_root_claims" => Setting::NumRootClaims { value: value_of(entry)? },
+        "sudo_set_nominator_min_required_stake" => {
+            Setting::NominatorMinRequiredStake { value: value_of(entry)? }
+        }
+        "sudo_set_ck_burn" => Setting::CkBurn { value: wide_of(entry)? },
+        "sudo_set_tao_flow_cutoff" => Setting::TaoFlowCutoff { value: wide_of(entry)? },
+        "sudo_set_tao_flow_normalization_exponent" => {
+            Setting::TaoFlowNormalizationExponent { value: wide_of(entry)? }
+        }
+        "sudo_set_tao_flow_smoothing_factor" => {
+            Setting::TaoFlowSmoothingFactor { value: wide_of(entry)? }
+        }
+        "sudo_set_default_take" => Setting::DefaultTake { value: value_of(entry)? },
+        "sudo_set_min_delegate_take" => Setting::MinDelegateTake { value: value_of(entry)? },
+        "sudo_set_tx_delegate_take_rate_limit" => {
+            Setting::TxDelegateTakeRateLimit { value: value_of(entry)? }
+        }
+        "sudo_set_tx_childkey_take_rate_limit" => {
+            Setting::TxChildkeyTakeRateLimit { value: value_of(entry)? }
+        }
+        "sudo_set_min_childkey_take" => Setting::MinChildkeyTake { value: value_of(entry)? },
+        "sudo_set_max_childkey_take" => Setting::MaxChildkeyTake { value: value_of(entry)? },
+        "set_pending_childkey_cooldown" => {
+            Setting::PendingChildkeyCooldown { value: value_of(entry)? }
+        }
+        "sudo_set_subnet_moving_alpha" => Setting::SubnetMovingAlpha { value: wide_of(entry)? },
         other => {
             let what = format!(".call: {other:?} is no root call of a timeline");
             return Err((what, Some(meant(other, TIMELINE_CALLS))));
         }
+    })
+}
+
+/// An integer that may be too wide for TOML and is then a text of digits.
+fn wide_of<T: FromStr>(entry: &TimelineEntry) -> Result<T, (String, Option<String>)> {
+    let text = match &entry.value {
+        None => return Err((".value: this call needs one".to_owned(), None)),
+        Some(toml::Value::Integer(number)) => number.to_string(),
+        Some(toml::Value::String(text)) => text.clone(),
+        Some(other) => return Err((format!(".value: {other} is no whole number"), None)),
     };
-    Ok(Call::SudoSet(setting))
+    text.parse().map_err(|_| (format!(".value: {text:?} is no whole number in range"), None))
 }
 
 fn value_of<T: DeserializeOwned>(entry: &TimelineEntry) -> Result<T, (String, Option<String>)> {

@@ -4,7 +4,7 @@
 
 use super::amount::{AlphaAmount, Blocks, Tao};
 use actors::registry::Role;
-use protocol::rules::{Profile, RuleVersion};
+use protocol::rules::{FeeSchedule, Mode, Profile, RuleVersion};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -65,12 +65,14 @@ impl Default for Run {
     }
 }
 
-/// `[rules]`: the version and profile, and any global parameter by the chain's name.
+/// `[rules]`: version, profile, mode and fees, and any global parameter by the chain's name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RuleSection {
     pub version: RuleVersion,
     pub profile: Profile,
+    pub mode: Mode,
+    pub fees: FeeSchedule,
     #[serde(flatten)]
     pub parameters: Table,
 }
