@@ -354,25 +354,30 @@ canon_struct!(Leaks {
 });
 
 impl Leaks {
-    /// Λ: the part of issuance that is in no balance and no pool.
-    pub fn issuance(&self) -> i128 {
+    /// Every ledger by name, in rao.
+    pub fn named(&self) -> [(&'static str, i64); 13] {
         [
-            self.opening,
-            self.unfilled,
-            self.registration_fees,
-            self.chain_buys,
-            self.lock_shortfall,
-            self.dissolution,
-            self.dust,
-            self.root_claims,
-            self.moved_dust,
-            self.clean_ups,
-            self.fees,
-            self.root_shortfall,
+            ("opening", self.opening),
+            ("unfilled", self.unfilled),
+            ("registration_fees", self.registration_fees),
+            ("chain_buys", self.chain_buys),
+            ("lock_shortfall", self.lock_shortfall),
+            ("dissolution", self.dissolution),
+            ("dust", self.dust),
+            ("stake_excess", self.stake_excess),
+            ("root_claims", self.root_claims),
+            ("moved_dust", self.moved_dust),
+            ("clean_ups", self.clean_ups),
+            ("fees", self.fees),
+            ("root_shortfall", self.root_shortfall),
         ]
-        .iter()
-        .map(|part| i128::from(*part))
-        .sum()
+    }
+
+    /// Λ: the part of issuance that is in no balance and no pool: all ledgers but that of the
+    /// staked-TAO counter.
+    pub fn issuance(&self) -> i128 {
+        let all: i128 = self.named().iter().map(|(_, amount)| i128::from(*amount)).sum();
+        all - i128::from(self.stake_excess)
     }
 }
 

@@ -7,10 +7,12 @@ use crate::run::totals::{Totals, ratio, top_subnets};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use protocol::registration::lock_cost;
+use protocol::rules::{FeeSchedule, Mode};
 use protocol::state::{Params, State, Subnet};
 use protocol::units::{AccountId, Alpha, Height, NetUid, Rao};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// `btemu inspect`
@@ -77,6 +79,10 @@ struct NetworkFacts {
     rejected: u64,
     accounts: usize,
     hotkeys: usize,
+    rules: &'static str,
+    mode: Mode,
+    fees: FeeSchedule,
+    leaked_rao: BTreeMap<&'static str, i64>,
 }
 
 #[derive(Serialize)]
@@ -236,6 +242,12 @@ fn plain(name: &str, value: &Value) -> String {
             Some(rao) => tokens(name, rao),
             None => number.to_string(),
         },
+        Value::Object(parts) => {
+            let parts = parts.iter().filter(|(_, value)| **value != Value::from(0));
+            let parts: Vec<String> =
+                parts.map(|(part, value)| format!("{part} {}", plain(name, value))).collect();
+            if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+        }
         other => other.to_string(),
     }
 }
@@ -269,6 +281,10 @@ fn network_facts(reading: &Reading, state: &State, at: Height) -> Result<Network
         rejected: totals.rejected,
         accounts: state.accounts.len(),
         hotkeys: state.hotkeys.len(),
+        rules: state.rules.version.name(),
+        mode: state.rules.mode,
+        fees: state.rules.fees,
+        leaked_rao: state.leaks.named().into_iter().collect(),
     })
 }
 

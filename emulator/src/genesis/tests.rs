@@ -3,7 +3,12 @@
 use crate::plan::Plan;
 use crate::scenario::{Overrides, load};
 use protocol::block::{BlockInput, decide_block};
+use protocol::call::{Origin, Signed};
+use protocol::decide::decide;
+use protocol::event::Event;
 use protocol::invariants::Checker;
+use protocol::rules::{FeeSchedule, Mode, RuleVersion};
+use protocol::tx::Tx;
 use protocol::units::{Height, NetUid};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -123,4 +128,73 @@ fn ids_come_from_group_and_index_alone() {
     let known: BTreeSet<_> = more.players.iter().map(|seat| seat.identity.clone().id).collect();
     assert!(one.players.iter().all(|seat| known.contains(&seat.identity.id)));
     assert!(known.len() > one.players.len());
+}
+
+/// The value of each timeline call, as a scenario writes it.
+const TIMELINE: &[(&str, &str)] = &[
+    ("sudo_set_tempo", "netuid = 1\nvalue = 30"),
+    ("sudo_set_kappa", "netuid = 1\nvalue = 30000"),
+    ("sudo_set_max_allowed_validators", "netuid = 1\nvalue = 8"),
+    ("sudo_set_weights_set_rate_limit", "netuid = 1\nvalue = 3"),
+    ("sudo_set_subtoken_enabled", "netuid = 1\nvalue = true"),
+    ("sudo_set_network_registration_allowed", "netuid = 1\nvalue = false"),
+    ("sudo_set_subnet_limit", "value = 256"),
+    ("sudo_set_subnet_owner_cut", "value = 6000"),
+    ("sudo_set_stake_threshold", "value = 7"),
+    ("sudo_set_network_rate_limit", "value = 8"),
+    ("sudo_set_network_min_lock_cost", "value = \"9 TAO\""),
+    ("sudo_set_network_immunity_period", "value = 10"),
+    ("sudo_set_recycle_or_burn", "netuid = 1\nvalue = \"recycle\""),
+    ("sudo_set_toggle_transfer", "netuid = 1\nvalue = false"),
+    ("sudo_set_mechanism_count", "netuid = 1\nvalue = 1"),
+    ("sudo_set_mechanism_emission_split", "netuid = 1\nvalue = [65535]"),
+    ("sudo_set_root_claim_threshold", "netuid = 1\nvalue = \"0.001 alpha\""),
+    ("sudo_set_num_root_claims", "value = 50"),
+    ("sudo_set_nominator_min_required_stake", "value = 1000000"),
+    ("sudo_set_ck_burn", "value = \"18446744073709551615\""),
+    ("sudo_set_tao_flow_cutoff", "value = -5"),
+    ("sudo_set_tao_flow_normalization_exponent", "value = \"36893488147419103232\""),
+    ("sudo_set_tao_flow_smoothing_factor", "value = 126847427788335"),
+    ("sudo_set_default_take", "value = 9000"),
+    ("sudo_set_min_delegate_take", "value = 1"),
+    ("sudo_set_tx_delegate_take_rate_limit", "value = 2"),
+    ("sudo_set_tx_childkey_take_rate_limit", "value = 3"),
+    ("sudo_set_min_childkey_take", "value = 4"),
+    ("sudo_set_max_childkey_take", "value = 5"),
+    ("set_pending_childkey_cooldown", "value = 6"),
+    ("sudo_set_subnet_moving_alpha", "value = 2147483648"),
+    ("sudo_set_ema_price_halving_period", "netuid = 1\nvalue = 100"),
+    ("set_fee_rate", "netuid = 1\nvalue = 40"),
+    ("root_dissolve_network", "netuid = 3"),
+    ("switch_rules", "value = \"price\""),
+    ("switch_rules", "value = { mode = \"sound\", fees = \"reference\" }"),
+];
+
+#[test]
+fn every_timeline_call_is_taken_decided_and_documented() {
+    let known: BTreeSet<&str> = super::TIMELINE_CALLS.iter().copied().collect();
+    assert_eq!(TIMELINE.iter().map(|(call, _)| *call).collect::<BTreeSet<_>>(), known);
+    let page = include_str!("../../../docs/scenarios.md");
+    let mut text = std::fs::read_to_string(configs().join("quickstart.toml")).expect("it ships");
+    for (call, rest) in TIMELINE {
+        assert!(page.contains(&format!("`{call}`")), "docs/scenarios.md does not say {call}");
+        text += &format!("\n[[timeline]]\nat = \"+1\"\ncall = \"{call}\"\n{rest}\n");
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("timeline.toml");
+    std::fs::write(&path, text).expect("it can be written");
+    let scenario = load(&path, &Overrides::default()).expect("every entry is valid");
+    let plan = scenario.plan().expect("every entry is valid");
+    assert_eq!(plan.timeline.len(), TIMELINE.len());
+    let mut state = plan.genesis;
+    let mut tx = Tx::new(&mut state);
+    tx.emit(Event::BlockOpened { height: Height(1) });
+    for planned in &plan.timeline {
+        let signed = Signed { origin: Origin::Root, nonce: 0, call: &planned.call };
+        assert_eq!(decide(&mut tx, &signed), Ok(()), "{}", planned.call.name());
+    }
+    // A switch keeps what it does not name.
+    let rules = tx.state().rules;
+    assert_eq!(rules.version, RuleVersion::Price);
+    assert_eq!((rules.mode, rules.fees), (Mode::Sound, FeeSchedule::Reference));
 }

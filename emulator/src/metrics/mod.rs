@@ -19,7 +19,7 @@ use prometheus::{Registry, TextEncoder};
 use protocol::event::Event;
 use protocol::frame::{Frame, Messages};
 use protocol::rejection::Outcome;
-use protocol::state::{State, Subnet};
+use protocol::state::{Leaks, State, Subnet};
 use protocol::units::{NetUid, UNITS_PER_TOKEN};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -120,6 +120,7 @@ struct Chain {
     issuance_rao: u64,
     stake_rao: u64,
     root_stake_rao: u64,
+    leaks: Leaks,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -165,6 +166,7 @@ impl Readings {
             issuance_rao: state.global.total_issuance.0,
             stake_rao: state.global.total_stake.0,
             root_stake_rao: root.map_or(0, |root| root.fast.pool.tao),
+            leaks: state.leaks,
         });
     }
 
@@ -303,6 +305,9 @@ fn collect_chain(page: &mut Page<'_>, chain: &Chain, subnets: &BTreeMap<NetUid, 
     page.add(table::TOTAL_ISSUANCE, &[], tokens(chain.issuance_rao));
     page.add(table::TOTAL_STAKE, &[], tokens(chain.stake_rao));
     page.add(table::ROOT_STAKE, &[], tokens(chain.root_stake_rao));
+    for (ledger, rao) in chain.leaks.named() {
+        page.add(table::LEAKED, &[ledger], rao as f64 / UNITS_PER_TOKEN as f64);
+    }
     page.add(table::TOP_TEN, &[], of_64_bits(top_ten));
     page.add(table::SUBNETS, &[], subnets.len() as f64);
 }

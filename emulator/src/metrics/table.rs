@@ -119,6 +119,7 @@ families! {
     TOTAL_ISSUANCE: "btemu_total_issuance_tao", Gauge, Tao, [], "TAO ever issued less TAO recycled";
     TOTAL_STAKE: "btemu_total_stake_tao", Gauge, Tao, [], "The chain's own counter of staked TAO, with its quirks";
     ROOT_STAKE: "btemu_root_stake_tao", Gauge, Tao, [], "TAO staked on root";
+    LEAKED: "btemu_leaked_tao", Gauge, Tao, ["ledger"], "TAO that the chain's rules lose or invent, by ledger, signed; still in sound mode";
     TOP_TEN: "btemu_emission_top10_share_ratio", Gauge, Ratio, [], "Part of the block's TAO that the ten subnets with most get together";
     SUBNETS: "btemu_subnets", Gauge, Count, [], "Subnets that exist, root not counted";
 
