@@ -19,6 +19,10 @@ mod stake;
 mod weights;
 
 #[cfg(test)]
+mod plain;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
 mod tests;
 
 pub use mechanisms::{fold_mechanisms, split_mechanisms};

@@ -13,29 +13,29 @@ use super::*;
 
 /// What an [`EpochInput`] borrows.
 #[derive(Clone, Debug)]
-struct Subnet {
-    block: u64,
-    tempo: u16,
-    activity_cutoff: u16,
-    max_validators: u16,
-    owner_uid: Option<u16>,
-    kappa: u16,
-    bonds_penalty: u16,
-    bonds_moving_average: u64,
-    liquid_alpha: bool,
-    yuma3: bool,
-    alpha: (u16, u16),
-    steepness: i16,
-    stake_threshold: u64,
-    rao_emission: u64,
-    commit_reveal: bool,
-    stake: Vec<i128>,
-    last_update: Vec<u64>,
-    registered_at: Vec<u64>,
-    validator_permit: Vec<bool>,
-    commit_block: Vec<Option<u64>>,
-    weights: Vec<Row>,
-    bonds: Vec<Row>,
+pub(super) struct Subnet {
+    pub(super) block: u64,
+    pub(super) tempo: u16,
+    pub(super) activity_cutoff: u16,
+    pub(super) max_validators: u16,
+    pub(super) owner_uid: Option<u16>,
+    pub(super) kappa: u16,
+    pub(super) bonds_penalty: u16,
+    pub(super) bonds_moving_average: u64,
+    pub(super) liquid_alpha: bool,
+    pub(super) yuma3: bool,
+    pub(super) alpha: (u16, u16),
+    pub(super) steepness: i16,
+    pub(super) stake_threshold: u64,
+    pub(super) rao_emission: u64,
+    pub(super) commit_reveal: bool,
+    pub(super) stake: Vec<i128>,
+    pub(super) last_update: Vec<u64>,
+    pub(super) registered_at: Vec<u64>,
+    pub(super) validator_permit: Vec<bool>,
+    pub(super) commit_block: Vec<Option<u64>>,
+    pub(super) weights: Vec<Row>,
+    pub(super) bonds: Vec<Row>,
 }
 
 impl Subnet {
@@ -73,8 +73,12 @@ impl Subnet {
         self
     }
 
-    fn run(&self) -> (EpochOutput, EpochRaw) {
-        epoch_with_raw(&EpochInput {
+    pub(super) fn run(&self) -> (EpochOutput, EpochRaw) {
+        epoch_with_raw(&self.input())
+    }
+
+    pub(super) fn input(&self) -> EpochInput<'_> {
+        EpochInput {
             block: self.block,
             tempo: self.tempo,
             activity_cutoff: self.activity_cutoff,
@@ -98,7 +102,7 @@ impl Subnet {
             commit_block: &self.commit_block,
             weights: &self.weights,
             bonds: &self.bonds,
-        })
+        }
     }
 }
 
