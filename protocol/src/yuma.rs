@@ -12,6 +12,8 @@
 use alloc::vec::Vec;
 
 mod bonds;
+mod consensus;
+mod liquid;
 mod matrix;
 mod mechanisms;
 mod number;
@@ -29,7 +31,8 @@ pub use mechanisms::{fold_mechanisms, split_mechanisms};
 pub use stake::{combined_stake, inherited_stake, proportion_u64};
 pub use weights::max_upscale;
 
-use matrix::Matrix;
+use bonds::Bonds;
+use weights::Agreement;
 
 /// A row of weights or bonds: (uid, value) pairs in the order in which they are stored.
 pub type Row = Vec<(u16, u16)>;
@@ -85,6 +88,12 @@ pub struct EpochInput<'a> {
     pub weights: &'a [Row],
     /// Bonds as stored.
     pub bonds: &'a [Row],
+}
+
+impl EpochInput<'_> {
+    fn registered(&self, uid: usize) -> u64 {
+        self.registered_at.get(uid).copied().unwrap_or(0)
+    }
 }
 
 /// What an epoch decides, by uid; every list has length n. Proportions are in 1/65535 and floored,
@@ -164,7 +173,7 @@ struct Settled {
     validator_trust: Vec<i64>,
     incentive: Vec<i64>,
     dividends: Vec<i64>,
-    bonds: Matrix,
+    bonds: Bonds,
 }
 
 fn settle(input: &EpochInput) -> Settled {
@@ -175,26 +184,24 @@ fn settle(input: &EpochInput) -> Settled {
 
     let submitted = weights::submitted(input);
     let majority = number::proportion(input.kappa);
-    let consensus = weights::consensus(&submitted, &active_stake, majority);
-    let clipped = weights::clipped(&submitted, &consensus);
-    let validator_trust = clipped.row_sums();
-    let incentive = weights::incentive(&clipped, &active_stake);
+    let consensus = consensus::consensus(&submitted, &active_stake, majority);
+    let Agreement { trust, incentive, targets } =
+        weights::agree(submitted, &consensus, &active_stake, input.bonds_penalty);
 
-    let targets = bonds::targets(submitted, clipped, input.bonds_penalty);
     let basis = bonds::Basis {
-        targets: &targets,
-        alpha: bonds::alpha(input.bonds_moving_average),
+        stored: bonds::Stored::new(input),
         active_stake: &active_stake,
         incentive: &incentive,
     };
+    let alpha = bonds::alpha(input.bonds_moving_average);
     let (bonds, dividends) = if !input.yuma3 {
-        basis.legacy(bonds::stored(input, i64::from))
+        basis.legacy(targets, alpha)
     } else if input.liquid_alpha && consensus.iter().any(|&value| value != 0) {
-        let levels = bonds::stored(input, number::proportion);
-        basis.levels(bonds::liquid(&targets, &levels, &consensus, &bonds::Curve::new(input)))
+        let curve = liquid::Curve::new(input);
+        let (levels, sums) = liquid::liquid(targets, &basis.stored, &consensus, &curve);
+        basis.levels(levels, &sums)
     } else {
-        let levels = bonds::stored(input, number::proportion);
-        basis.levels(bonds::blend(&targets, &levels, basis.alpha))
+        basis.constant(&targets, alpha)
     };
     Settled {
         active,
@@ -202,7 +209,7 @@ fn settle(input: &EpochInput) -> Settled {
         stake: shares,
         active_stake,
         consensus,
-        validator_trust,
+        validator_trust: trust,
         incentive,
         dividends,
         bonds,
@@ -233,7 +240,7 @@ impl Settled {
     fn bonds_kept(&self) -> Vec<Row> {
         let rows = self.new_permit.iter().enumerate();
         rows.map(|(uid, &permit)| match permit {
-            true => self.bonds.row(uid).map(|(j, value)| (j, number::to_u16(value))).collect(),
+            true => self.bonds.row(uid, number::to_u16),
             false => Row::new(),
         })
         .collect()
@@ -242,7 +249,7 @@ impl Settled {
     fn into_raw(self) -> EpochRaw {
         let rows = 0..self.stake.len();
         EpochRaw {
-            ema_bonds: rows.map(|uid| self.bonds.row(uid).collect()).collect(),
+            ema_bonds: rows.map(|uid| self.bonds.row(uid, |value| value)).collect(),
             stake: self.stake,
             active_stake: self.active_stake,
             consensus: self.consensus,

@@ -453,9 +453,10 @@ fn raw(millionths: i64) -> i64 {
 fn scores(width: usize, rows: &[Vec<i64>]) -> Matrix {
     let mut matrix = Matrix::new(width, 0);
     for row in rows {
-        for (column, &score) in (0..).zip(row).filter(|&(_, &score)| score != 0) {
-            matrix.push(column, raw(score * 10_000));
-        }
+        let given = (0..).zip(row).filter(|&(_, &score)| score != 0);
+        let (columns, values): (Vec<u16>, Vec<i64>) =
+            given.map(|(column, &score)| (column, raw(score * 10_000))).unzip();
+        matrix.extend(columns.into_iter(), values.into_iter());
         matrix.end_row();
     }
     matrix
@@ -478,7 +479,7 @@ fn the_median_is_weighted_by_stake() {
         let column: Vec<_> = column.iter().map(|&score| vec![score]).collect();
         let matrix = scores(stake.len(), &column);
         let stake: Vec<i64> = stake.iter().map(|&stake| raw(stake * 10_000)).collect();
-        let median = weights::consensus(&matrix, &stake, raw(510_000))[0];
+        let median = consensus::consensus(&matrix, &stake, raw(510_000))[0];
         assert_eq!(median, raw(expected * 10_000), "{stake:?} {column:?}");
     }
 }
@@ -497,7 +498,7 @@ fn the_consensus_is_a_median_by_column() {
     for (stake, matrix, majority, expected) in rows {
         let matrix = scores(stake.len(), matrix);
         let stake: Vec<i64> = stake.iter().map(|&stake| raw(stake * 10_000)).collect();
-        let consensus = weights::consensus(&matrix, &stake, raw(majority * 10_000));
+        let consensus = consensus::consensus(&matrix, &stake, raw(majority * 10_000));
         assert_eq!(consensus[..3], expected.map(|score| raw(score * 10_000)), "{majority}");
     }
 }
@@ -665,28 +666,8 @@ proptest! {
         let stake: Vec<i64> = votes.iter().map(|vote| vote.1).collect();
         let matrix = scores(votes.len(), &column);
         let votes: Vec<_> = votes.iter().map(|vote| (raw(vote.0 * 10_000), vote.1)).collect();
-        let consensus = weights::consensus(&matrix, &stake, majority);
+        let consensus = consensus::consensus(&matrix, &stake, majority);
         prop_assert_eq!(consensus[0], plain_median(&votes, majority));
-    }
-
-    #[test]
-    fn columns_are_normalised_entry_by_entry(
-        rows in proptest::collection::vec([0..=ONE, 0..=3_i64, 0..=ONE, 0..=70_000_i64], 1..20),
-    ) {
-        let mut matrix = Matrix::new(rows.len().max(4), 0);
-        for row in &rows {
-            (0..).zip(row).for_each(|(column, &value)| matrix.push(column, value));
-            matrix.end_row();
-        }
-        matrix.normalise_columns();
-        for column in 0..4 {
-            let sum: i64 = rows.iter().map(|row| row[column]).sum();
-            for (index, row) in rows.iter().enumerate() {
-                let entry = matrix.row(index).nth(column);
-                let expected = if sum == 0 { row[column] } else { number::div(row[column], sum) };
-                prop_assert_eq!(entry, Some((column as u16, expected)));
-            }
-        }
     }
 
     #[test]
