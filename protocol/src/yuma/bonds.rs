@@ -43,6 +43,10 @@ impl<'a> Stored<'a> {
         self.rows.iter().map(Row::len).sum()
     }
 
+    fn has_row(&self, row: usize) -> bool {
+        self.rows.get(row).is_some_and(|row| !row.is_empty())
+    }
+
     pub(super) fn row(&self, row: usize) -> impl Iterator<Item = (u16, u16)> + '_ {
         let entries = self.rows.get(row).map_or(&[][..], Row::as_slice);
         let counts = |&(j, _): &(u16, u16)| self.counts.get(usize::from(j)) == Some(&true);
@@ -108,14 +112,7 @@ impl Basis<'_> {
         let mut largest = vec![0_i64; rows.width()];
         let mut dividends = vec![0_i64; rows.width()];
         rows.rewrite_rows(|row, columns, values| {
-            let mut earned = 0_i64;
-            for (&mut j, value) in columns.iter_mut().zip(values) {
-                let j = usize::from(j);
-                *value = sums[j].normalise(*value);
-                largest[j] = largest[j].max(*value);
-                earned = earned.wrapping_add(number::mul_share(*value, self.incentive[j]));
-            }
-            dividends[row] = earned;
+            dividends[row] = legacy_share(columns, values, &sums, self.incentive, &mut largest);
             columns.len()
         });
         number::normalise(&mut dividends);
@@ -126,16 +123,9 @@ impl Basis<'_> {
     /// nothing to add to a bond.
     fn bought(&self, mut targets: Matrix) -> (Matrix, Vec<i64>) {
         let mut sums = vec![0_i64; targets.width()];
-        targets.rewrite_rows(|row, columns, values| {
-            let stake = self.active_stake[row];
-            if stake == 0 {
-                return 0;
-            }
-            for (&mut j, value) in columns.iter_mut().zip(values) {
-                *value = number::mul_share(*value, stake);
-                sums[usize::from(j)] += *value;
-            }
-            columns.len()
+        targets.rewrite_rows(|row, columns, values| match self.active_stake[row] {
+            0 => 0,
+            stake => legacy_buy(columns, values, stake, &mut sums),
         });
         (targets, sums)
     }
@@ -173,6 +163,37 @@ impl Basis<'_> {
     }
 }
 
+/// Multiplies a row of targets by its stake.
+#[inline(never)]
+fn legacy_buy(columns: &[u16], values: &mut [i64], stake: i64, sums: &mut [i64]) -> usize {
+    for (&j, value) in columns.iter().zip(values) {
+        let bought = number::mul_share(*value, stake);
+        sums[usize::from(j)] += bought;
+        *value = bought;
+    }
+    columns.len()
+}
+
+/// Divides the bonds of a row by the sums of their columns; what they earn.
+#[inline(never)]
+fn legacy_share(
+    columns: &[u16],
+    values: &mut [i64],
+    sums: &[Divisor],
+    incentive: &[i64],
+    largest: &mut [i64],
+) -> i64 {
+    let mut earned = 0_i64;
+    for (&j, value) in columns.iter().zip(values) {
+        let j = usize::from(j);
+        let share = sums[j].normalise(*value);
+        earned = earned.wrapping_add(number::mul_share(share, incentive[j]));
+        largest[j] = largest[j].max(share);
+        *value = share;
+    }
+    earned
+}
+
 /// How a new and an old value are read, and how much of the new one is taken.
 struct Blend<New, Old> {
     /// The share of a new value, from its column and itself.
@@ -193,36 +214,51 @@ impl<New: Fn(usize, i64) -> i64, Old: Fn(usize, u16) -> i64> Blend<New, Old> {
     fn rows(&self, targets: &Matrix, stored: &Stored) -> (Matrix, Vec<i64>) {
         let keep = ONE.saturating_sub(self.alpha);
         let n = targets.width();
-        let mut blended = Matrix::new(n, targets.len().max(stored.len()));
+        let mut blended = Matrix::new(n, targets.len() + stored.len());
         let mut sums = vec![0_i64; n];
         let mut cells = vec![0_i64; n];
         let (mut columns, mut values) = (vec![0_u16; n], vec![0_i64; n]);
         for row in 0..n {
-            let mut touched = false;
-            for (j, value) in targets.row(row) {
-                let j = usize::from(j);
-                let part = number::mul_share(self.alpha, (self.new)(j, value));
-                cells[j] = cells[j].saturating_add(part);
-                touched = true;
-            }
-            for (j, bond) in stored.row(row) {
-                let j = usize::from(j);
-                let part = number::mul_share(keep, (self.old)(j, bond));
-                cells[j] = cells[j].saturating_add(part);
-                touched = true;
-            }
-            if touched {
-                let mut kept = 0;
-                for (j, (cell, sum)) in cells.iter_mut().zip(&mut sums).enumerate() {
-                    let value = core::mem::take(cell).max(0);
-                    *sum = sum.wrapping_add(value);
-                    (columns[kept], values[kept]) = (j as u16, value);
-                    kept += usize::from(value > 0);
-                }
+            let new = targets.row(row);
+            if new.len() > 0 || stored.has_row(row) {
+                let new = new.map(|(j, value)| (usize::from(j), value));
+                blend_add(&mut cells, self.alpha, new.map(|(j, value)| (j, (self.new)(j, value))));
+                let old = stored.row(row).map(|(j, bond)| (usize::from(j), bond));
+                blend_add(&mut cells, keep, old.map(|(j, bond)| (j, (self.old)(j, bond))));
+                let kept = blend_collect(&mut cells, &mut columns, &mut values, &mut sums);
                 blended.extend(columns[..kept].iter().copied(), values[..kept].iter().copied());
             }
             blended.end_row();
         }
         (blended, sums)
     }
+}
+
+/// Adds a part of each value to the cell of its column. A function of its own, as the next, so
+/// that the loop has the registers for itself.
+#[inline(never)]
+fn blend_add(cells: &mut [i64], part: i64, shares: impl Iterator<Item = (usize, i64)>) {
+    for (j, share) in shares {
+        cells[j] = cells[j].saturating_add(number::mul_share(part, share));
+    }
+}
+
+/// Moves the cells above 0 into `columns` and `values`, empties all and tells how many there were.
+#[inline(never)]
+fn blend_collect(
+    cells: &mut [i64],
+    columns: &mut [u16],
+    values: &mut [i64],
+    sums: &mut [i64],
+) -> usize {
+    let n = cells.len();
+    let (columns, values) = (&mut columns[..n], &mut values[..n]);
+    let mut kept = 0;
+    for (j, (cell, sum)) in cells.iter_mut().zip(sums).enumerate() {
+        let value = core::mem::take(cell).max(0);
+        *sum = sum.wrapping_add(value);
+        (columns[kept], values[kept]) = (j as u16, value);
+        kept += usize::from(value > 0);
+    }
+    kept
 }

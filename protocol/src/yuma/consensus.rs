@@ -7,8 +7,9 @@ use alloc::vec::Vec;
 use super::matrix::Matrix;
 use super::number;
 
-/// Bits of a vote that hold its row; the weight, at most one, is above them.
-const ROW_BITS: u32 = 31;
+/// Bits of a vote that hold its row; the weight, at most one, is above them, and the highest bit
+/// stays free.
+const ROW_BITS: u32 = 30;
 /// Votes that are sorted rather than divided further.
 const SORTED_MAX: usize = 20;
 /// How often votes are divided before they are sorted in any case, so that no order of them can
@@ -46,7 +47,7 @@ pub(super) fn consensus(weights: &Matrix, active_stake: &[i64], majority: i64) -
 struct Ballot {
     columns: Vec<BallotColumn>,
     /// Each weight with its row in the low bits: they sort as one number.
-    votes: Vec<u64>,
+    votes: Vec<i64>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -70,12 +71,12 @@ impl Ballot {
             column.start = room;
             room += core::mem::replace(&mut column.end, room);
         }
-        let mut votes = vec![0_u64; room];
+        let mut votes = vec![0_i64; room];
         for row in rows() {
             let support = support[row];
             for (j, weight) in weights.row(row) {
                 let column = &mut columns[usize::from(j)];
-                votes[column.end] = (weight as u64) << ROW_BITS | row as u64;
+                votes[column.end] = weight << ROW_BITS | row as i64;
                 // A weight of 0 is no vote: the next one takes its place.
                 column.end += usize::from(weight > 0);
                 column.supported += if weight > 0 { support } else { 0 };
@@ -85,19 +86,19 @@ impl Ballot {
     }
 
     /// The votes on a uid, and the stake behind them.
-    fn column(&mut self, j: usize) -> (&mut [u64], i64) {
+    fn column(&mut self, j: usize) -> (&mut [i64], i64) {
         let BallotColumn { start, end, supported } = self.columns[j];
         (&mut self.votes[start..end], supported)
     }
 }
 
-fn vote_support(vote: u64, support: &[i64]) -> i64 {
+fn vote_support(vote: i64, support: &[i64]) -> i64 {
     support[(vote & ((1 << ROW_BITS) - 1)) as usize]
 }
 
 /// The weight of the lowest vote at which the stake so far, from `below`, exceeds `minority`; if
 /// there is none, of the highest vote.
-fn carried(mut votes: &mut [u64], support: &[i64], mut below: i64, minority: i64) -> i64 {
+fn carried(mut votes: &mut [i64], support: &[i64], mut below: i64, minority: i64) -> i64 {
     for _ in 0..DIVISIONS_MAX {
         if votes.len() <= SORTED_MAX {
             break;
@@ -115,30 +116,32 @@ fn carried(mut votes: &mut [u64], support: &[i64], mut below: i64, minority: i64
     for &vote in votes.iter() {
         below += vote_support(vote, support);
         if below > minority {
-            return (vote >> ROW_BITS) as i64;
+            return vote >> ROW_BITS;
         }
     }
-    votes.last().map_or(0, |&vote| (vote >> ROW_BITS) as i64)
+    votes.last().map_or(0, |&vote| vote >> ROW_BITS)
 }
 
 /// The median of the first, the middle and the last vote.
-fn middle(votes: &[u64]) -> u64 {
+fn middle(votes: &[i64]) -> i64 {
     let [first, .., last] = votes else { return 0 };
     let (low, high) = (*first.min(last), *first.max(last));
     votes[votes.len() / 2].clamp(low, high)
 }
 
-/// Moves the votes below `pivot` to the front: their number and their stake. Without a branch on
-/// the comparison, which nobody can foresee.
-fn divide(votes: &mut [u64], pivot: u64, support: &[i64]) -> (usize, i64) {
+/// Moves the votes below `pivot` to the front: their number and their stake.
+///
+/// The sign of a difference says which are below, and masks their stake: a branch on it would be a
+/// guess at each vote.
+fn divide(votes: &mut [i64], pivot: i64, support: &[i64]) -> (usize, i64) {
     let (mut lower, mut lower_support) = (0, 0);
     for index in 0..votes.len() {
         let vote = votes[index];
-        let is_lower = vote < pivot;
+        let below = (vote - pivot) >> 63;
         votes[index] = votes[lower];
         votes[lower] = vote;
-        lower += usize::from(is_lower);
-        lower_support += if is_lower { vote_support(vote, support) } else { 0 };
+        lower += (below & 1) as usize;
+        lower_support += below & vote_support(vote, support);
     }
     (lower, lower_support)
 }

@@ -115,13 +115,7 @@ pub(super) fn agree(
     let mut between = (penalty != 0 && penalty != u16::MAX)
         .then(|| Between { penalty: number::proportion(penalty), clipped: vec![0; n] });
     weights.rewrite_rows(|row, columns, values| {
-        let stake = active_stake[row];
-        for (&j, &weight) in columns.iter().zip(values.iter()) {
-            let j = usize::from(j);
-            let clipped = weight.min(consensus[j]);
-            trust[row] += clipped;
-            ranks[j] += number::mul_share(clipped, stake);
-        }
+        trust[row] = rank(columns, values, consensus, active_stake[row], &mut ranks);
         match (&mut between, penalty) {
             (Some(between), _) => between.rewrite(columns, values, consensus),
             (None, 0) => columns.len(),
@@ -132,6 +126,19 @@ pub(super) fn agree(
     Agreement { trust, incentive: ranks, targets: weights }
 }
 
+/// Adds the stake behind a row's clipped weights to the ranks; the sum of these weights.
+#[inline(never)]
+fn rank(columns: &[u16], values: &[i64], consensus: &[i64], stake: i64, ranks: &mut [i64]) -> i64 {
+    let mut trust = 0;
+    for (&j, &weight) in columns.iter().zip(values) {
+        let j = usize::from(j);
+        let clipped = weight.min(consensus[j]);
+        trust += clipped;
+        ranks[j] += number::mul_share(clipped, stake);
+    }
+    trust
+}
+
 /// Cuts the weights of a row and moves those that stay to the front.
 fn clip(columns: &mut [u16], values: &mut [i64], consensus: &[i64]) -> usize {
     let mut kept = 0;
@@ -140,7 +147,8 @@ fn clip(columns: &mut [u16], values: &mut [i64], consensus: &[i64]) -> usize {
         let limit = consensus[usize::from(j)];
         columns[kept] = j;
         values[kept] = weight.min(limit);
-        kept += usize::from(limit > 0 || weight == 0);
+        // Not `||`, which would be a branch that a processor cannot foresee.
+        kept += usize::from((limit > 0) | (weight == 0));
     }
     kept
 }
