@@ -53,13 +53,23 @@ impl<'a> Stored<'a> {
         entries.iter().copied().filter(counts)
     }
 
-    /// Sums of the stored integers of each column, ready to divide by.
+    /// Sums of the stored integers of each column, ready to divide by. Those of columns whose bonds
+    /// do not count are of no use and do no harm.
     fn column_divisors(&self) -> Vec<Divisor> {
         let mut sums = vec![0_i64; self.counts.len()];
-        for row in 0..self.rows.len() {
-            self.row(row).for_each(|(j, bond)| sums[usize::from(j)] += i64::from(bond));
+        for row in self.rows {
+            stored_sum(row, &mut sums);
         }
         divisors(&sums)
+    }
+}
+
+#[inline(never)]
+fn stored_sum(row: &[(u16, u16)], sums: &mut [i64]) {
+    for &(j, bond) in row {
+        if let Some(sum) = sums.get_mut(usize::from(j)) {
+            *sum += i64::from(bond);
+        }
     }
 }
 

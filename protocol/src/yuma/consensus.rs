@@ -11,10 +11,10 @@ use super::number;
 /// stays free.
 const ROW_BITS: u32 = 30;
 /// Votes that are sorted rather than divided further.
-const SORTED_MAX: usize = 20;
+const SORTED_MAX: usize = 8;
 /// How often votes are divided before they are sorted in any case, so that no order of them can
 /// make the search slow.
-const DIVISIONS_MAX: usize = 8;
+const DIVISIONS_MAX: usize = 12;
 
 /// For each column the largest weight that still has the support of `majority` (raw) of the active
 /// stake, with missing weights as 0.

@@ -30,11 +30,7 @@ pub(super) fn liquid(
         if columns.is_empty() {
             return 0;
         }
-        let mut rising = Rising::default();
-        for (j, bond) in stored.row(row) {
-            let seen = if rising.passes(j) { bond } else { 0 };
-            held[usize::from(j)] = Held { bond, seen };
-        }
+        liquid_hold(stored.row(row), &mut held);
         let mut rising = Rising::default();
         let distances = columns.iter().zip(values.iter()).map(|(&j, &target)| {
             let seen_target = if rising.passes(j) { target } else { 0 };
@@ -42,20 +38,44 @@ pub(super) fn liquid(
             distance(seen_target, seen_bond, consensus[usize::from(j)])
         });
         let speeds = curve.speeds(distances, &mut speeds);
-        let mut kept = 0;
-        for (index, &speed) in speeds.iter().enumerate() {
-            let (j, target) = (columns[index], values[index]);
-            let bond = number::proportion(held[usize::from(j)].bond);
-            let level = number::mul_share(ONE - speed, bond) + number::mul_share(speed, target);
-            let level = level.min(ONE);
-            sums[usize::from(j)] += level;
-            (columns[kept], values[kept]) = (j, level);
-            kept += usize::from(level > 0);
-        }
-        stored.row(row).for_each(|(j, _)| held[usize::from(j)] = Held::default());
-        kept
+        liquid_row(columns, values, speeds, &held, &mut sums)
     });
     (targets, sums)
+}
+
+/// Lays out the old bonds of a row by column.
+#[inline(never)]
+fn liquid_hold(bonds: impl Iterator<Item = (u16, u16)>, held: &mut [Held]) {
+    held.fill(Held::default());
+    let mut rising = Rising::default();
+    for (j, bond) in bonds {
+        let seen = if rising.passes(j) { bond } else { 0 };
+        held[usize::from(j)] = Held { bond, seen };
+    }
+}
+
+/// Replaces the targets of a row by its new levels and moves those above 0 to the front. Adds them
+/// to the sums.
+#[inline(never)]
+fn liquid_row(
+    columns: &mut [u16],
+    values: &mut [i64],
+    speeds: &[i64],
+    held: &[Held],
+    sums: &mut [i64],
+) -> usize {
+    let values = &mut values[..columns.len()];
+    let mut kept = 0;
+    for (index, &speed) in speeds.iter().enumerate() {
+        let (j, target) = (columns[index], values[index]);
+        let bond = number::proportion(held[usize::from(j)].bond);
+        let level = number::mul_share(ONE - speed, bond) + number::mul_share(speed, target);
+        let level = level.min(ONE);
+        sums[usize::from(j)] += level;
+        (columns[kept], values[kept]) = (j, level);
+        kept += usize::from(level > 0);
+    }
+    kept
 }
 
 /// An old bond as stored, and what the speed of its pair sees of it.
@@ -85,8 +105,9 @@ impl Rising {
 /// What the speed of a pair depends on: when buying, the distance above consensus; when selling,
 /// how far the weight is below the bond.
 fn distance(target: i64, bond: i64, consensus: i64) -> i64 {
-    let from = if target >= bond { target - consensus } else { bond - target };
-    from.clamp(0, ONE)
+    // Of the four the compiler selects without a branch, which would be a guess at each pair.
+    let (above, below) = if target >= bond { (target, consensus) } else { (bond, target) };
+    (above - below).clamp(0, ONE)
 }
 
 /// The speed of a liquid bond as a function of its distance: a logistic curve around one half.
@@ -156,7 +177,7 @@ impl Curve {
         for (place, (speed, distance)) in speeds.iter_mut().zip(distances).enumerate() {
             let exponent = self.exponent(distance);
             (exponents[open], places[open]) = (exponent, place);
-            open += usize::from(exponent != first.0 && exponent != last.0);
+            open += usize::from((exponent != first.0) & (exponent != last.0));
             *speed = if exponent == first.0 { first.1 } else { last.1 };
         }
         // The last lanes may hold what an earlier row left: it is computed and dropped.

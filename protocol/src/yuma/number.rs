@@ -102,7 +102,7 @@ pub(super) fn proportion(value: u16) -> i64 {
 
 /// `value` in 1/65535, floored, within the bounds of the type.
 pub(super) fn to_u16(value: i64) -> u16 {
-    (value.saturating_mul(65_535) >> 32).clamp(0, 65_535) as u16
+    ((value.clamp(0, ONE) * 65_535) >> 32) as u16
 }
 
 /// `share · amount`, floored to a whole number, within the bounds of the type.
@@ -197,12 +197,14 @@ pub(super) fn exp_lanes(x: [i64; EXP_LANES]) -> [i64; EXP_LANES] {
     let mut term = y;
     let mut total = y.map(|y| y + ONE as u64);
     for reciprocal in &RECIPROCALS[2..] {
+        let mut left = 0;
         for lane in 0..EXP_LANES {
             let power = high(term[lane] << 5, factor[lane]);
             term[lane] = high(power, *reciprocal);
             total[lane] += term[lane];
+            left |= term[lane];
         }
-        if term == [0; EXP_LANES] {
+        if left == 0 {
             break;
         }
     }
