@@ -8,6 +8,10 @@
 //! integer that represents them. Every product and quotient is floored or truncated on its own, as
 //! on the chain: two steps are never fused, and no value is normalised once where the chain
 //! normalises twice.
+//!
+//! Most of the time goes into a few loops over entries. Each is a function of its own, never
+//! inlined, because in one large function they run out of registers; and none branches on what a
+//! processor cannot foresee.
 
 use alloc::vec::Vec;
 

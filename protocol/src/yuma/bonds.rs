@@ -244,8 +244,7 @@ impl<New: Fn(usize, i64) -> i64, Old: Fn(usize, u16) -> i64> Blend<New, Old> {
     }
 }
 
-/// Adds a part of each value to the cell of its column. A function of its own, as the next, so
-/// that the loop has the registers for itself.
+/// Adds a part of each value to the cell of its column.
 #[inline(never)]
 fn blend_add(cells: &mut [i64], part: i64, shares: impl Iterator<Item = (usize, i64)>) {
     for (j, share) in shares {

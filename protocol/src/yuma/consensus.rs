@@ -76,7 +76,7 @@ impl Ballot {
             let support = support[row];
             for (j, weight) in weights.row(row) {
                 let column = &mut columns[usize::from(j)];
-                votes[column.end] = weight << ROW_BITS | row as i64;
+                votes[column.end] = (weight << ROW_BITS) | row as i64;
                 // A weight of 0 is no vote: the next one takes its place.
                 column.end += usize::from(weight > 0);
                 column.supported += if weight > 0 { support } else { 0 };

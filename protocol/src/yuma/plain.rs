@@ -13,8 +13,9 @@ use super::{EpochInput, EpochOutput, EpochRaw};
 /// One.
 const ONE: i64 = 1 << 32;
 
-/// Rows of (column, raw value).
-type Rows = Vec<Vec<(u16, i64)>>;
+/// (column, raw value) pairs.
+type Entries = Vec<(u16, i64)>;
+type Rows = Vec<Entries>;
 
 fn saturated(value: i128) -> i64 {
     i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
@@ -93,7 +94,7 @@ pub(super) fn epoch(input: &EpochInput) -> (EpochOutput, EpochRaw) {
     let consensus: Vec<i64> =
         (0..n).map(|j| median(&weights, &active_stake, j as u16, majority)).collect();
     let limit = |j: u16| consensus[usize::from(j)];
-    let clip_row = |row: &Vec<(u16, i64)>| {
+    let clip_row = |row: &Entries| {
         let kept = row.iter().filter(|&&(j, weight)| weight <= limit(j) || limit(j) > 0);
         kept.map(|&(j, weight)| (j, weight.min(limit(j)))).collect::<Vec<_>>()
     };
@@ -131,7 +132,7 @@ pub(super) fn epoch(input: &EpochInput) -> (EpochOutput, EpochRaw) {
     };
     let amounts = |shares: &[i64]| shares.iter().map(amount).collect();
     let cut = |values: &[i64]| values.iter().map(|&value| to_u16(value)).collect();
-    let kept = |(row, &permit): (&Vec<(u16, i64)>, &bool)| {
+    let kept = |(row, &permit): (&Entries, &bool)| {
         let entries = row.iter().filter(|_| permit);
         entries.map(|&(j, value)| (j, to_u16(value))).collect()
     };
@@ -194,7 +195,7 @@ fn top(shares: &[i64], count: u16) -> Vec<bool> {
     (0..shares.len()).map(|uid| shares[uid] != 0 && above(uid) < usize::from(count)).collect()
 }
 
-fn weight_row(input: &EpochInput, uid: usize) -> Vec<(u16, i64)> {
+fn weight_row(input: &EpochInput, uid: usize) -> Entries {
     if input.validator_permit.get(uid) != Some(&true) {
         return Vec::new();
     }
@@ -253,7 +254,7 @@ fn targets(weights: &Rows, clipped: &Rows, penalty: u16) -> Rows {
         _ => {}
     }
     let penalty = proportion(penalty);
-    let between = |(weights, clipped): (&Vec<(u16, i64)>, &Vec<(u16, i64)>)| {
+    let between = |(weights, clipped): (&Entries, &Entries)| {
         let mut limits: BTreeMap<u16, i64> = clipped.iter().copied().collect();
         let mut row = Vec::new();
         for &(j, weight) in weights {
@@ -269,7 +270,7 @@ fn targets(weights: &Rows, clipped: &Rows, penalty: u16) -> Rows {
 
 fn alpha(moving_average: u64) -> i64 {
     let average = i128::from(moving_average.min(i64::MAX as u64)) << 64;
-    ONE.saturating_sub(saturated(average / 1_000_000 >> 32))
+    ONE.saturating_sub(saturated((average / 1_000_000) >> 32))
 }
 
 fn stored(input: &EpochInput, read: impl Fn(u16) -> i64) -> Rows {
@@ -298,7 +299,7 @@ fn divide_columns(rows: &mut Rows, fold: impl Fn(i64, i64) -> i64) {
 
 fn blend(new: &Rows, old: &Rows, alpha: i64) -> Rows {
     let keep = ONE.saturating_sub(alpha);
-    let blend_row = |(new, old): (&Vec<(u16, i64)>, &Vec<(u16, i64)>)| {
+    let blend_row = |(new, old): (&Entries, &Entries)| {
         let mut cells: BTreeMap<u16, i64> = BTreeMap::new();
         for (part, entries) in [(alpha, new), (keep, old)] {
             for &(j, value) in entries {
@@ -336,7 +337,7 @@ fn dividends(bonds: &Rows, active_stake: &[i64], incentive: &[i64]) -> Vec<i64> 
     let mut shares = bonds.clone();
     divide_columns(&mut shares, i64::wrapping_add);
     let part = |&(j, share): &(u16, i64)| mul(share, incentive[usize::from(j)]);
-    let earned = |(row, &stake): (&Vec<(u16, i64)>, &i64)| {
+    let earned = |(row, &stake): (&Entries, &i64)| {
         let product = i128::from(sum(row.iter().map(part))) * i128::from(stake);
         i64::try_from(product >> 32).unwrap_or(0)
     };
@@ -365,7 +366,7 @@ fn liquid(input: &EpochInput, targets: &Rows, old: &Rows, consensus: &[i64]) -> 
         let logistic = inverse(ONE.saturating_add(power));
         low.saturating_add(mul(logistic, high - low)).min(high).max(low)
     };
-    let liquid_row = |(targets, old): (&Vec<(u16, i64)>, &Vec<(u16, i64)>)| {
+    let liquid_row = |(targets, old): (&Entries, &Entries)| {
         let old: BTreeMap<u16, (i64, i64)> =
             seen(old).into_iter().map(|(j, bond, seen)| (j, (bond, seen))).collect();
         let mut row = Vec::new();

@@ -55,8 +55,8 @@ impl Draw {
             0 => 0,
             1 => 1_i128 << 64,
             2 => i128::from(self.next() >> 20) << self.below(84),
-            3 => i128::from(self.next()) << 62 | i128::from(self.next()),
-            4 => (i128::from(self.next()) << 64 | i128::from(self.next())) >> self.below(127),
+            3 => (i128::from(self.next()) << 62) | i128::from(self.next()),
+            4 => ((i128::from(self.next()) << 64) | i128::from(self.next())) >> self.below(127),
             5 => (self.below(3) as i128) << 64,
             _ => i128::from((1 << 50) / (uid as u64 + 1) + self.next() % 1_000_000) << 64,
         };
