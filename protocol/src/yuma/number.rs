@@ -13,10 +13,10 @@ pub(super) const EXPONENT_MAX: i64 = 20 * ONE;
 /// Last term of the series of exp.
 const EXP_TERMS: usize = 31;
 
-/// Product of any number and one between -1 and 1, floored: it always fits.
+/// Product of any number and one above -1 and up to 1, floored: it always fits.
 #[inline]
 pub(super) fn mul_share(a: i64, share: i64) -> i64 {
-    debug_assert!((-ONE..=ONE).contains(&share), "{share} is no share");
+    debug_assert!(-ONE < share && share <= ONE, "{share} is no share");
     ((i128::from(a) * i128::from(share)) >> 32) as i64
 }
 
@@ -60,9 +60,10 @@ impl Divisor {
 
     #[cold]
     fn normalise_any(&self, a: i64) -> i64 {
-        match a == self.by {
-            true => ONE,
-            false => div(a, self.by),
+        // A bond at its highest level is frequent enough to be spared the wide division.
+        match a {
+            ONE if self.by > 2 => inverse(self.by),
+            _ => div(a, self.by),
         }
     }
 }
