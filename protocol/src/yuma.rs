@@ -8,10 +8,16 @@
 //! integer that represents them. Every product and quotient is floored or truncated on its own, as
 //! on the chain: two steps are never fused, and no value is normalised once where the chain
 //! normalises twice.
+//!
+//! Most of the time goes into a few loops over entries. Each is a function of its own, never
+//! inlined, because in one large function they run out of registers; and none branches on what a
+//! processor cannot foresee.
 
 use alloc::vec::Vec;
 
 mod bonds;
+mod consensus;
+mod liquid;
 mod matrix;
 mod mechanisms;
 mod number;
@@ -19,13 +25,18 @@ mod stake;
 mod weights;
 
 #[cfg(test)]
+mod plain;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
 mod tests;
 
 pub use mechanisms::{fold_mechanisms, split_mechanisms};
 pub use stake::{combined_stake, inherited_stake, proportion_u64};
 pub use weights::max_upscale;
 
-use matrix::Matrix;
+use bonds::Bonds;
+use weights::Agreement;
 
 /// A row of weights or bonds: (uid, value) pairs in the order in which they are stored.
 pub type Row = Vec<(u16, u16)>;
@@ -81,6 +92,12 @@ pub struct EpochInput<'a> {
     pub weights: &'a [Row],
     /// Bonds as stored.
     pub bonds: &'a [Row],
+}
+
+impl EpochInput<'_> {
+    fn registered(&self, uid: usize) -> u64 {
+        self.registered_at.get(uid).copied().unwrap_or(0)
+    }
 }
 
 /// What an epoch decides, by uid; every list has length n. Proportions are in 1/65535 and floored,
@@ -160,7 +177,7 @@ struct Settled {
     validator_trust: Vec<i64>,
     incentive: Vec<i64>,
     dividends: Vec<i64>,
-    bonds: Matrix,
+    bonds: Bonds,
 }
 
 fn settle(input: &EpochInput) -> Settled {
@@ -171,26 +188,24 @@ fn settle(input: &EpochInput) -> Settled {
 
     let submitted = weights::submitted(input);
     let majority = number::proportion(input.kappa);
-    let consensus = weights::consensus(&submitted, &active_stake, majority);
-    let clipped = weights::clipped(&submitted, &consensus);
-    let validator_trust = clipped.row_sums();
-    let incentive = weights::incentive(&clipped, &active_stake);
+    let consensus = consensus::consensus(&submitted, &active_stake, majority);
+    let Agreement { trust, incentive, targets } =
+        weights::agree(submitted, &consensus, &active_stake, input.bonds_penalty);
 
-    let targets = bonds::targets(submitted, clipped, input.bonds_penalty);
     let basis = bonds::Basis {
-        targets: &targets,
-        alpha: bonds::alpha(input.bonds_moving_average),
+        stored: bonds::Stored::new(input),
         active_stake: &active_stake,
         incentive: &incentive,
     };
+    let alpha = bonds::alpha(input.bonds_moving_average);
     let (bonds, dividends) = if !input.yuma3 {
-        basis.legacy(bonds::stored(input, i64::from))
+        basis.legacy(targets, alpha)
     } else if input.liquid_alpha && consensus.iter().any(|&value| value != 0) {
-        let levels = bonds::stored(input, number::proportion);
-        basis.levels(bonds::liquid(&targets, &levels, &consensus, &bonds::Curve::new(input)))
+        let curve = liquid::Curve::new(input);
+        let (levels, sums) = liquid::liquid(targets, &basis.stored, &consensus, &curve);
+        basis.levels(levels, &sums)
     } else {
-        let levels = bonds::stored(input, number::proportion);
-        basis.levels(bonds::blend(&targets, &levels, basis.alpha))
+        basis.constant(&targets, alpha)
     };
     Settled {
         active,
@@ -198,7 +213,7 @@ fn settle(input: &EpochInput) -> Settled {
         stake: shares,
         active_stake,
         consensus,
-        validator_trust,
+        validator_trust: trust,
         incentive,
         dividends,
         bonds,
@@ -229,7 +244,7 @@ impl Settled {
     fn bonds_kept(&self) -> Vec<Row> {
         let rows = self.new_permit.iter().enumerate();
         rows.map(|(uid, &permit)| match permit {
-            true => self.bonds.row(uid).map(|(j, value)| (j, number::to_u16(value))).collect(),
+            true => self.bonds.row(uid, number::to_u16),
             false => Row::new(),
         })
         .collect()
@@ -238,7 +253,7 @@ impl Settled {
     fn into_raw(self) -> EpochRaw {
         let rows = 0..self.stake.len();
         EpochRaw {
-            ema_bonds: rows.map(|uid| self.bonds.row(uid).collect()).collect(),
+            ema_bonds: rows.map(|uid| self.bonds.row(uid, |value| value)).collect(),
             stake: self.stake,
             active_stake: self.active_stake,
             consensus: self.consensus,

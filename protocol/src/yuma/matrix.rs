@@ -3,10 +3,7 @@
 //! An entry of value 0 is not the same as no entry, and the order within a row is kept: both are
 //! observable in an epoch.
 
-use alloc::vec;
 use alloc::vec::Vec;
-
-use super::number::{self, Divisor};
 
 /// Rows of entries in one allocation; uids beyond the last finished row have none.
 #[derive(Clone, Debug, Default)]
@@ -39,29 +36,20 @@ impl Matrix {
         self.values.len()
     }
 
-    /// Adds an entry to the row being built. `column` is below the width.
-    pub(super) fn push(&mut self, column: u16, value: i64) {
-        self.columns.push(column);
-        self.values.push(value);
+    /// Adds entries to the row being built. Columns are below the width.
+    pub(super) fn extend(
+        &mut self,
+        columns: impl ExactSizeIterator<Item = u16>,
+        values: impl ExactSizeIterator<Item = i64>,
+    ) {
+        debug_assert_eq!(columns.len(), values.len());
+        self.columns.extend(columns);
+        self.values.extend(values);
     }
 
     /// Ends the row being built.
     pub(super) fn end_row(&mut self) {
         self.ends.push(self.values.len());
-    }
-
-    /// Puts the row being built in ascending order of columns.
-    pub(super) fn sort_open_row(&mut self) {
-        let start = self.ends.last().copied().unwrap_or(0);
-        if self.columns[start..].is_sorted() {
-            return;
-        }
-        let open = self.columns.drain(start..).zip(self.values.drain(start..));
-        let mut row: Vec<(u16, i64)> = open.collect();
-        row.sort_by_key(|&(column, _)| column);
-        for (column, value) in row {
-            self.push(column, value);
-        }
     }
 
     fn range(&self, row: usize) -> core::ops::Range<usize> {
@@ -80,61 +68,25 @@ impl Matrix {
         columns.zip(self.values[range].iter().copied())
     }
 
-    /// The same entries, each with its row, column and value put through `f`.
-    pub(super) fn map(&self, mut f: impl FnMut(usize, u16, i64) -> i64) -> Self {
-        let mut values = Vec::with_capacity(self.values.len());
-        for row in 0..self.ends.len() {
-            values.extend(self.row(row).map(|(column, value)| f(row, column, value)));
+    /// Lets `rewrite` change each row in place. It gets the row's uid, columns and values, and says
+    /// how many entries remain; these it has moved to the front.
+    pub(super) fn rewrite_rows(
+        &mut self,
+        mut rewrite: impl FnMut(usize, &mut [u16], &mut [i64]) -> usize,
+    ) {
+        let (mut start, mut length) = (0, 0);
+        for (row, end) in self.ends.iter_mut().enumerate() {
+            let range = start..*end;
+            let columns = &mut self.columns[range.clone()];
+            let kept = rewrite(row, columns, &mut self.values[range]);
+            if start > length {
+                self.columns.copy_within(start..start + kept, length);
+                self.values.copy_within(start..start + kept, length);
+            }
+            length += kept;
+            start = core::mem::replace(end, length);
         }
-        Self { ends: self.ends.clone(), columns: self.columns.clone(), values, width: self.width }
-    }
-
-    pub(super) fn row_sums(&self) -> Vec<i64> {
-        (0..self.width).map(|row| number::sum(&self.values[self.range(row)])).collect()
-    }
-
-    fn column_sums(&self) -> Vec<i64> {
-        let mut sums = vec![0_i64; self.width];
-        for (&column, &value) in self.columns.iter().zip(&self.values) {
-            let sum = &mut sums[usize::from(column)];
-            *sum = sum.wrapping_add(value);
-        }
-        sums
-    }
-
-    fn column_maxima(&self) -> Vec<i64> {
-        let mut maxima = vec![0_i64; self.width];
-        for (&column, &value) in self.columns.iter().zip(&self.values) {
-            let maximum = &mut maxima[usize::from(column)];
-            *maximum = value.max(*maximum);
-        }
-        maxima
-    }
-
-    /// The sums of the columns, ready to divide by.
-    pub(super) fn column_divisors(&self) -> Vec<Divisor> {
-        self.column_sums().into_iter().map(Divisor::new).collect()
-    }
-
-    /// Divides each entry by the sum of its column.
-    ///
-    /// Mirrors: `inplace_col_normalize_sparse`.
-    pub(super) fn normalise_columns(&mut self) {
-        let divisors = self.column_divisors();
-        self.divide_columns(&divisors);
-    }
-
-    /// Divides each entry by the largest of its column.
-    ///
-    /// Mirrors: `inplace_col_max_upscale_sparse`.
-    pub(super) fn upscale_columns(&mut self) {
-        let divisors: Vec<_> = self.column_maxima().into_iter().map(Divisor::new).collect();
-        self.divide_columns(&divisors);
-    }
-
-    fn divide_columns(&mut self, divisors: &[Divisor]) {
-        for (&column, value) in self.columns.iter().zip(&mut self.values) {
-            *value = divisors[usize::from(column)].normalise(*value);
-        }
+        self.columns.truncate(length);
+        self.values.truncate(length);
     }
 }

@@ -9,19 +9,15 @@ pub(super) const ONE: i64 = 1 << 32;
 /// e, cut to 23 fraction bits: what the chain returns for exp(1).
 const E: i64 = 22_802_600 << 9;
 /// exp is computed between -20 and +20.
-const EXPONENT_MAX: i64 = 20 * ONE;
+pub(super) const EXPONENT_MAX: i64 = 20 * ONE;
 /// Last term of the series of exp.
 const EXP_TERMS: usize = 31;
 
-/// Product, floored, saturating.
-pub(super) fn mul(a: i64, b: i64) -> i64 {
-    let product = (i128::from(a) * i128::from(b)) >> 32;
-    i64::try_from(product).unwrap_or(if product < 0 { i64::MIN } else { i64::MAX })
-}
-
-/// Product, floored; 0 when it does not fit.
-pub(super) fn mul_or_zero(a: i64, b: i64) -> i64 {
-    i64::try_from((i128::from(a) * i128::from(b)) >> 32).unwrap_or(0)
+/// Product of any number and one above -1 and up to 1, floored: it always fits.
+#[inline]
+pub(super) fn mul_share(a: i64, share: i64) -> i64 {
+    debug_assert!(-ONE < share && share <= ONE, "{share} is no share");
+    ((i128::from(a) * i128::from(share)) >> 32) as i64
 }
 
 /// Quotient, truncated towards zero; 0 when the divisor is 0 or the quotient does not fit.
@@ -39,35 +35,52 @@ pub(super) fn div(a: i64, b: i64) -> i64 {
 #[derive(Clone, Copy)]
 pub(super) struct Divisor {
     by: i64,
+    /// (2^64 - 1) / by, floored; 0 for a divisor that `quotient` cannot take.
     reciprocal: u64,
 }
 
 impl Divisor {
+    /// A divisor of 0 counts as one, and so leaves numerators unchanged: a column without any
+    /// value is not normalised.
     pub(super) fn new(by: i64) -> Self {
-        let reciprocal = if by > 0 { u64::MAX / by as u64 } else { 0 };
+        let by = if by == 0 { ONE } else { by };
+        // By the smallest raw number, quotients may not fit a signed number.
+        let reciprocal = if by > 1 { u64::MAX / by as u64 } else { 0 };
         Self { by, reciprocal }
     }
 
-    /// `div(a, by)`, except that a divisor of 0 leaves `a` unchanged: a column without any value
-    /// is not normalised.
+    /// `div(a, by)`.
+    #[inline]
     pub(super) fn normalise(&self, a: i64) -> i64 {
-        if self.by == 0 {
-            return a;
+        if (a as u64) < ONE as u64 && self.reciprocal != 0 {
+            return quotient((a as u64) << 32, self.by as u64, self.reciprocal) as i64;
         }
-        if (0..ONE).contains(&a) && self.by > 0 {
-            let whole = quotient((a as u64) << 32, self.by as u64, self.reciprocal);
-            return i64::try_from(whole).unwrap_or(0);
+        self.normalise_any(a)
+    }
+
+    #[cold]
+    fn normalise_any(&self, a: i64) -> i64 {
+        // A bond at its highest level is frequent enough to be spared the wide division.
+        match a {
+            ONE if self.by > 2 => inverse(self.by),
+            _ => div(a, self.by),
         }
-        div(a, self.by)
     }
 }
 
 /// `a / by`, where `reciprocal` is the floor of (2^64 - 1) / by. The estimate is the quotient or
 /// one less than it, which the remainder tells.
+#[inline]
 const fn quotient(a: u64, by: u64, reciprocal: u64) -> u64 {
-    let estimate = ((a as u128 * reciprocal as u128) >> 64) as u64;
+    let estimate = high(a, reciprocal);
     let rest = a - estimate * by;
     estimate + (rest >= by) as u64
+}
+
+/// The upper half of a product.
+#[inline]
+const fn high(a: u64, b: u64) -> u64 {
+    ((a as u128 * b as u128) >> 64) as u64
 }
 
 /// Sum, wrapping like the chain's; no input of the chain comes near the bounds.
@@ -90,7 +103,7 @@ pub(super) fn proportion(value: u16) -> i64 {
 
 /// `value` in 1/65535, floored, within the bounds of the type.
 pub(super) fn to_u16(value: i64) -> u16 {
-    (value.saturating_mul(65_535) >> 32).clamp(0, 65_535) as u16
+    ((value.clamp(0, ONE) * 65_535) >> 32) as u16
 }
 
 /// `share · amount`, floored to a whole number, within the bounds of the type.
@@ -101,7 +114,12 @@ pub(super) fn amount(share: i64, amount: u64) -> u64 {
 
 /// 2^64 / `raw`, floored and saturating: the raw inverse of a raw number. `raw` is positive.
 pub(super) fn inverse(raw: i64) -> i64 {
-    i64::try_from((1_i128 << 64) / i128::from(raw.max(1))).unwrap_or(i64::MAX)
+    match raw {
+        // 2^63 is the first that does not fit.
+        ..=2 => i64::MAX,
+        // 2^64 - 1 has the quotient of 2^64, unless the latter is divided without remainder.
+        _ => (u64::MAX / raw as u64) as i64 + i64::from((raw as u64).is_power_of_two()),
+    }
 }
 
 /// Exponential of a raw number: a Taylor series of 31 terms with each term floored, not a rounded
@@ -127,11 +145,6 @@ pub(super) fn exp(x: i64) -> i64 {
         table
     };
     let x = x.clamp(-EXPONENT_MAX, EXPONENT_MAX);
-    match x {
-        0 => return ONE,
-        ONE => return E,
-        _ => {}
-    }
     let y = x.unsigned_abs();
     let mut term = y;
     let mut total = y + ONE as u64;
@@ -143,5 +156,58 @@ pub(super) fn exp(x: i64) -> i64 {
         }
         total += term;
     }
-    if x > 0 { total as i64 } else { inverse(total as i64) }
+    exp_of_total(x, total)
+}
+
+/// exp(x) from the series of |x|.
+fn exp_of_total(x: i64, total: u64) -> i64 {
+    match x {
+        ONE => E,
+        1.. => total as i64,
+        _ => inverse(total as i64),
+    }
+}
+
+/// Exponents that are worked on at once: each term waits for the one before, so that a processor
+/// has time for some more series meanwhile.
+pub(super) const EXP_LANES: usize = 4;
+/// Up to here `exp_lanes` needs no wide division.
+const EXP_LANES_MAX: u64 = 16 * ONE as u64;
+
+/// `exp` of each.
+///
+/// No term of the series of 16 is above 2^52, and no power before its division above 2^57. So a
+/// term with 5 bits more and y with 27 bits more both fit, and the upper half of their product is
+/// the floored power. Its quotient by k is exact by a reciprocal that is rounded up: the excess,
+/// below k / 2^64 for each unit, stays below the 1 / k that is missing to the next quotient.
+pub(super) fn exp_lanes(x: [i64; EXP_LANES]) -> [i64; EXP_LANES] {
+    const RECIPROCALS: [u64; EXP_TERMS + 1] = {
+        let mut table = [0; EXP_TERMS + 1];
+        let mut k = 2;
+        while k <= EXP_TERMS {
+            table[k] = (u64::MAX / k as u64) + 1;
+            k += 1;
+        }
+        table
+    };
+    let y = x.map(i64::unsigned_abs);
+    if y.iter().any(|&y| y > EXP_LANES_MAX) {
+        return x.map(exp);
+    }
+    let factor = y.map(|y| y << 27);
+    let mut term = y;
+    let mut total = y.map(|y| y + ONE as u64);
+    for reciprocal in &RECIPROCALS[2..] {
+        let mut left = 0;
+        for lane in 0..EXP_LANES {
+            let power = high(term[lane] << 5, factor[lane]);
+            term[lane] = high(power, *reciprocal);
+            total[lane] += term[lane];
+            left |= term[lane];
+        }
+        if left == 0 {
+            break;
+        }
+    }
+    core::array::from_fn(|lane| exp_of_total(x[lane], total[lane]))
 }

@@ -98,7 +98,9 @@ pub(super) fn top(shares: &[i64], count: u16) -> Vec<bool> {
         return top;
     };
     let mut order: Vec<(i64, usize)> = shares.iter().copied().zip(0..).collect();
-    order.sort_unstable();
+    if excess < order.len() {
+        order.select_nth_unstable(excess);
+    }
     for &(_, uid) in order.iter().take(excess) {
         top[uid] = false;
     }

@@ -37,29 +37,37 @@ pub fn max_upscale(values: &[u16]) -> Vec<u16> {
 /// committed. A row of zeros stays as it is.
 pub(super) fn submitted(input: &EpochInput) -> Matrix {
     let n = input.stake.len();
-    let entries = input.weights.iter().map(Row::len).sum();
-    let mut matrix = Matrix::new(n, entries);
-    let mut kept: Row = Row::with_capacity(n);
+    let permit = |uid: usize| input.validator_permit.get(uid) == Some(&true);
+    let rows = || input.weights.iter().take(n).enumerate().filter(|&(uid, _)| permit(uid));
+    let mut matrix = Matrix::new(n, rows().map(|(_, row)| row.len()).sum());
+    let registered: Vec<u64> = (0..n).map(|j| input.registered(j)).collect();
+    let mut kept = Row::new();
     for (uid, row) in input.weights.iter().take(n).enumerate() {
-        if input.validator_permit.get(uid) == Some(&true) {
-            let counts = submitted_filter(input, uid);
-            kept.clear();
-            kept.extend(row.iter().copied().filter(|&(j, _)| counts(j)));
-            let sum = kept.iter().map(|&(_, value)| i64::from(value)).sum();
-            let sum = Divisor::new(sum);
-            for &(j, value) in &kept {
-                matrix.push(j, sum.normalise(i64::from(value)));
+        if permit(uid) {
+            let counts = submitted_filter(input, &registered, uid);
+            let mut row = row.as_slice();
+            if !row.iter().all(|&(j, _)| counts(j)) {
+                kept.clear();
+                kept.extend(row.iter().filter(|&&(j, _)| counts(j)));
+                row = &kept;
             }
+            let sum = Divisor::new(row.iter().map(|&(_, value)| i64::from(value)).sum());
+            let values = row.iter().map(|&(_, value)| sum.normalise(i64::from(value)));
+            matrix.extend(row.iter().map(|&(j, _)| j), values);
         }
         matrix.end_row();
     }
     matrix
 }
 
-/// Whether the weight of `uid` on another counts.
-fn submitted_filter<'a>(input: &'a EpochInput, uid: usize) -> impl Fn(u16) -> bool + 'a {
-    let n = input.stake.len();
+/// Whether the weight of `uid` on another counts, given the heights of registration of all uids.
+fn submitted_filter<'a>(
+    input: &EpochInput,
+    registered: &'a [u64],
+    uid: usize,
+) -> impl Fn(u16) -> bool + 'a {
     let owner = input.owner_uid.map(usize::from) == Some(uid);
+    let itself = if owner { usize::MAX } else { uid };
     let updated = input.last_update.get(uid).copied().unwrap_or(0);
     let committed = match input.commit_block.get(uid) {
         Some(&Some(block)) if input.commit_reveal => block,
@@ -67,101 +75,122 @@ fn submitted_filter<'a>(input: &'a EpochInput, uid: usize) -> impl Fn(u16) -> bo
     };
     move |j: u16| {
         let j = usize::from(j);
-        let registered = input.registered_at.get(j).copied().unwrap_or(0);
-        j < n && (owner || j != uid) && updated > registered && committed >= registered
+        j != itself && registered.get(j).is_some_and(|&at| at < updated && at <= committed)
     }
 }
 
-/// For each column the largest weight that still has the support of `majority` (raw) of the active
-/// stake: a median weighted by stake, with missing weights as 0.
-///
-/// Mirrors: `weighted_median_col_sparse`.
-pub(super) fn consensus(weights: &Matrix, active_stake: &[i64], majority: i64) -> Vec<i64> {
-    let n = weights.width();
-    // Shares among the rows with stake are normalised once more, as on the chain.
-    let mut support = active_stake.to_vec();
-    number::normalise(&mut support);
-    let voters = active_stake.iter().filter(|&&stake| stake > 0).count();
-    if voters == 0 {
-        return vec![0; n];
-    }
-    let total = number::sum(&support);
-    let minority = total - majority;
-
-    // By column, each weight above 0 with its row in the low bits: sorting needs no pairs.
-    let votes = || (0..n).filter(|&row| active_stake[row] > 0);
-    let mut ends = vec![0_usize; n + 1];
-    let mut supported = vec![0_i64; n];
-    for row in votes() {
-        for (j, _) in weights.row(row).filter(|&(_, weight)| weight > 0) {
-            ends[usize::from(j) + 1] += 1;
-            supported[usize::from(j)] += support[row];
-        }
-    }
-    for j in 0..n {
-        ends[j + 1] += ends[j];
-    }
-    let mut next = ends.clone();
-    let mut scores = vec![0_u64; ends[n]];
-    for row in votes() {
-        for (j, weight) in weights.row(row).filter(|&(_, weight)| weight > 0) {
-            let slot = &mut next[usize::from(j)];
-            scores[*slot] = ((weight as u64) << 16) | row as u64;
-            *slot += 1;
-        }
-    }
-
-    let column = |j: usize| {
-        let scores = &mut scores[ends[j]..ends[j + 1]];
-        let mut below = total - supported[j];
-        if scores.len() < voters && below > minority {
-            return 0;
-        }
-        scores.sort_unstable();
-        for &score in scores.iter() {
-            below += support[(score & 0xffff) as usize];
-            if below > minority {
-                return (score >> 16) as i64;
-            }
-        }
-        scores.last().map_or(0, |&score| (score >> 16) as i64)
-    };
-    (0..n).map(column).collect()
+/// What the weights settle before bonds are looked at.
+pub(super) struct Agreement {
+    /// Sum of each row's clipped weights, raw.
+    pub(super) trust: Vec<i64>,
+    /// Each uid's share of the stake behind the clipped weights, raw.
+    pub(super) incentive: Vec<i64>,
+    /// The weights that bonds follow.
+    pub(super) targets: Matrix,
 }
 
-/// Weights cut to the consensus; one on a column without consensus is removed, while an explicit
-/// zero stays.
+/// Cuts the weights to the consensus. A weight on a column without consensus is removed, while an
+/// explicit zero stays.
 ///
-/// Mirrors: `col_clip_sparse`.
-pub(super) fn clipped(weights: &Matrix, consensus: &[i64]) -> Matrix {
+/// Bonds follow something between the submitted and the clipped weights, by the penalty. At either
+/// end the list keeps its order and its zeros; in between it has neither.
+///
+/// Mirrors: `col_clip_sparse`, `row_sum_sparse`, `matmul_sparse`, `interpolate_sparse`.
+pub(super) fn agree(
+    mut weights: Matrix,
+    consensus: &[i64],
+    active_stake: &[i64],
+    penalty: u16,
+) -> Agreement {
     #[cfg(feature = "planted")]
-    if crate::planted::active(crate::planted::Bug::MissedClip) {
-        return weights.clone();
-    }
-    let mut clipped = Matrix::new(weights.width(), weights.len());
-    for row in 0..weights.width() {
-        for (j, weight) in weights.row(row) {
-            let limit = consensus[usize::from(j)];
-            if weight <= limit {
-                clipped.push(j, weight);
-            } else if limit > 0 {
-                clipped.push(j, limit);
-            }
+    let unlimited = vec![i64::MAX; consensus.len()];
+    #[cfg(feature = "planted")]
+    let consensus = match crate::planted::active(crate::planted::Bug::MissedClip) {
+        true => &unlimited,
+        false => consensus,
+    };
+    let n = weights.width();
+    let mut trust = vec![0_i64; n];
+    let mut ranks = vec![0_i64; n];
+    let mut between = (penalty != 0 && penalty != u16::MAX)
+        .then(|| Between { penalty: number::proportion(penalty), clipped: vec![0; n] });
+    weights.rewrite_rows(|row, columns, values| {
+        trust[row] = rank(columns, values, consensus, active_stake[row], &mut ranks);
+        match (&mut between, penalty) {
+            (Some(between), _) => between.rewrite(columns, values, consensus),
+            (None, 0) => columns.len(),
+            (None, _) => clip(columns, values, consensus),
         }
-        clipped.end_row();
-    }
-    clipped
+    });
+    number::normalise(&mut ranks);
+    Agreement { trust, incentive: ranks, targets: weights }
 }
 
-/// Each uid's share of the stake behind the clipped weights, raw.
-pub(super) fn incentive(clipped: &Matrix, active_stake: &[i64]) -> Vec<i64> {
-    let mut ranks = vec![0_i64; clipped.width()];
-    for (row, &stake) in active_stake.iter().enumerate().filter(|&(_, &stake)| stake != 0) {
-        for (j, weight) in clipped.row(row) {
-            let rank = &mut ranks[usize::from(j)];
-            *rank = rank.wrapping_add(number::mul(stake, weight));
-        }
+/// Adds the stake behind a row's clipped weights to the ranks; the sum of these weights.
+#[inline(never)]
+fn rank(columns: &[u16], values: &[i64], consensus: &[i64], stake: i64, ranks: &mut [i64]) -> i64 {
+    let mut trust = 0;
+    for (&j, &weight) in columns.iter().zip(values) {
+        let j = usize::from(j);
+        let clipped = weight.min(consensus[j]);
+        trust += clipped;
+        ranks[j] += number::mul_share(clipped, stake);
     }
-    number::normalise(&mut ranks);
-    ranks
+    trust
+}
+
+/// Cuts the weights of a row and moves those that stay to the front.
+fn clip(columns: &mut [u16], values: &mut [i64], consensus: &[i64]) -> usize {
+    let mut kept = 0;
+    for index in 0..columns.len() {
+        let (j, weight) = (columns[index], values[index]);
+        let limit = consensus[usize::from(j)];
+        columns[kept] = j;
+        values[kept] = weight.min(limit);
+        // Not `||`, which would be a branch that a processor cannot foresee.
+        kept += usize::from((limit > 0) | (weight == 0));
+    }
+    kept
+}
+
+/// For penalties between none and the whole.
+struct Between {
+    /// Raw share of the clipped weight.
+    penalty: i64,
+    /// By column, the clipped weight of the present row; empty between rows.
+    clipped: Vec<i64>,
+}
+
+impl Between {
+    /// Replaces the weights of a row by those between them and the clipped ones, in ascending order.
+    fn rewrite(&mut self, columns: &mut [u16], values: &mut [i64], consensus: &[i64]) -> usize {
+        // By column, since in a row that names one twice the last clipped weight holds, once.
+        for (&j, &weight) in columns.iter().zip(values.iter()) {
+            let j = usize::from(j);
+            self.clipped[j] = weight.min(consensus[j]);
+        }
+        let mut kept = 0;
+        for index in 0..columns.len() {
+            let (j, weight) = (columns[index], values[index]);
+            let clipped = core::mem::take(&mut self.clipped[usize::from(j)]);
+            columns[kept] = j;
+            values[kept] = weight + number::mul_share(clipped - weight, self.penalty);
+            kept += usize::from(values[kept] > 0);
+        }
+        sort(&mut columns[..kept], &mut values[..kept]);
+        kept
+    }
+}
+
+/// Puts a row in ascending order of columns.
+fn sort(columns: &mut [u16], values: &mut [i64]) {
+    if columns.is_sorted() {
+        return;
+    }
+    let entries = columns.iter().copied().zip(values.iter().copied());
+    let mut row: Vec<(u16, i64)> = entries.collect();
+    row.sort_by_key(|&(column, _)| column);
+    for ((column, value), sorted) in columns.iter_mut().zip(values).zip(row) {
+        (*column, *value) = sorted;
+    }
 }
