@@ -19,10 +19,12 @@ pub(crate) struct RootCache {
     pub hotkeys: Buckets,
     pub coldkeys: Buckets,
     subnets: BTreeMap<NetUid, SubnetCache>,
+    subnets_root: Option<Hash32>,
 }
 
 impl RootCache {
     pub fn subnet(&mut self, id: NetUid) -> &mut SubnetCache {
+        self.subnets_root = None;
         let cache = self.subnets.entry(id).or_default();
         cache.whole = None;
         cache
@@ -33,17 +35,19 @@ impl RootCache {
 #[derive(Clone, Debug)]
 pub(crate) struct Buckets {
     hashes: Vec<Option<Option<Hash32>>>,
+    whole: Option<Option<Hash32>>,
 }
 
 impl Default for Buckets {
     fn default() -> Self {
-        Self { hashes: alloc::vec![None; BUCKETS] }
+        Self { hashes: alloc::vec![None; BUCKETS], whole: None }
     }
 }
 
 impl Buckets {
     pub fn mark(&mut self, key: &AccountId) {
         self.hashes[usize::from(key.0[0])] = None;
+        self.whole = None;
     }
 
     fn root<V: Canon>(
@@ -52,6 +56,9 @@ impl Buckets {
         map: &BTreeMap<AccountId, V>,
         buffer: &mut Vec<u8>,
     ) -> Option<Hash32> {
+        if let Some(whole) = self.whole {
+            return whole;
+        }
         for (index, cached) in self.hashes.iter_mut().enumerate() {
             if cached.is_some() {
                 continue;
@@ -73,7 +80,9 @@ impl Buckets {
                 bucket.canon(buffer);
             }
         }
-        (!buffer.is_empty()).then(|| hash(domain, buffer))
+        let whole = (!buffer.is_empty()).then(|| hash(domain, buffer));
+        self.whole = Some(whole);
+        whole
     }
 }
 
@@ -205,13 +214,7 @@ impl State {
         sized(&mut buffer, |out| self.leaks.canon(out));
         let global = hash("global", &buffer);
 
-        let mut subnets = Vec::with_capacity(self.subnets.len() * 34);
-        for (id, subnet) in &self.subnets {
-            let cache = self.cache.subnets.entry(*id).or_default();
-            id.canon(&mut subnets);
-            cache.root(subnet, &mut buffer).canon(&mut subnets);
-        }
-        let subnets = hash("subnets", &subnets);
+        let subnets = self.subnets_root(&mut buffer);
 
         let accounts = self.cache.accounts.root("accounts", &self.accounts, &mut buffer);
         let hotkeys = self.cache.hotkeys.root("hotkeys", &self.hotkeys, &mut buffer);
@@ -223,6 +226,21 @@ impl State {
             field(&mut buffer, tag, &part.unwrap_or(EMPTY), &EMPTY);
         }
         hash("btemu state root 1", &buffer)
+    }
+
+    fn subnets_root(&mut self, buffer: &mut Vec<u8>) -> Hash32 {
+        if let Some(root) = self.cache.subnets_root {
+            return root;
+        }
+        let mut subnets = Vec::with_capacity(self.subnets.len() * 34);
+        for (id, subnet) in &self.subnets {
+            let cache = self.cache.subnets.entry(*id).or_default();
+            id.canon(&mut subnets);
+            cache.root(subnet, buffer).canon(&mut subnets);
+        }
+        let root = hash("subnets", &subnets);
+        self.cache.subnets_root = Some(root);
+        root
     }
 
     /// The state root computed without any cached hash.

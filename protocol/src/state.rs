@@ -840,6 +840,14 @@ pub(crate) struct UndoList {
     entries: Vec<Undo>,
 }
 
+impl UndoList {
+    fn remember_fast(&mut self, id: NetUid, old: &Fast) {
+        if self.depth > 0 {
+            self.entries.push(Undo::Fast(id, Box::new(*old)));
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Undo {
     Height(Height),
@@ -1071,10 +1079,23 @@ impl State {
         self.subnet_entry(id)
     }
 
+    /// The scalars of a subnet that exists.
     pub(crate) fn fast_mut(&mut self, id: NetUid) -> Option<&mut Fast> {
-        let old = self.subnets.get(&id)?.fast;
-        self.remember(|_| Undo::Fast(id, Box::new(old)));
-        self.subnets.get_mut(&id).map(|subnet| &mut subnet.fast)
+        let subnet = self.subnets.get_mut(&id).filter(|subnet| subnet.added)?;
+        self.undo.remember_fast(id, &subnet.fast);
+        Some(&mut subnet.fast)
+    }
+
+    /// The scalars of several subnets in one walk over the map: a column has an entry for almost every subnet. Ends
+    /// early at a netuid that does not exist or does not ascend.
+    pub(crate) fn fasts_mut(&mut self, ids: &[NetUid]) -> impl Iterator<Item = &mut Fast> {
+        let first = ids.first().copied().unwrap_or_default();
+        let (undo, mut subnets) = (&mut self.undo, self.subnets.range_mut(first..));
+        ids.iter().map_while(move |id| {
+            let (_, subnet) = subnets.find(|(at, subnet)| *at == id && subnet.added)?;
+            undo.remember_fast(*id, &subnet.fast);
+            Some(&mut subnet.fast)
+        })
     }
 
     pub(crate) fn params_mut(&mut self, id: NetUid) -> &mut Params {
@@ -1241,14 +1262,28 @@ impl State {
         }
     }
 
-    /// A subnet for writing incentives and bonds (not weights): for the epoch.
-    pub(crate) fn whole_mechanisms_mut(&mut self, id: NetUid) -> &mut Subnet {
+    /// Neurons, and the first `count` mechanisms for writing incentives and bonds (not weights): for the epoch.
+    pub(crate) fn epoch_mut(
+        &mut self,
+        id: NetUid,
+        count: usize,
+    ) -> (&mut Neurons, &mut [Mechanism]) {
+        for mechanism in (0..=u8::MAX).take(count) {
+            self.pad_mechanism(id, mechanism);
+        }
+        self.remember(|state| {
+            let neurons = state.subnets.get(&id).map(|subnet| subnet.neurons.clone());
+            Undo::Neurons(id, Box::new(neurons.unwrap_or_default()))
+        });
         self.remember(|state| {
             let mechanisms = state.subnets.get(&id).map(|subnet| subnet.mechanisms.clone());
             Undo::Mechanisms(id, mechanisms.unwrap_or_default())
         });
-        self.cache.subnet(id).forget_mechanisms();
-        self.subnet_entry(id)
+        let cache = self.cache.subnet(id);
+        cache.neurons = None;
+        cache.bonds = None;
+        let subnet = self.subnet_entry(id);
+        (&mut subnet.neurons, &mut subnet.mechanisms)
     }
 
     pub(crate) fn account_mut(&mut self, id: AccountId) -> &mut Account {
@@ -1268,6 +1303,16 @@ impl State {
         self.remember(|state| Undo::Hotkey(id, state.hotkeys.get(&id).cloned().map(Box::new)));
         self.cache.hotkeys.mark(&id);
         self.hotkeys.entry(id).or_default()
+    }
+
+    /// Sets what a unit of root stake may claim. An epoch names every hotkey of its subnet, most of them with the rate
+    /// they have: those stay as they are, and so do their hashes.
+    pub(crate) fn set_claim_rate(&mut self, hotkey: AccountId, netuid: NetUid, rate: i128) {
+        let known = self.hotkeys.get(&hotkey).and_then(|entry| entry.claim_rate(netuid));
+        if known != Some(rate) {
+            let rates = &mut self.hotkey_mut(hotkey).root_claimable;
+            rates.get_or_insert_default().insert(netuid, rate);
+        }
     }
 
     pub(crate) fn coldkey_mut(&mut self, id: AccountId) -> &mut Coldkey {
