@@ -609,15 +609,17 @@ fn pay_epoch(state: &mut State, columns: &EpochPaid) -> Fit<()> {
     let claimable = fast.claimable_root_alpha.0;
     fast.claimable_root_alpha = Alpha(add(claimable, columns.claimable.0, "claimable alpha")?);
 
-    for (index, hotkey) in columns.hotkeys.iter().enumerate() {
-        let pool = state.pool_mut(netuid, *hotkey);
+    let shares = columns.holders.iter().copied().zip(columns.holder_shares.iter().copied());
+    let mut holders = columns.holder_of.iter().zip(shares).peekable();
+    for (index, hotkey) in (0u32..).zip(&columns.hotkeys) {
+        let own = core::iter::from_fn(|| holders.next_if(|(of, _)| **of == index));
+        let pool = state.pay_pool(netuid, *hotkey, own.map(|(_, held)| held));
+        let index = index as usize;
         pool.alpha = Alpha(add(pool.alpha.0, columns.alpha[index].0, "a hotkey's alpha")?);
         pool.shares = columns.shares[index];
     }
-    for (index, holder) in columns.holders.iter().enumerate() {
-        let of = usize::try_from(columns.holder_of[index]).map_err(|_| "no such hotkey")?;
-        let hotkey = columns.hotkeys.get(of).ok_or("no such hotkey")?;
-        state.set_holder(netuid, *hotkey, *holder, columns.holder_shares[index]);
+    if holders.next().is_some() {
+        return Err("no such hotkey, or not in order");
     }
     for (coldkey, hotkey) in &columns.listed {
         state.coldkey_mut(*coldkey).staking.push(*hotkey);

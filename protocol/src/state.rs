@@ -715,6 +715,15 @@ impl HotkeyPool {
         let share = self.holders.get(coldkey).copied().unwrap_or(0);
         Alpha(crate::shares::value(self.alpha.0, self.shares, share))
     }
+
+    /// Sets a holder's shares; zero removes the entry, as the chain does.
+    fn hold(&mut self, coldkey: AccountId, share: u128) {
+        if share == 0 {
+            self.holders.remove(&coldkey);
+        } else {
+            self.holders.insert(coldkey, share);
+        }
+    }
 }
 
 /// A served endpoint.
@@ -863,6 +872,7 @@ enum Undo {
     Row(NetUid, u8, u16, Row),
     LastUpdate(NetUid, u8, u16, u64),
     Pool(NetUid, AccountId, Option<(Alpha, u128, Alpha)>),
+    WholePool(NetUid, AccountId, Option<Box<HotkeyPool>>),
     Holder(NetUid, AccountId, AccountId, Option<u128>),
     LastDividends(NetUid, BTreeMap<AccountId, (Option<Alpha>, Alpha)>),
     RootClaimed(NetUid, (AccountId, AccountId), Option<u128>),
@@ -957,6 +967,14 @@ impl State {
                         pool.alpha_last_epoch = alpha_last_epoch;
                     }
                 }
+            }
+            Undo::WholePool(id, hotkey, old) => {
+                self.cache.subnet(id).forget_pool(&hotkey);
+                let pools = &mut self.subnet_entry(id).pools;
+                match old {
+                    Some(old) => pools.insert(hotkey, *old),
+                    None => pools.remove(&hotkey),
+                };
             }
             Undo::Holder(id, hotkey, coldkey, old) => {
                 self.cache.subnet(id).forget_pool(&hotkey);
@@ -1180,6 +1198,24 @@ impl State {
         self.subnet_entry(id).pools.entry(hotkey).or_default()
     }
 
+    /// A hotkey's pool after a payout, its shares and those of some holders; created when absent. One look-up for
+    /// what an epoch does to hundreds of pools.
+    pub(crate) fn pay_pool(
+        &mut self,
+        id: NetUid,
+        hotkey: AccountId,
+        holders: impl Iterator<Item = (AccountId, u128)>,
+    ) -> &mut HotkeyPool {
+        self.remember(|state| {
+            let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
+            Undo::WholePool(id, hotkey, pool.cloned().map(Box::new))
+        });
+        self.cache.subnet(id).forget_pool(&hotkey);
+        let pool = self.subnet_entry(id).pools.entry(hotkey).or_default();
+        holders.for_each(|(coldkey, share)| pool.hold(coldkey, share));
+        pool
+    }
+
     /// Sets a holder's shares; zero removes the entry, as the chain does.
     pub(crate) fn set_holder(
         &mut self,
@@ -1194,12 +1230,7 @@ impl State {
             Undo::Holder(id, hotkey, coldkey, old)
         });
         self.cache.subnet(id).forget_pool(&hotkey);
-        let holders = &mut self.subnet_entry(id).pools.entry(hotkey).or_default().holders;
-        if share == 0 {
-            holders.remove(&coldkey);
-        } else {
-            holders.insert(coldkey, share);
-        }
+        self.subnet_entry(id).pools.entry(hotkey).or_default().hold(coldkey, share);
     }
 
     /// Removes a pool that holds nothing, as the chain deletes zero values.
