@@ -1,8 +1,9 @@
-//! The block step at the size of the main network: 128 subnets of 256 neurons; 64 validators, the same accounts on
-//! every subnet, each with root stake, a row of 100 weights and 11 holders; bonds of a warm-up tempo.
+//! The block step at the size of the main network: 128 subnets of 256 neurons; 64 validators, the
+//! same accounts on every subnet, each with root stake, a row of 100 weights and 11 holders; bonds
+//! of a warm-up tempo.
 //!
-//! `cargo bench -p protocol` prints a row per part; compare rows of one run, not of two machines. Rows over a tempo
-//! are the time of 361 blocks with the epochs of all subnets.
+//! `cargo bench -p protocol` prints a row per part; compare rows of one run, not of two machines.
+//! Rows over a tempo are the time of 361 blocks with the epochs of all subnets.
 
 use core::hint::black_box;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};

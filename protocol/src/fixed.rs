@@ -36,8 +36,8 @@ const EXP_TERMS: usize = 32;
 /// Rounds after which the bisection gives up.
 const SQRT_ROUNDS_MAX: u32 = 128;
 
-/// A number whose products and quotients are exact to the last bit, by a way faster than the library's where there is
-/// one.
+/// A number whose products and quotients are exact to the last bit, by a way faster than the
+/// library's where there is one.
 pub trait Number: Fixed {
     /// Product, floored, saturating.
     fn product(self, other: Self) -> Self {
@@ -175,8 +175,8 @@ pub fn log2(x: I32F32) -> Option<I32F32> {
     logarithm
 }
 
-/// [`log2`] of several numbers side by side: each squaring waits for the one before, so they take hardly longer than
-/// one.
+/// [`log2`] of several numbers side by side: each squaring waits for the one before, so they take
+/// hardly longer than one.
 fn log2_each<const N: usize>(numbers: [I32F32; N]) -> [Option<I32F32>; N] {
     let split = numbers.map(log2_split);
     let mut x = split.map(|split| split.map_or(ONE_RAW, |split| split.mantissa));
@@ -198,7 +198,8 @@ fn log2_each<const N: usize>(numbers: [I32F32; N]) -> [Option<I32F32>; N] {
     })
 }
 
-/// A number or its inverse, whichever is at least 1, as `mantissa · 2^whole` with a mantissa in 1..2.
+/// A number or its inverse, whichever is at least 1, as `mantissa · 2^whole` with a mantissa in
+/// 1..2.
 #[derive(Clone, Copy)]
 struct Log2Split {
     inverse: bool,
@@ -239,7 +240,8 @@ pub fn ln(x: I32F32) -> Option<I32F32> {
 /// [`ln`] of several numbers side by side.
 pub fn ln_each<const N: usize>(numbers: [I32F32; N]) -> [Option<I32F32>; N] {
     log2_each(numbers).map(|log2| {
-        // |log2| < 2^37, so the shift fits; the shift is what is left of 32 - 9 fraction bits of the divisor.
+        // |log2| < 2^37, so the shift fits; the shift is what is left of 32 - 9 fraction bits of
+        // the divisor.
         log2.map(|log2| I32F32::from_bits((log2.to_bits() << 23) / LOG2_E_RAW))
     })
 }
@@ -253,7 +255,8 @@ pub fn exp(x: I32F32) -> Option<I32F32> {
     exponential
 }
 
-/// [`exp`] of several numbers side by side: each term waits for the one before, so they take hardly longer than one.
+/// [`exp`] of several numbers side by side: each term waits for the one before, so they take hardly
+/// longer than one.
 pub fn exp_each<const N: usize>(numbers: [I32F32; N]) -> [Option<I32F32>; N] {
     // Too large a number is computed as 0 and dropped at the end.
     let magnitude = |number: I32F32| Some(number.to_bits().unsigned_abs()).filter(exp_fits);
@@ -305,8 +308,8 @@ const EXP_RECIPROCALS: [Reciprocal; EXP_TERMS - 2] = {
 };
 
 impl Reciprocal {
-    /// For divisors from 2 on: 2^(63 + s) / divisor, rounded up, with 2^s the next power of two. What it is too large
-    /// by stays below the last bit for every dividend of 63 bits.
+    /// For divisors from 2 on: 2^(63 + s) / divisor, rounded up, with 2^s the next power of two.
+    /// What it is too large by stays below the last bit for every dividend of 63 bits.
     const fn new(divisor: u64) -> Self {
         let power = divisor.next_power_of_two().trailing_zeros();
         let factor = (1_u128 << (63 + power)) / divisor as u128 + 1;
@@ -322,8 +325,8 @@ impl Reciprocal {
 /// Square root by bisection: stops as soon as the midpoint m and v/m differ by at most `eps`, so the result is off by
 /// up to about `eps` and depends on the exact sequence of midpoints.
 ///
-/// A midpoint further than `eps` from the true root cannot be the last one, and its side of the root is known without
-/// dividing.
+/// A midpoint further than `eps` from the true root cannot be the last one, and its side of the
+/// root is known without dividing.
 ///
 /// Mirrors: `checked_sqrt` of subtensor's `safe-math`.
 pub fn sqrt_bisect(v: U64F64, eps: U64F64) -> U64F64 {

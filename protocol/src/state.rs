@@ -1104,8 +1104,8 @@ impl State {
         Some(&mut subnet.fast)
     }
 
-    /// The scalars of several subnets in one walk over the map: a column has an entry for almost every subnet. Ends
-    /// early at a netuid that does not exist or does not ascend.
+    /// The scalars of several subnets in one walk over the map: a column has an entry for almost
+    /// every subnet. Ends early at a netuid that does not exist or does not ascend.
     pub(crate) fn fasts_mut(&mut self, ids: &[NetUid]) -> impl Iterator<Item = &mut Fast> {
         let first = ids.first().copied().unwrap_or_default();
         let (undo, mut subnets) = (&mut self.undo, self.subnets.range_mut(first..));
@@ -1198,8 +1198,8 @@ impl State {
         self.subnet_entry(id).pools.entry(hotkey).or_default()
     }
 
-    /// A hotkey's pool after a payout, its shares and those of some holders; created when absent. One look-up for
-    /// what an epoch does to hundreds of pools.
+    /// A hotkey's pool after a payout, its shares and those of some holders; created when absent.
+    /// One look-up for what an epoch does to hundreds of pools.
     pub(crate) fn pay_pool(
         &mut self,
         id: NetUid,
@@ -1293,7 +1293,8 @@ impl State {
         }
     }
 
-    /// Neurons, and the first `count` mechanisms for writing incentives and bonds (not weights): for the epoch.
+    /// Neurons, and the first `count` mechanisms for writing incentives and bonds (not weights):
+    /// for the epoch.
     pub(crate) fn epoch_mut(
         &mut self,
         id: NetUid,
@@ -1336,8 +1337,8 @@ impl State {
         self.hotkeys.entry(id).or_default()
     }
 
-    /// Sets what a unit of root stake may claim. An epoch names every hotkey of its subnet, most of them with the rate
-    /// they have: those stay as they are, and so do their hashes.
+    /// Sets what a unit of root stake may claim. An epoch names every hotkey of its subnet, most of
+    /// them with the rate they have: those stay as they are, and so do their hashes.
     pub(crate) fn set_claim_rate(&mut self, hotkey: AccountId, netuid: NetUid, rate: i128) {
         let known = self.hotkeys.get(&hotkey).and_then(|entry| entry.claim_rate(netuid));
         if known != Some(rate) {

@@ -1,5 +1,5 @@
-//! Products and quotients of 128-bit raw values, exact, by 64-bit limbs. The library's own division makes eight
-//! 128-bit divisions where one or two are enough.
+//! Products and quotients of 128-bit raw values, exact, by 64-bit limbs. The library's own quotient
+//! always takes four steps of long division; mostly one or two divisions are enough.
 //!
 //! Not here: what the values mean, and what happens to a result that does not fit.
 
@@ -50,8 +50,8 @@ pub(super) fn quotient(a: u128, b: u128, shift: u32) -> Option<u128> {
     Some((whole << shift) | fraction)
 }
 
-/// `rest · 2^shift / b` for `rest < b` and `b` of more than 64 bits: one digit of a long division with digits of 64
-/// bits.
+/// `rest · 2^shift / b` for `rest < b` and `b` of more than 64 bits: one digit of a long division
+/// with digits of 64 bits.
 fn quotient_fraction(rest: u128, b: u128, shift: u32) -> u128 {
     let zeros = b.leading_zeros();
     let (rest, b) = (rest << zeros, b << zeros);
