@@ -9,6 +9,7 @@ const fn low(x: u128) -> u128 {
 }
 
 /// `a · b / 2^shift`, floored; `None` when it does not fit. `shift` is 1 to 64.
+#[inline]
 pub(super) fn product(a: u128, b: u128, shift: u32) -> Option<u128> {
     if (a | b) >> 64 == 0 {
         return Some((a * b) >> shift);
