@@ -5,9 +5,7 @@ use crate::event::{
     EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event, Parameter,
     PoolSwapped, PotsDrained, SubnetRegistered, Via,
 };
-use crate::state::{
-    Fast, Hotkey, Info, Params, PendingChildren, Stamp, State, Subnet, mechanism_entry,
-};
+use crate::state::{Fast, Hotkey, Info, Params, PendingChildren, Stamp, State, Subnet};
 use crate::units::{AccountId, Alpha, NetUid, Rao};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -120,15 +118,15 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
         Event::RegistrationTermsAdjusted { netuids, burn, difficulty } => {
             let height = state.height.0;
             same_length(netuids, &[burn.len(), difficulty.len()])?;
-            for ((netuid, burn), difficulty) in netuids.iter().zip(burn).zip(difficulty) {
-                let fast = fast(state, *netuid)?;
-                fast.burn = *burn;
-                fast.difficulty = *difficulty;
+            each_fast(state, netuids, |index, fast| {
+                fast.burn = burn[index];
+                fast.difficulty = difficulty[index];
                 fast.last_adjustment = height;
                 fast.registrations_this_interval = 0;
                 fast.burn_registrations_this_interval = 0;
                 fast.pow_registrations_this_interval = 0;
-            }
+                Ok(())
+            })?;
         }
         Event::RegistrationCountersCleared { netuids } => {
             for netuid in netuids {
@@ -183,11 +181,11 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
         Event::PotsDrained(columns) => drain_pots(state, columns)?,
         Event::PricesAveraged { netuids, moving_price, root_proportion } => {
             same_length(netuids, &[moving_price.len(), root_proportion.len()])?;
-            for (index, netuid) in netuids.iter().enumerate() {
-                let fast = fast(state, *netuid)?;
+            each_fast(state, netuids, |index, fast| {
                 fast.moving_price = moving_price[index];
                 fast.root_proportion = root_proportion[index];
-            }
+                Ok(())
+            })?;
         }
         Event::EpochRun(columns) => run_epoch(state, columns)?,
         Event::EpochPaid(columns) => pay_epoch(state, columns)?,
@@ -313,8 +311,21 @@ fn existing(state: &State, netuid: NetUid) -> Fit<&Subnet> {
 }
 
 fn fast(state: &mut State, netuid: NetUid) -> Fit<&mut Fast> {
-    existing(state, netuid)?;
     state.fast_mut(netuid).ok_or("no such subnet")
+}
+
+/// Writes the scalars of the subnets of a column, each with its index in it.
+fn each_fast(
+    state: &mut State,
+    netuids: &[NetUid],
+    mut write: impl FnMut(usize, &mut Fast) -> Fit<()>,
+) -> Fit<()> {
+    let mut written = 0;
+    for fast in state.fasts_mut(netuids) {
+        write(written, fast)?;
+        written += 1;
+    }
+    if written == netuids.len() { Ok(()) } else { Err("no such subnet, or not in order") }
 }
 
 fn set_parameter(
@@ -584,13 +595,12 @@ fn share_emission(state: &mut State, columns: &EmissionShared) -> Fit<()> {
     same_length(&columns.netuids, &[columns.flow_average.len(), columns.share.len()])?;
     let height = state.height.0;
     state.global_mut().block_emission = columns.block_emission;
-    for (index, netuid) in columns.netuids.iter().enumerate() {
-        let fast = fast(state, *netuid)?;
+    each_fast(state, &columns.netuids, |index, fast| {
         fast.flow_average = Some((height, columns.flow_average[index]));
         fast.flow = 0;
         fast.emission_share = columns.share[index];
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn inject_emission(state: &mut State, columns: &EmissionInjected) -> Fit<()> {
@@ -609,8 +619,7 @@ fn inject_emission(state: &mut State, columns: &EmissionInjected) -> Fit<()> {
         columns.scrap_alpha.len(),
     ];
     same_length(&columns.netuids, &lengths)?;
-    for (index, netuid) in columns.netuids.iter().enumerate() {
-        let fast = fast(state, *netuid)?;
+    each_fast(state, &columns.netuids, |index, fast| {
         let (tao_in, alpha_in) = (columns.tao_in[index], columns.alpha_in[index]);
         let pool = &mut fast.pool;
         let taken = columns.bought[index].0;
@@ -631,7 +640,8 @@ fn inject_emission(state: &mut State, columns: &EmissionInjected) -> Fit<()> {
         fast.tao_in_emission = tao_in;
         fast.alpha_in_emission = alpha_in;
         fast.excess_tao_emission = columns.excess[index];
-    }
+        Ok(())
+    })?;
     let global = state.global_mut();
     global.total_issuance = Rao(add(global.total_issuance.0, columns.issued.0, "total issuance")?);
     global.total_stake = Rao(add(global.total_stake.0, columns.staked.0, "total stake")?);
@@ -648,8 +658,7 @@ fn accrue_emission(state: &mut State, columns: &EmissionAccrued) -> Fit<()> {
         columns.recycled.len(),
     ];
     same_length(&columns.netuids, &lengths)?;
-    for (index, netuid) in columns.netuids.iter().enumerate() {
-        let fast = fast(state, *netuid)?;
+    each_fast(state, &columns.netuids, |index, fast| {
         let minted = columns.minted[index];
         fast.alpha_out_emission = minted;
         let pool = &mut fast.pool;
@@ -664,7 +673,8 @@ fn accrue_emission(state: &mut State, columns: &EmissionAccrued) -> Fit<()> {
         ] {
             *pot = Alpha(add(pot.0, by.0, "a pot")?);
         }
-    }
+        Ok(())
+    })?;
     state.global_mut().block_emission = columns.block_emission;
     Ok(())
 }
@@ -674,8 +684,7 @@ fn drain_pots(state: &mut State, columns: &PotsDrained) -> Fit<()> {
         [columns.server.len(), columns.validator.len(), columns.root.len(), columns.owner.len()];
     same_length(&columns.netuids, &lengths)?;
     let height = state.height.0;
-    for (index, netuid) in columns.netuids.iter().enumerate() {
-        let fast = fast(state, *netuid)?;
+    each_fast(state, &columns.netuids, |index, fast| {
         for (pot, by) in [
             (&mut fast.pending_server, columns.server[index]),
             (&mut fast.pending_validator, columns.validator[index]),
@@ -686,13 +695,12 @@ fn drain_pots(state: &mut State, columns: &PotsDrained) -> Fit<()> {
         }
         fast.step_base = height;
         fast.last_step = height;
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn run_epoch(state: &mut State, columns: &EpochRun) -> Fit<()> {
-    existing(state, columns.netuid)?;
-    let (neurons, _) = state.neurons_mut(columns.netuid);
+    let count = existing(state, columns.netuid)?.neurons.len();
     let lengths = [
         columns.active.len(),
         columns.emission.len(),
@@ -702,7 +710,13 @@ fn run_epoch(state: &mut State, columns: &EpochRun) -> Fit<()> {
         columns.validator_permit.len(),
         columns.stake_weight.len(),
     ];
-    same_length(&neurons.hotkeys, &lengths)?;
+    let incentives = columns.incentive.iter().map(Vec::len);
+    let bonds = columns.bonds.iter().map(Vec::len);
+    if lengths.into_iter().chain(incentives).chain(bonds).any(|length| length != count) {
+        return Err("columns differ in length");
+    }
+    same_length(&columns.incentive, &[columns.bonds.len()])?;
+    let (neurons, mechanisms) = state.epoch_mut(columns.netuid, columns.incentive.len());
     neurons.active.clone_from(&columns.active);
     neurons.emission.clone_from(&columns.emission);
     neurons.consensus.clone_from(&columns.consensus);
@@ -710,15 +724,8 @@ fn run_epoch(state: &mut State, columns: &EpochRun) -> Fit<()> {
     neurons.validator_trust.clone_from(&columns.validator_trust);
     neurons.validator_permit.clone_from(&columns.validator_permit);
     neurons.stake_weight.clone_from(&columns.stake_weight);
-    let count = neurons.len();
-    same_length(&columns.incentive, &[columns.bonds.len()])?;
     let pairs = columns.incentive.iter().zip(&columns.bonds);
-    for (number, (incentive, bonds)) in (0u8..).zip(pairs) {
-        if incentive.len() != count || bonds.len() != count {
-            return Err("columns differ in length");
-        }
-        let subnet = state.whole_mechanisms_mut(columns.netuid);
-        let mechanism = mechanism_entry(subnet, number);
+    for (mechanism, (incentive, bonds)) in mechanisms.iter_mut().zip(pairs) {
         mechanism.incentive.clone_from(incentive);
         mechanism.bonds.clone_from(bonds);
     }
@@ -739,28 +746,28 @@ fn pay_epoch(state: &mut State, columns: &EpochPaid) -> Fit<()> {
     let claimable = fast.claimable_root_alpha.checked_add_unsigned(columns.claimable.0);
     fast.claimable_root_alpha = claimable.ok_or("claimable alpha")?;
 
-    for (index, hotkey) in columns.hotkeys.iter().enumerate() {
-        let pool = state.pool_mut(netuid, *hotkey);
+    let shares = columns.holders.iter().copied().zip(columns.holder_shares.iter().copied());
+    let mut holders = columns.holder_of.iter().zip(shares).peekable();
+    for (index, hotkey) in (0u32..).zip(&columns.hotkeys) {
+        let own = core::iter::from_fn(|| holders.next_if(|(of, _)| **of == index));
+        let pool = state.pay_pool(netuid, *hotkey, own.map(|(_, held)| held));
+        let index = index as usize;
         pool.alpha = Alpha(add(pool.alpha.0, columns.alpha[index].0, "a hotkey's alpha")?);
         pool.shares = columns.shares[index];
     }
-    for (index, holder) in columns.holders.iter().enumerate() {
-        let of = usize::try_from(columns.holder_of[index]).map_err(|_| "no such hotkey")?;
-        let hotkey = columns.hotkeys.get(of).ok_or("no such hotkey")?;
-        state.set_holder(netuid, *hotkey, *holder, columns.holder_shares[index]);
+    if holders.next().is_some() {
+        return Err("no such hotkey, or not in order");
     }
     for (coldkey, hotkey) in &columns.listed {
         state.coldkey_mut(*coldkey).staking.push(*hotkey);
     }
     for (hotkey, rate) in columns.claim_hotkeys.iter().zip(&columns.claim_rates) {
-        let rates = state.hotkey_mut(*hotkey).root_claimable.get_or_insert_default();
-        rates.insert(netuid, *rate);
+        state.set_claim_rate(*hotkey, netuid, *rate);
     }
-    let last = state.last_dividends_mut(netuid);
-    last.clear();
-    for (index, hotkey) in columns.dividend_hotkeys.iter().enumerate() {
-        last.insert(*hotkey, (Some(columns.dividend_alpha[index]), columns.dividend_root[index]));
-    }
+    let dividends = columns.dividend_alpha.iter().zip(&columns.dividend_root);
+    let dividends = dividends.map(|(alpha, root)| (Some(*alpha), *root));
+    *state.last_dividends_mut(netuid) =
+        columns.dividend_hotkeys.iter().copied().zip(dividends).collect();
     for (index, hotkey) in columns.dividend_hotkeys.iter().enumerate() {
         if let Some(alpha) = columns.alpha_last_epoch[index] {
             state.pool_mut(netuid, *hotkey).alpha_last_epoch = alpha;

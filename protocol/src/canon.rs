@@ -9,6 +9,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use serde::Serialize;
 
+/// Room for the events of a block of the main network without an epoch.
+const DIGEST_BYTES_EXPECTED: usize = 48 << 10;
+
 /// A value with a canonical encoding.
 pub trait Canon {
     /// Appends the encoding.
@@ -148,19 +151,48 @@ impl<K: Canon, V: Canon> Canon for BTreeMap<K, V> {
 
 /// BLAKE3 of a domain and bytes.
 pub fn hash(domain: &str, bytes: &[u8]) -> Hash32 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&(domain.len() as u64).to_le_bytes());
-    hasher.update(domain.as_bytes());
-    hasher.update(bytes);
-    Hash32(hasher.finalize().into())
+    let mut buffer = Vec::new();
+    let preimage = Preimage::new(domain, &mut buffer);
+    preimage.bytes.extend_from_slice(bytes);
+    preimage.hash()
+}
+
+/// What [`hash`] hashes, written where it is hashed: behind its domain, in one run. Handed over in parts, the first
+/// part would keep the rest from being hashed in parallel lanes.
+pub struct Preimage<'a> {
+    /// Domain and bytes so far; append to them.
+    pub bytes: &'a mut Vec<u8>,
+    start: usize,
+}
+
+impl<'a> Preimage<'a> {
+    /// Nothing under that domain yet. What the buffer holds is dropped.
+    pub fn new(domain: &str, buffer: &'a mut Vec<u8>) -> Self {
+        buffer.clear();
+        (domain.len() as u64).canon(buffer);
+        buffer.extend_from_slice(domain.as_bytes());
+        Self { start: buffer.len(), bytes: buffer }
+    }
+
+    /// Whether nothing was written behind the domain.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.len() == self.start
+    }
+
+    /// The hash of domain and bytes.
+    pub fn hash(&self) -> Hash32 {
+        Hash32(blake3::hash(self.bytes).into())
+    }
 }
 
 /// The digest of a serialisable value: fixed-width little-endian integers, lengths as u64, enum
 /// variants by position as u32. Independent of any codec, so that logs may change theirs.
 pub fn digest<T: Serialize + ?Sized>(domain: &str, value: &T) -> Hash32 {
-    let mut writer = serial::Writer::default();
+    let mut buffer = Vec::with_capacity(DIGEST_BYTES_EXPECTED);
+    let preimage = Preimage::new(domain, &mut buffer);
+    let mut writer = serial::Writer { bytes: preimage.bytes };
     value.serialize(&mut writer).expect("the types of the log serialise");
-    hash(domain, &writer.bytes)
+    preimage.hash()
 }
 
 mod serial {
@@ -170,9 +202,8 @@ mod serial {
     use core::fmt;
     use serde::ser::{self, Serialize};
 
-    #[derive(Default)]
-    pub struct Writer {
-        pub bytes: Vec<u8>,
+    pub struct Writer<'b> {
+        pub bytes: &'b mut Vec<u8>,
     }
 
     /// Only for values of unknown length, which the log's types do not have.
@@ -202,16 +233,16 @@ mod serial {
         )*};
     }
 
-    impl<'a> ser::Serializer for &'a mut Writer {
+    impl<'a, 'b> ser::Serializer for &'a mut Writer<'b> {
         type Ok = ();
         type Error = Unsupported;
-        type SerializeSeq = &'a mut Writer;
-        type SerializeTuple = &'a mut Writer;
-        type SerializeTupleStruct = &'a mut Writer;
-        type SerializeTupleVariant = &'a mut Writer;
-        type SerializeMap = &'a mut Writer;
-        type SerializeStruct = &'a mut Writer;
-        type SerializeStructVariant = &'a mut Writer;
+        type SerializeSeq = &'a mut Writer<'b>;
+        type SerializeTuple = &'a mut Writer<'b>;
+        type SerializeTupleStruct = &'a mut Writer<'b>;
+        type SerializeTupleVariant = &'a mut Writer<'b>;
+        type SerializeMap = &'a mut Writer<'b>;
+        type SerializeStruct = &'a mut Writer<'b>;
+        type SerializeStructVariant = &'a mut Writer<'b>;
 
         ints!(
             serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
@@ -323,7 +354,7 @@ mod serial {
 
     macro_rules! compound {
         ($($trait:ident::$method:ident $(, $key:ident)?;)*) => {$(
-            impl ser::$trait for &mut Writer {
+            impl ser::$trait for &mut Writer<'_> {
                 type Ok = ();
                 type Error = Unsupported;
                 $(
@@ -350,7 +381,7 @@ mod serial {
 
     macro_rules! named {
         ($($trait:ident),*) => {$(
-            impl ser::$trait for &mut Writer {
+            impl ser::$trait for &mut Writer<'_> {
                 type Ok = ();
                 type Error = Unsupported;
                 fn serialize_field<T: Serialize + ?Sized>(

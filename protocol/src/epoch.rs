@@ -36,11 +36,12 @@ pub fn run_all(tx: &mut Tx<'_>, drained: &PotsDrained) {
         let Some(run) = run(tx.state(), *netuid, pots) else {
             continue;
         };
-        tx.emit(Event::EpochRun(Box::new(run.clone())));
-        let Some(paid) = pay(tx.state(), &run, pots) else {
-            continue;
-        };
-        tx.emit(Event::EpochPaid(Box::new(paid)));
+        // The payout reads nothing that the epoch changes, so the run need not be copied for it.
+        let paid = pay(tx.state(), &run, pots);
+        tx.emit(Event::EpochRun(Box::new(run)));
+        if let Some(paid) = paid {
+            tx.emit(Event::EpochPaid(Box::new(paid)));
+        }
     }
 }
 
@@ -137,9 +138,9 @@ fn columns(
 /// Computes the payout of a subnet's pots. Reads only.
 fn pay(state: &State, run: &EpochRun, pots: Pots) -> Option<EpochPaid> {
     let subnet = state.subnet(run.netuid)?;
-    let order = state.rules.account_order;
-    let mut uids: Vec<usize> = (0..subnet.neurons.len()).collect();
-    uids.sort_by_key(|uid| order.key(subnet.neurons.hotkeys[*uid]));
+    let (order, neurons) = (state.rules.account_order, &subnet.neurons);
+    let mut uids: Vec<usize> = neurons.uids.values().map(|uid| usize::from(*uid)).collect();
+    uids.sort_by_cached_key(|uid| order.key(neurons.hotkeys[*uid]));
 
     let mut desk = Desk::new(state, run.netuid, subnet);
     let incentive: u64 =
@@ -147,7 +148,7 @@ fn pay(state: &State, run: &EpochRun, pots: Pots) -> Option<EpochPaid> {
     let validator =
         if incentive == 0 { pots.validator.saturating_add(pots.server) } else { pots.validator };
     let dividends = pay_shares(&mut desk, run, &uids);
-    let payments = pay_amounts(&desk, &dividends, validator, pots.root);
+    let payments = pay_amounts(&desk, dividends, validator, pots.root);
 
     pay_owner(&mut desk, pots.owner);
     pay_incentives(&mut desk, run, &uids);
@@ -156,17 +157,8 @@ fn pay(state: &State, run: &EpochRun, pots: Pots) -> Option<EpochPaid> {
 }
 
 /// Dividends by hotkey in ascending order, split among parents: weights of the payout (20 §9.1).
-fn pay_shares(
-    desk: &mut Desk<'_>,
-    run: &EpochRun,
-    uids: &[usize],
-) -> BTreeMap<[u8; 32], (AccountId, U96F32)> {
-    let mut dividends: BTreeMap<[u8; 32], (AccountId, U96F32)> = BTreeMap::new();
-    let order = desk.state.rules.account_order;
-    let mut note = |hotkey: AccountId, amount: u64| {
-        let entry = dividends.entry(order.key(hotkey)).or_insert((hotkey, fx(0_u8)));
-        entry.1 = add(entry.1, fx(amount));
-    };
+fn pay_shares(desk: &mut Desk<'_>, run: &EpochRun, uids: &[usize]) -> Vec<(AccountId, U96F32)> {
+    let mut dividends: Vec<(AccountId, U96F32)> = Vec::with_capacity(uids.len());
     for uid in uids {
         let hotkey = desk.subnet.neurons.hotkeys[*uid];
         let amount = run.validator_emission[*uid].0;
@@ -174,11 +166,20 @@ fn pay_shares(
             Some(links) if !links.parents.is_empty() => {
                 let (parts, burned) = pay_shares_parents(desk.state, desk.subnet, hotkey, amount);
                 desk.recycled = desk.recycled.saturating_add(burned);
-                parts.into_iter().for_each(|(hotkey, amount)| note(hotkey, amount));
+                dividends.extend(parts.into_iter().map(|(hotkey, amount)| (hotkey, fx(amount))));
             }
-            _ => note(hotkey, amount),
+            _ => dividends.push((hotkey, fx(amount))),
         }
     }
+    let order = desk.state.rules.account_order;
+    dividends.sort_by_cached_key(|(hotkey, _)| order.key(*hotkey));
+    dividends.dedup_by(|(hotkey, amount), (kept, sum)| {
+        let same = hotkey == kept;
+        if same {
+            *sum = add(*sum, *amount);
+        }
+        same
+    });
     dividends
 }
 
@@ -237,6 +238,10 @@ fn pay_shares_parents(
 /// What a hotkey's dividends pay: from the validators' pot and from root's.
 struct Payment {
     hotkey: AccountId,
+    coldkey: AccountId,
+    take: U96F32,
+    root_stake: u64,
+    claim_rate: i128,
     alpha: U96F32,
     root: U96F32,
 }
@@ -244,7 +249,7 @@ struct Payment {
 /// Splits dividends by what backs each hotkey and scales them to the pots (20 §9 steps 4–6).
 fn pay_amounts(
     desk: &Desk<'_>,
-    dividends: &BTreeMap<[u8; 32], (AccountId, U96F32)>,
+    dividends: Vec<(AccountId, U96F32)>,
     validator: u64,
     root: u64,
 ) -> Vec<Payment> {
@@ -252,16 +257,26 @@ fn pay_amounts(
     let zero: U96F32 = fx(0_u8);
     let (mut alpha_sum, mut root_sum) = (zero, zero);
     let mut payments = Vec::with_capacity(dividends.len());
-    for (hotkey, dividend) in dividends.values() {
-        let alpha = desk.subnet.pools.get(hotkey).map_or(0, |pool| pool.alpha.0);
-        let tao = desk.state.hotkey_alpha(hotkey, NetUid::ROOT).0;
-        let backed_by_root: U96F32 = mul(fx(tao), weight);
+    for (hotkey, dividend) in dividends {
+        let alpha = desk.subnet.pools.get(&hotkey).map_or(0, |pool| pool.alpha.0);
+        let root_stake = desk.state.hotkey_alpha(&hotkey, NetUid::ROOT).0;
+        let backed_by_root: U96F32 = mul(fx(root_stake), weight);
         let all = add(fx(alpha), backed_by_root);
-        let root = mul(*dividend, checked_div(backed_by_root, all).unwrap_or(zero));
-        let alpha = sub(*dividend, root);
+        let root = mul(dividend, checked_div(backed_by_root, all).unwrap_or(zero));
+        let alpha = sub(dividend, root);
         root_sum = add(root_sum, root);
         alpha_sum = add(alpha_sum, alpha);
-        payments.push(Payment { hotkey: *hotkey, alpha, root });
+        let entry = desk.state.hotkeys.get(&hotkey);
+        let take = entry.and_then(|entry| entry.take).unwrap_or(DELEGATE_TAKE_DEFAULT);
+        payments.push(Payment {
+            hotkey,
+            coldkey: entry.and_then(|entry| entry.owner).unwrap_or(AccountId::ZERO),
+            take: u16_fraction(take),
+            root_stake,
+            claim_rate: entry.and_then(|entry| entry.claim_rate(desk.netuid)).unwrap_or(0),
+            alpha,
+            root,
+        });
     }
     for payment in &mut payments {
         let part = |of: U96F32, sum| checked_div(of, sum).unwrap_or(zero);
@@ -308,26 +323,21 @@ fn pay_incentives(desk: &mut Desk<'_>, run: &EpochRun, uids: &[usize]) {
 
 /// Pays validators and their nominators, first in alpha, then root's part as claimable alpha.
 fn pay_dividends(desk: &mut Desk<'_>, payments: &[Payment]) {
-    let take_of = |state: &State, hotkey: &AccountId| -> U96F32 {
-        let take = state.hotkeys.get(hotkey).and_then(|entry| entry.take);
-        u16_fraction(take.unwrap_or(DELEGATE_TAKE_DEFAULT))
-    };
-    for Payment { hotkey, alpha, .. } in payments {
-        let take = mul(take_of(desk.state, hotkey), *alpha);
-        let rest = int(sub(*alpha, take));
-        let coldkey = desk.state.owner(hotkey).unwrap_or(AccountId::ZERO);
-        desk.stake(*hotkey, coldkey, int(take));
-        let total = desk.raise(*hotkey, rest);
-        desk.paid.dividend_hotkeys.push(*hotkey);
+    for payment in payments {
+        let Payment { hotkey, coldkey, .. } = *payment;
+        let take = mul(payment.take, payment.alpha);
+        let rest = int(sub(payment.alpha, take));
+        desk.stake(hotkey, coldkey, int(take));
+        let total = desk.raise(hotkey, rest);
+        desk.paid.dividend_hotkeys.push(hotkey);
         desk.paid.dividend_alpha.push(Alpha(rest));
         desk.paid.alpha_last_epoch.push((total != 0).then_some(Alpha(total)));
     }
-    for Payment { hotkey, root, .. } in payments {
-        let take = mul(take_of(desk.state, hotkey), *root);
-        let rest = int(sub(*root, take));
-        let coldkey = desk.state.owner(hotkey).unwrap_or(AccountId::ZERO);
-        desk.stake(*hotkey, coldkey, int(take));
-        desk.credit_root(*hotkey, coldkey, rest);
+    for payment in payments {
+        let take = mul(payment.take, payment.root);
+        let rest = int(sub(payment.root, take));
+        desk.stake(payment.hotkey, payment.coldkey, int(take));
+        desk.credit_root(payment, rest);
         desk.paid.dividend_root.push(Alpha(rest));
     }
 }
@@ -349,7 +359,8 @@ struct Till {
     before: u64,
     alpha: u64,
     shares: u128,
-    holders: BTreeMap<AccountId, u128>,
+    /// Holders paid in person; the owner, rarely more.
+    holders: Vec<(AccountId, u128)>,
 }
 
 impl<'a> Desk<'a> {
@@ -372,7 +383,7 @@ impl<'a> Desk<'a> {
         let index = *self.index.entry(hotkey).or_insert_with(|| {
             let pool = subnet.pools.get(&hotkey);
             let (alpha, shares) = pool.map_or((0, 0), |pool| (pool.alpha.0, pool.shares));
-            pools.push((hotkey, Till { before: alpha, alpha, shares, holders: BTreeMap::new() }));
+            pools.push((hotkey, Till { before: alpha, alpha, shares, holders: Vec::new() }));
             pools.len() - 1
         });
         &mut self.pools[index].1
@@ -388,14 +399,18 @@ impl<'a> Desk<'a> {
         if !known && self.listed.insert((coldkey, hotkey)) {
             self.paid.listed.push((coldkey, hotkey));
         }
-        let held = self.subnet.pools.get(&hotkey).and_then(|pool| pool.holders.get(&coldkey));
-        let held = held.copied().unwrap_or(0);
+        let pools = &self.subnet.pools;
         let till = self.till(hotkey);
-        let share = till.holders.get(&coldkey).copied().unwrap_or(held);
+        let position = till.holders.iter().position(|(holder, _)| *holder == coldkey);
+        let position = position.unwrap_or_else(|| {
+            let held = pools.get(&hotkey).and_then(|pool| pool.holders.get(&coldkey));
+            till.holders.push((coldkey, held.copied().unwrap_or(0)));
+            till.holders.len() - 1
+        });
+        let share = &mut till.holders[position].1;
         let by = i64::try_from(amount).unwrap_or(i64::MAX);
-        let changed = shares::change(till.alpha, till.shares, share, by);
-        (till.alpha, till.shares) = (changed.total, changed.shares);
-        till.holders.insert(coldkey, changed.share);
+        let changed = shares::change(till.alpha, till.shares, *share, by);
+        (till.alpha, till.shares, *share) = (changed.total, changed.shares, changed.share);
     }
 
     /// Raises the whole pool; all holders gain pro rata. Returns the pool's alpha.
@@ -406,17 +421,14 @@ impl<'a> Desk<'a> {
     }
 
     /// Credits root dividends as claimable alpha (20 §10.1).
-    fn credit_root(&mut self, hotkey: AccountId, coldkey: AccountId, amount: u64) {
-        let root_stake = self.state.hotkey_alpha(&hotkey, NetUid::ROOT).0;
-        if amount > root_stake {
-            self.stake(hotkey, coldkey, amount);
+    fn credit_root(&mut self, payment: &Payment, amount: u64) {
+        if amount > payment.root_stake {
+            self.stake(payment.hotkey, payment.coldkey, amount);
             return;
         }
-        let by: I96F32 = checked_div(fx(amount), fx(root_stake)).unwrap_or(fx(0_u8));
-        let entry = self.state.hotkeys.get(&hotkey);
-        let rate = entry.and_then(|entry| entry.claim_rate(self.netuid));
-        let rate = add(I96F32::from_bits(rate.unwrap_or(0)), by);
-        self.paid.claim_hotkeys.push(hotkey);
+        let by: I96F32 = checked_div(fx(amount), fx(payment.root_stake)).unwrap_or(fx(0_u8));
+        let rate = add(I96F32::from_bits(payment.claim_rate), by);
+        self.paid.claim_hotkeys.push(payment.hotkey);
         self.paid.claim_rates.push(rate.to_bits());
         self.paid.claimable = self.paid.claimable.plus(Alpha(amount));
     }
@@ -426,7 +438,8 @@ impl<'a> Desk<'a> {
         let changed = self.pools.into_iter();
         let changed =
             changed.filter(|(_, till)| till.alpha != till.before || !till.holders.is_empty());
-        for (number, (hotkey, till)) in (0u32..).zip(changed) {
+        for (number, (hotkey, mut till)) in (0u32..).zip(changed) {
+            till.holders.sort_unstable();
             self.paid.hotkeys.push(hotkey);
             self.paid.alpha.push(Alpha(till.alpha.saturating_sub(till.before)));
             self.paid.shares.push(till.shares);

@@ -22,6 +22,9 @@ pub const SQRT_PRICE_MAX_RAW: u128 = 79_226_673_515_401_279_992_447_579_062;
 /// Square root of the lowest price (tick -443,636), raw U64F64.
 pub const SQRT_PRICE_MIN_RAW: u128 = 4_295_048_017;
 
+/// The inverse of [`SQRT_PRICE_MAX_RAW`], kept because every subnet needs it in every block.
+const SQRT_PRICE_MAX_INVERSE_RAW: u128 = 4_295_048_016;
+
 /// Square roots of [`MAX_PRICE`] and [`MIN_PRICE`] as the bisection finds them; kept because it is slow.
 const SQRT_LIMIT_MAX_RAW: u128 = 2_505_414_483_750_478_650_549_490;
 const SQRT_LIMIT_MIN_RAW: u128 = 1_073_741_824;
@@ -235,7 +238,7 @@ impl Pool {
         let root = U64F64::from_bits(self.sqrt_price);
         let tao = mul(liquidity, sub(root, U64F64::from_bits(SQRT_PRICE_MIN_RAW)));
         let alpha =
-            mul(liquidity, sub(inverse(root), inverse(U64F64::from_bits(SQRT_PRICE_MAX_RAW))));
+            mul(liquidity, sub(inverse(root), U64F64::from_bits(SQRT_PRICE_MAX_INVERSE_RAW)));
         (int(tao), int(alpha))
     }
 
@@ -544,6 +547,12 @@ mod tests {
             let swap = pool(tao, alpha).simulate_sell(u64::MAX, limit, Fees::Charged);
             assert_eq!(swap.map(|s| s.paid_in + s.fee), expected, "{tao}/{alpha} at {limit}");
         }
+    }
+
+    #[test]
+    fn the_inverse_of_the_highest_price() {
+        let inverse = inverse(U64F64::from_bits(SQRT_PRICE_MAX_RAW));
+        assert_eq!(inverse.to_bits(), SQRT_PRICE_MAX_INVERSE_RAW);
     }
 
     #[test]

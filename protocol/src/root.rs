@@ -3,7 +3,7 @@
 //! What belongs here: which bytes are hashed, in which order. What does not: what they mean.
 //! Adding a component at the end, absent while empty, keeps old roots.
 
-use crate::canon::{Canon, field, hash, sized};
+use crate::canon::{Canon, Preimage, field, sized};
 use crate::state::{Mechanism, State, Subnet};
 use crate::units::{AccountId, Hash32, NetUid};
 use alloc::collections::BTreeMap;
@@ -19,10 +19,12 @@ pub(crate) struct RootCache {
     pub hotkeys: Buckets,
     pub coldkeys: Buckets,
     subnets: BTreeMap<NetUid, SubnetCache>,
+    subnets_root: Option<Hash32>,
 }
 
 impl RootCache {
     pub fn subnet(&mut self, id: NetUid) -> &mut SubnetCache {
+        self.subnets_root = None;
         let cache = self.subnets.entry(id).or_default();
         cache.whole = None;
         cache
@@ -33,17 +35,19 @@ impl RootCache {
 #[derive(Clone, Debug)]
 pub(crate) struct Buckets {
     hashes: Vec<Option<Option<Hash32>>>,
+    whole: Option<Option<Hash32>>,
 }
 
 impl Default for Buckets {
     fn default() -> Self {
-        Self { hashes: alloc::vec![None; BUCKETS] }
+        Self { hashes: alloc::vec![None; BUCKETS], whole: None }
     }
 }
 
 impl Buckets {
     pub fn mark(&mut self, key: &AccountId) {
         self.hashes[usize::from(key.0[0])] = None;
+        self.whole = None;
     }
 
     fn root<V: Canon>(
@@ -52,6 +56,9 @@ impl Buckets {
         map: &BTreeMap<AccountId, V>,
         buffer: &mut Vec<u8>,
     ) -> Option<Hash32> {
+        if let Some(whole) = self.whole {
+            return whole;
+        }
         for (index, cached) in self.hashes.iter_mut().enumerate() {
             if cached.is_some() {
                 continue;
@@ -59,21 +66,23 @@ impl Buckets {
             let first = u8::try_from(index).expect("there are 256 buckets");
             let (mut low, mut high) = ([0; 32], [0xff; 32]);
             (low[0], high[0]) = (first, first);
-            buffer.clear();
+            let bucket = Preimage::new(domain, buffer);
             for (key, value) in map.range(AccountId(low)..=AccountId(high)) {
-                key.canon(buffer);
-                sized(buffer, |out| value.canon(out));
+                key.canon(bucket.bytes);
+                sized(bucket.bytes, |out| value.canon(out));
             }
-            *cached = Some((!buffer.is_empty()).then(|| hash(domain, buffer)));
+            *cached = Some((!bucket.is_empty()).then(|| bucket.hash()));
         }
-        buffer.clear();
+        let buckets = Preimage::new(domain, buffer);
         for (index, cached) in self.hashes.iter().enumerate() {
             if let Some(Some(bucket)) = cached {
-                (index as u16).canon(buffer);
-                bucket.canon(buffer);
+                (index as u16).canon(buckets.bytes);
+                bucket.canon(buckets.bytes);
             }
         }
-        (!buffer.is_empty()).then(|| hash(domain, buffer))
+        let whole = (!buckets.is_empty()).then(|| buckets.hash());
+        self.whole = Some(whole);
+        whole
     }
 }
 
@@ -115,9 +124,9 @@ impl SubnetCache {
         }
         let mut component = |slot: &mut Option<Hash32>, write: &dyn Fn(&mut Vec<u8>)| {
             *slot.get_or_insert_with(|| {
-                buffer.clear();
-                write(buffer);
-                if buffer.is_empty() { EMPTY } else { hash("subnet component", buffer) }
+                let part = Preimage::new("subnet component", buffer);
+                write(part.bytes);
+                if part.is_empty() { EMPTY } else { part.hash() }
             })
         };
         let mut parts = alloc::vec![
@@ -146,12 +155,12 @@ impl SubnetCache {
             canon_map(&subnet.pending_children, out);
         }));
         parts.push(component(&mut self.stamps, &|out| canon_map(&subnet.stamps, out)));
-        buffer.clear();
-        subnet.added.canon(buffer);
+        let all = Preimage::new("subnet", buffer);
+        subnet.added.canon(all.bytes);
         for (tag, part) in (1u16..).zip(&parts) {
-            field(buffer, tag, part, &EMPTY);
+            field(all.bytes, tag, part, &EMPTY);
         }
-        let whole = hash("subnet", buffer);
+        let whole = all.hash();
         self.whole = Some(whole);
         whole
     }
@@ -198,37 +207,48 @@ impl State {
     /// The state root. Hashes what changed since the last call; equal states have equal roots.
     pub fn root(&mut self) -> Hash32 {
         let mut buffer = Vec::with_capacity(64 << 10);
+        let fast = Preimage::new("fast", &mut buffer);
         for (id, subnet) in &self.subnets {
-            id.canon(&mut buffer);
-            sized(&mut buffer, |out| subnet.fast.canon(out));
+            id.canon(fast.bytes);
+            sized(fast.bytes, |out| subnet.fast.canon(out));
         }
-        let fast = hash("fast", &buffer);
+        let fast = fast.hash();
 
-        buffer.clear();
-        self.height.canon(&mut buffer);
-        sized(&mut buffer, |out| self.rules.canon(out));
-        sized(&mut buffer, |out| self.global.canon(out));
-        sized(&mut buffer, |out| self.leaks.canon(out));
-        let global = hash("global", &buffer);
+        let global = Preimage::new("global", &mut buffer);
+        self.height.canon(global.bytes);
+        sized(global.bytes, |out| self.rules.canon(out));
+        sized(global.bytes, |out| self.global.canon(out));
+        sized(global.bytes, |out| self.leaks.canon(out));
+        let global = global.hash();
 
-        let mut subnets = Vec::with_capacity(self.subnets.len() * 34);
-        for (id, subnet) in &self.subnets {
-            let cache = self.cache.subnets.entry(*id).or_default();
-            id.canon(&mut subnets);
-            cache.root(subnet, &mut buffer).canon(&mut subnets);
-        }
-        let subnets = hash("subnets", &subnets);
+        let subnets = self.subnets_root(&mut buffer);
 
         let accounts = self.cache.accounts.root("accounts", &self.accounts, &mut buffer);
         let hotkeys = self.cache.hotkeys.root("hotkeys", &self.hotkeys, &mut buffer);
         let coldkeys = self.cache.coldkeys.root("coldkeys", &self.coldkeys, &mut buffer);
 
-        buffer.clear();
+        let root = Preimage::new("btemu state root 1", &mut buffer);
         let parts = [Some(global), Some(fast), Some(subnets), accounts, hotkeys, coldkeys];
         for (tag, part) in (1u16..).zip(parts) {
-            field(&mut buffer, tag, &part.unwrap_or(EMPTY), &EMPTY);
+            field(root.bytes, tag, &part.unwrap_or(EMPTY), &EMPTY);
         }
-        hash("btemu state root 1", &buffer)
+        root.hash()
+    }
+
+    fn subnets_root(&mut self, buffer: &mut Vec<u8>) -> Hash32 {
+        if let Some(root) = self.cache.subnets_root {
+            return root;
+        }
+        let mut subnets = Vec::new();
+        let roots = Preimage::new("subnets", &mut subnets);
+        for (id, subnet) in &self.subnets {
+            let cache = self.cache.subnets.entry(*id).or_default();
+            id.canon(roots.bytes);
+            cache.root(subnet, buffer).canon(roots.bytes);
+        }
+        let root = roots.hash();
+        self.cache.subnets_root = Some(root);
+        root
     }
 
     /// The state root computed without any cached hash.

@@ -913,6 +913,16 @@ impl HotkeyPool {
         let share = self.holders.get(coldkey).copied().unwrap_or(0);
         Alpha(crate::shares::value(self.alpha.0, self.shares, share))
     }
+
+    /// Sets a holder's shares; zero removes the entry, as the chain does. Tells whether the entry
+    /// came (`true`) or went.
+    fn hold(&mut self, coldkey: AccountId, share: u128) -> Option<bool> {
+        if share == 0 {
+            self.holders.remove(&coldkey).map(|_| false)
+        } else {
+            self.holders.insert(coldkey, share).is_none().then_some(true)
+        }
+    }
 }
 
 /// A served endpoint.
@@ -1048,6 +1058,14 @@ pub(crate) struct UndoList {
     entries: Vec<Undo>,
 }
 
+impl UndoList {
+    fn remember_fast(&mut self, id: NetUid, old: &Fast) {
+        if self.depth > 0 {
+            self.entries.push(Undo::Fast(id, Box::new(*old)));
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Undo {
     Height(Height),
@@ -1063,6 +1081,7 @@ enum Undo {
     Row(NetUid, u8, u16, Row),
     LastUpdate(NetUid, u8, u16, u64),
     Pool(NetUid, AccountId, Option<(Alpha, u128, Alpha)>),
+    WholePool(NetUid, AccountId, Option<Box<HotkeyPool>>),
     Holder(NetUid, AccountId, AccountId, Option<u128>),
     LastDividends(NetUid, BTreeMap<AccountId, (Option<Alpha>, Alpha)>),
     RootClaimed(NetUid, (AccountId, AccountId), Option<u128>),
@@ -1162,9 +1181,18 @@ impl State {
                     }
                 }
             }
+            Undo::WholePool(id, hotkey, old) => {
+                self.index.forget_holders();
+                self.cache.subnet(id).forget_pool(&hotkey);
+                let pools = &mut self.subnet_entry(id).pools;
+                match old {
+                    Some(old) => pools.insert(hotkey, *old),
+                    None => pools.remove(&hotkey),
+                };
+            }
             Undo::Holder(id, hotkey, coldkey, old) => {
                 self.cache.subnet(id).forget_pool(&hotkey);
-                self.put_holder(id, hotkey, coldkey, old);
+                self.put_holder(id, hotkey, coldkey, old.unwrap_or(0));
             }
             Undo::LastDividends(id, old) => {
                 self.cache.subnet(id).dividends = None;
@@ -1305,10 +1333,23 @@ impl State {
         self.subnet_entry(id)
     }
 
+    /// The scalars of a subnet that exists.
     pub(crate) fn fast_mut(&mut self, id: NetUid) -> Option<&mut Fast> {
-        let old = self.subnets.get(&id)?.fast;
-        self.remember(|_| Undo::Fast(id, Box::new(old)));
-        self.subnets.get_mut(&id).map(|subnet| &mut subnet.fast)
+        let subnet = self.subnets.get_mut(&id).filter(|subnet| subnet.added)?;
+        self.undo.remember_fast(id, &subnet.fast);
+        Some(&mut subnet.fast)
+    }
+
+    /// The scalars of several subnets in one walk over the map: a column has an entry for almost
+    /// every subnet. Ends early at a netuid that does not exist or does not ascend.
+    pub(crate) fn fasts_mut(&mut self, ids: &[NetUid]) -> impl Iterator<Item = &mut Fast> {
+        let first = ids.first().copied().unwrap_or_default();
+        let (undo, mut subnets) = (&mut self.undo, self.subnets.range_mut(first..));
+        ids.iter().map_while(move |id| {
+            let (_, subnet) = subnets.find(|(at, subnet)| *at == id && subnet.added)?;
+            undo.remember_fast(*id, &subnet.fast);
+            Some(&mut subnet.fast)
+        })
     }
 
     pub(crate) fn params_mut(&mut self, id: NetUid) -> &mut Params {
@@ -1393,6 +1434,28 @@ impl State {
         self.subnet_entry(id).pools.entry(hotkey).or_default()
     }
 
+    /// A hotkey's pool after a payout, its shares and those of some holders; created when absent.
+    /// One look-up for what an epoch does to hundreds of pools.
+    pub(crate) fn pay_pool(
+        &mut self,
+        id: NetUid,
+        hotkey: AccountId,
+        holders: impl Iterator<Item = (AccountId, u128)>,
+    ) -> &mut HotkeyPool {
+        self.remember(|state| {
+            let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
+            Undo::WholePool(id, hotkey, pool.cloned().map(Box::new))
+        });
+        self.cache.subnet(id).forget_pool(&hotkey);
+        let pool = self.subnets.entry(id).or_default().pools.entry(hotkey).or_default();
+        for (coldkey, share) in holders {
+            if let Some(came) = pool.hold(coldkey, share) {
+                self.index.note_holder(&hotkey, &coldkey, id, came);
+            }
+        }
+        pool
+    }
+
     /// Sets a holder's shares; zero removes the entry, as the chain does.
     pub(crate) fn set_holder(
         &mut self,
@@ -1407,23 +1470,13 @@ impl State {
             Undo::Holder(id, hotkey, coldkey, old)
         });
         self.cache.subnet(id).forget_pool(&hotkey);
-        self.put_holder(id, hotkey, coldkey, (share != 0).then_some(share));
+        self.put_holder(id, hotkey, coldkey, share);
     }
 
-    fn put_holder(
-        &mut self,
-        id: NetUid,
-        hotkey: AccountId,
-        coldkey: AccountId,
-        share: Option<u128>,
-    ) {
-        let holders = &mut self.subnet_entry(id).pools.entry(hotkey).or_default().holders;
-        let (old, is) = match share {
-            Some(share) => (holders.insert(coldkey, share), true),
-            None => (holders.remove(&coldkey), false),
-        };
-        if old.is_some() != is {
-            self.index.note_holder(&hotkey, &coldkey, id, is);
+    fn put_holder(&mut self, id: NetUid, hotkey: AccountId, coldkey: AccountId, share: u128) {
+        let pool = self.subnets.entry(id).or_default().pools.entry(hotkey).or_default();
+        if let Some(came) = pool.hold(coldkey, share) {
+            self.index.note_holder(&hotkey, &coldkey, id, came);
         }
     }
 
@@ -1542,14 +1595,29 @@ impl State {
         self.global_mut().root_stakers += 1;
     }
 
-    /// A subnet for writing incentives and bonds (not weights): for the epoch.
-    pub(crate) fn whole_mechanisms_mut(&mut self, id: NetUid) -> &mut Subnet {
+    /// Neurons, and the first `count` mechanisms for writing incentives and bonds (not weights):
+    /// for the epoch.
+    pub(crate) fn epoch_mut(
+        &mut self,
+        id: NetUid,
+        count: usize,
+    ) -> (&mut Neurons, &mut [Mechanism]) {
+        for mechanism in (0..=u8::MAX).take(count) {
+            self.pad_mechanism(id, mechanism);
+        }
+        self.remember(|state| {
+            let neurons = state.subnets.get(&id).map(|subnet| subnet.neurons.clone());
+            Undo::Neurons(id, Box::new(neurons.unwrap_or_default()))
+        });
         self.remember(|state| {
             let mechanisms = state.subnets.get(&id).map(|subnet| subnet.mechanisms.clone());
             Undo::Mechanisms(id, mechanisms.unwrap_or_default())
         });
-        self.cache.subnet(id).forget_mechanisms();
-        self.subnet_entry(id)
+        let cache = self.cache.subnet(id);
+        cache.neurons = None;
+        cache.bonds = None;
+        let subnet = self.subnet_entry(id);
+        (&mut subnet.neurons, &mut subnet.mechanisms)
     }
 
     pub(crate) fn account_mut(&mut self, id: AccountId) -> &mut Account {
@@ -1569,6 +1637,16 @@ impl State {
         self.remember(|state| Undo::Hotkey(id, state.hotkeys.get(&id).cloned().map(Box::new)));
         self.cache.hotkeys.mark(&id);
         self.hotkeys.entry(id).or_default()
+    }
+
+    /// Sets what a unit of root stake may claim. An epoch names every hotkey of its subnet, most of
+    /// them with the rate they have: those stay as they are, and so do their hashes.
+    pub(crate) fn set_claim_rate(&mut self, hotkey: AccountId, netuid: NetUid, rate: i128) {
+        let known = self.hotkeys.get(&hotkey).and_then(|entry| entry.claim_rate(netuid));
+        if known != Some(rate) {
+            let rates = &mut self.hotkey_mut(hotkey).root_claimable;
+            rates.get_or_insert_default().insert(netuid, rate);
+        }
     }
 
     pub(crate) fn coldkey_mut(&mut self, id: AccountId) -> &mut Coldkey {

@@ -6,12 +6,14 @@
 use alloc::vec::Vec;
 
 use crate::fixed::{
-    I32F32, I64F64, U64F64, U96F32, add, cast, checked_div, exp, fx, ln, mul, safe_div,
+    I32F32, I64F64, U64F64, U96F32, add, cast, checked_div, exp_each, fx, ln_each, mul, safe_div,
     sqrt_bisect, sub, u64_fraction,
 };
 
 /// Upper bound of the scaled flows, and the stand-in for a power that overflows: 2^31 - 1.
 const POWER_MAX: u32 = (1 << 31) - 1;
+/// Powers computed side by side.
+const POWERS: usize = 8;
 
 /// One step of the average of net TAO flow (raw I64F64 rao): (1 - a) * previous + a * flow, with a =
 /// `smoothing_factor` / (2^63 - 1). A missing average counts as 0. One step per evaluated block, however many
@@ -58,8 +60,10 @@ pub fn flow_shares(emas: &[i128], cutoff_raw: i128, exponent_raw: u128) -> Vec<u
     scale_by(&mut flows, gain);
 
     let exponent: I32F32 = cast(U64F64::from_bits(exponent_raw));
-    for flow in &mut flows {
-        *flow = power(*flow, exponent);
+    let (groups, rest) = flows.as_chunks_mut::<POWERS>();
+    groups.iter_mut().for_each(|group| *group = powers(*group, exponent));
+    for flow in rest {
+        [*flow] = powers([*flow], exponent);
     }
     let sum: U64F64 = flows.iter().sum();
     flows.iter().map(|&flow| nonzero_share(flow, sum)).collect()
@@ -86,12 +90,14 @@ fn nonzero_share(part: U64F64, sum: U64F64) -> u128 {
     if part.to_bits() == 0 { 0 } else { safe_div(part, sum).to_bits() }
 }
 
-fn power(base: U64F64, exponent: I32F32) -> U64F64 {
-    let Some(logarithm) = ln(cast(base)) else {
-        return U64F64::from_bits(0);
-    };
-    let result = exp(mul(exponent, logarithm)).unwrap_or_else(|| fx(POWER_MAX));
-    cast(result)
+fn powers<const N: usize>(bases: [U64F64; N], exponent: I32F32) -> [U64F64; N] {
+    let logarithms = ln_each(bases.map(cast));
+    let exponents = logarithms.map(|logarithm| mul(exponent, logarithm.unwrap_or_default()));
+    let mut results = exp_each(exponents).into_iter();
+    logarithms.map(|logarithm| {
+        let result = results.next().flatten().unwrap_or_else(|| fx(POWER_MAX));
+        logarithm.map_or(U64F64::from_bits(0), |_| cast(result))
+    })
 }
 
 /// Share of TAO emission per subnet (raw U64F64) in proportion to its moving price (raw U96F32), truncated. All zero
@@ -161,11 +167,8 @@ mod tests {
     fn tiny_flows_vanish_or_explode() {
         let rows = [(0_u128, 0_u128), (1, 0), (2, 0), (3, 2147483647 << 64), (4, 1 << 34)];
         for (v32, expected) in rows {
-            assert_eq!(
-                power(U64F64::from_bits(v32 << 32), fx(1_u8)).to_bits(),
-                expected,
-                "raw {v32}"
-            );
+            let [power] = powers([U64F64::from_bits(v32 << 32)], fx(1_u8));
+            assert_eq!(power.to_bits(), expected, "raw {v32}");
         }
     }
 
