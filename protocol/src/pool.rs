@@ -17,6 +17,11 @@ pub const MIN_PRICE: u64 = 0;
 /// A swap needs at least this much, in rao or alpha-rao, in the reserve it takes from.
 pub const RESERVE_MIN: u64 = 1_000_000;
 
+/// A pool that starts with at least this liquidity (the geometric mean of its reserves) never reaches
+/// the lowest price: its alpha would have to grow to 4.29·10⁹ times the liquidity, and no subnet has
+/// more than 21·10¹⁵ units of alpha.
+pub const LIQUIDITY_SAFE_MIN: u64 = 5_000_000;
+
 /// Square root of the highest price (tick 443,636), raw U64F64.
 pub const SQRT_PRICE_MAX_RAW: u128 = 79_226_673_515_401_279_992_447_579_062;
 /// Square root of the lowest price (tick -443,636), raw U64F64.
@@ -167,6 +172,9 @@ impl Pool {
     ///
     /// # Errors
     /// As [`Pool::buy`].
+    ///
+    /// # Panics
+    /// The sale reaches the lowest price, see [`LIQUIDITY_SAFE_MIN`].
     pub fn sell(&mut self, alpha: u64, limit: u64, fees: Fees) -> Result<Swap, SwapError> {
         self.swap(&Order { direction: Direction::Sell, amount: alpha, limit, fees })
     }
@@ -179,7 +187,8 @@ impl Pool {
     /// As [`Pool::buy`], without `InsufficientLiquidity`.
     pub fn simulate_buy(&self, tao: u64, limit: u64, fees: Fees) -> Result<Swap, SwapError> {
         let mut copy = *self;
-        copy.step(&Order { direction: Direction::Buy, amount: tao, limit, fees })
+        let order = Order { direction: Direction::Buy, amount: tao, limit, fees };
+        copy.step(&order).map(|(swap, _)| swap)
     }
 
     /// What [`Pool::sell`] would do, whether or not the reserve could pay it out.
@@ -190,7 +199,8 @@ impl Pool {
     /// As [`Pool::sell`], without `InsufficientLiquidity`.
     pub fn simulate_sell(&self, alpha: u64, limit: u64, fees: Fees) -> Result<Swap, SwapError> {
         let mut copy = *self;
-        copy.step(&Order { direction: Direction::Sell, amount: alpha, limit, fees })
+        let order = Order { direction: Direction::Sell, amount: alpha, limit, fees };
+        copy.step(&order).map(|(swap, _)| swap)
     }
 
     /// Adds injected `tao` and `alpha` to the protocol's position as far as they match at the price; the unmatched part
@@ -264,7 +274,13 @@ impl Pool {
 
     fn swap(&mut self, order: &Order) -> Result<Swap, SwapError> {
         let mut moved = *self;
-        let swap = moved.step(order)?;
+        let (swap, end) = moved.step(order)?;
+        assert!(
+            end != End::Edge || moved.net_liquidity == 0,
+            "a swap of {} reached the edge of the price range, which no supply of alpha allows in a \
+             pool that started with a liquidity of {LIQUIDITY_SAFE_MIN}: {self:?}",
+            order.amount,
+        );
         let reserve = self.output_reserve(order.direction);
         *self = moved;
         if swap.paid_out > reserve {
@@ -281,7 +297,7 @@ impl Pool {
     }
 
     /// One step over the only range there is. Leaves `self` half changed on an error: call it on a copy.
-    fn step(&mut self, order: &Order) -> Result<Swap, SwapError> {
+    fn step(&mut self, order: &Order) -> Result<(Swap, End), SwapError> {
         if self.output_reserve(order.direction) < RESERVE_MIN {
             return Err(SwapError::ReservesTooLow);
         }
@@ -291,7 +307,7 @@ impl Pool {
             return Err(SwapError::PriceLimitExceeded);
         }
         if order.amount == 0 {
-            return Ok(Swap::default());
+            return Ok((Swap::default(), End::Target));
         }
         let (root, end, paid_in, fee) = self.step_reach(order, limit);
         let paid_out = self.paid_out(order.direction, paid_in);
@@ -302,7 +318,7 @@ impl Pool {
         if end == End::Edge {
             self.liquidity = self.liquidity.saturating_sub(self.net_liquidity);
         }
-        Ok(Swap { paid_in, paid_out, fee })
+        Ok((Swap { paid_in, paid_out, fee }, end))
     }
 
     fn step_reach(&self, order: &Order, limit: U64F64) -> (U64F64, End, u64, u64) {
@@ -425,6 +441,30 @@ mod tests {
 
     fn pool(tao: u64, alpha: u64) -> Pool {
         Pool { tao, alpha, fee_rate: 33, ..Pool::default() }
+    }
+
+    /// The thinnest pool that may start, and all the alpha there can be sold into it.
+    #[test]
+    fn no_supply_of_alpha_reaches_the_lowest_price() {
+        let supply = crate::issuance::SUPPLY_MAX_RAO + 2 * crate::issuance::BLOCK_EMISSION_RAO;
+        let least = LIQUIDITY_SAFE_MIN;
+        let rows = [
+            (least, least),
+            (RESERVE_MIN, least * least / RESERVE_MIN),
+            (least * least / 4, 4),
+            (25, least * least / 25),
+            (21_000_000_000_000_000, 1 << 30),
+        ];
+        for (tao, alpha) in rows {
+            let mut pool = pool(tao, alpha);
+            for part in [supply / 2, supply - supply / 2 - alpha.min(supply / 2)] {
+                match pool.sell(part, MIN_PRICE, Fees::Dropped) {
+                    Ok(swap) => pool.book_sell(&swap),
+                    Err(error) => assert_eq!(error, SwapError::ReservesTooLow, "{tao}, {alpha}"),
+                }
+            }
+            assert!(pool.liquidity > 0 || !pool.initialized, "{tao} rao, {alpha} alpha: {pool:?}");
+        }
     }
 
     fn check_swap(

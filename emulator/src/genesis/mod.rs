@@ -15,10 +15,11 @@ use crate::scenario::{ScenarioError, meant, readable};
 use actors::registry::{BehaviourSettings, Role};
 use populate::{Population, Seating};
 use protocol::call::{Call, Setting};
+use protocol::pool::LIQUIDITY_SAFE_MIN;
 use protocol::rules::{AccountOrder, FeeSchedule, Mode, Profile, RuleVersion, Rules};
 use protocol::state::{Global, Params, State};
 use protocol::symbols;
-use protocol::units::{AccountId, Alpha, BLOCK_MS, Height, NetUid, Rao};
+use protocol::units::{AccountId, Alpha, BLOCK_MS, Height, NetUid, Rao, UNITS_PER_TOKEN};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -102,6 +103,7 @@ pub fn plan(
             "rules.subnet_limit: {count} subnets, but the limit is {limit}"
         )));
     }
+    check_pools(&subnets).map_err(wrong)?;
     let population = Population {
         seed: document.run.seed,
         subnets: &subnets,
@@ -189,6 +191,25 @@ fn check_network(document: &Document) -> Result<(), String> {
         return Err(format!("run.processes: {processes} host processes have no players to share"));
     }
     Ok(())
+}
+
+/// No pool so thin that sales could leave the range of prices.
+fn check_pools(subnets: &[SubnetPlan]) -> Result<(), String> {
+    let thin = subnets.iter().find(|subnet| {
+        let liquidity = (u128::from(subnet.tao) * u128::from(subnet.alpha_in)).isqrt();
+        liquidity < u128::from(LIQUIDITY_SAFE_MIN)
+    });
+    match thin {
+        None => Ok(()),
+        Some(subnet) => Err(format!(
+            "subnet.{}: a pool of {} and {} is too thin; the geometric mean of the two must be at \
+             least {} whole tokens",
+            subnet.netuid,
+            Rao(subnet.tao),
+            Alpha(subnet.alpha_in),
+            LIQUIDITY_SAFE_MIN as f64 / UNITS_PER_TOKEN as f64,
+        )),
+    }
 }
 
 fn calendar(place: &str, document: &Document) -> Result<i64, ScenarioError> {

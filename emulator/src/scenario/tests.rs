@@ -81,6 +81,7 @@ fn every_mistake_in_a_file_has_its_sentence() {
         ("netuid = 9", "netuid = 0"),
         ("netuid = 9", "netuid = 9\ncount = 2"),
         ("netuid = 9", "netuid = 9\ntao_reserve = \"0 TAO\""),
+        ("netuid = 9", "netuid = 9\ntao_reserve = \"4 rao\"\nalpha_in = \"1 alpha\""),
         ("count = 2\n[[subnet]]\nnetuid = 9", "count = 200"),
         ("[run]", "[rules]\nsubnet_limti = 9\n[run]"),
         ("[run]", "[rules]\ntotal_issuance = 9\n[run]"),
