@@ -482,7 +482,7 @@ fn dissolve_subnet(state: &mut State, netuid: NetUid, pot: Rao) -> Fit<()> {
     subnet.pools = old.pools;
     subnet.pools.retain(|_, pool| pool.alpha == Alpha::ZERO && pool.shares != 0);
     let global = state.global_mut();
-    global.total_stake = Rao(sub(global.total_stake.0, pot.0, "total stake")?);
+    global.total_stake = global.total_stake.minus(pot);
     Ok(())
 }
 

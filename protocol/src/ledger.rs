@@ -263,11 +263,12 @@ pub fn sell(
     };
     pool.book_sell(&swap);
     // The reserve saturates at zero, where sold root dividends were not backed; the chain's counter
-    // falls by the full amount.
-    let shortfall = i128::from(swap.paid_out) - i128::from(before.tao - pool.tao);
-    emit_swap(tx, netuid, &before, &pool, -i128::from(swap.paid_out), swap.paid_out);
-    leak(tx, Leak::RootShortfall, -shortfall);
-    leak(tx, Leak::StakeExcess, -shortfall);
+    // falls by the full amount, down to zero.
+    let left = i128::from(before.tao - pool.tao);
+    let counted = i128::from(swap.paid_out.min(tx.state().global.total_stake.0));
+    emit_swap(tx, netuid, &before, &pool, -counted, swap.paid_out);
+    leak(tx, Leak::RootShortfall, left - i128::from(swap.paid_out));
+    leak(tx, Leak::StakeExcess, left - counted);
     Ok(swap)
 }
 
