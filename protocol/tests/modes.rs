@@ -274,12 +274,12 @@ fn run(seed: u64, operations: usize, met: &mut Met) {
 #[test]
 fn each_difference_between_the_modes_has_a_name() {
     let mut met = Met::default();
-    for seed in [0, 1, 2, 7] {
-        run(seed, 700, &mut met);
+    for seed in [0, 1, 2, 3, 6, 7, 10, 15] {
+        run(seed, 1_500, &mut met);
     }
     println!("{:?}", met.leaks);
-    let usual =
-        ["Unfilled", "RegistrationFees", "StakeExcess", "RootClaims", "Dust", "Fees", "ChainBuys"];
+    // The others need more than chance; each has a test below.
+    let usual = ["RegistrationFees", "StakeExcess", "RootClaims", "Dust", "Fees"];
     for leak in usual {
         assert!(met.leaks.contains_key(leak), "no {leak}: {:?}", met.leaks);
     }
@@ -311,9 +311,9 @@ fn unfilled() {
     balance_books(&mut state);
     let call = Call::AddStake { hotkey: HOTKEY, netuid: ONE, amount_staked: Rao::whole(100) };
     let order = Order::Call(Origin::Signed(STAKER), &call);
-    let [reference, sound] = check(&state, order, Leak::Unfilled, 95_702_941_180);
+    let [reference, sound] = check(&state, order, Leak::Unfilled, 95_702_975_426);
     let free = |side: &Side| side.state.free(&STAKER).0;
-    assert_eq!(free(&sound) - free(&reference), 95_702_941_180);
+    assert_eq!(free(&sound) - free(&reference), 95_702_975_426);
 }
 
 #[test]
