@@ -6,7 +6,7 @@ use crate::event::{
     PoolSwapped, PotsDrained, SubnetRegistered, Via,
 };
 use crate::state::{
-    Fast, Hotkey, Info, Params, PendingChildren, Stamp, State, Subnet, mechanism_entry,
+    Fast, Hotkey, Info, Params, PendingChildren, ShareWrite, Stamp, State, Subnet, mechanism_entry,
 };
 use crate::units::{AccountId, Alpha, NetUid, Rao};
 use alloc::vec;
@@ -67,8 +67,8 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             state.reap_account(*account);
         }
         Event::IssuanceRecycled { amount } => {
-            let global = state.global_mut();
-            global.total_issuance = Rao(sub(global.total_issuance.0, amount.0, "total issuance")?);
+            let issuance = state.total_issuance_mut();
+            *issuance = Rao(sub(issuance.0, amount.0, "total issuance")?);
         }
         Event::LeakBooked { leak, amount } => {
             let ledger = state.leaks_mut().ledger_mut(*leak);
@@ -141,20 +141,18 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             pool.alpha_out = sub(pool.alpha_out, amount.0, "alpha outside the pool")?;
         }
         Event::ShareChanged { netuid, hotkey, coldkey, alpha, shares, share } => {
-            existing(state, *netuid)?;
-            let pool = state.pool_mut(*netuid, *hotkey);
-            pool.alpha = Alpha(shift(pool.alpha.0, *alpha, "a hotkey's alpha")?);
+            let (hotkey, coldkey, shares, share) = (*hotkey, *coldkey, *shares, *share);
+            let alpha = *alpha;
             #[cfg(feature = "planted")]
-            if crate::planted::active(crate::planted::Bug::DoubleApply) {
-                pool.alpha = Alpha(shift(pool.alpha.0, *alpha, "a hotkey's alpha")?);
-            }
-            pool.shares = *shares;
-            state.set_holder(*netuid, *hotkey, *coldkey, *share);
-            state.drop_empty_pool(*netuid, *hotkey);
+            let twice = crate::planted::active(crate::planted::Bug::DoubleApply);
+            #[cfg(feature = "planted")]
+            let alpha = if twice { 2 * alpha } else { alpha };
+            let change = ShareWrite { hotkey, coldkey, alpha, shares, share };
+            state.change_share(*netuid, &change).ok_or("a hotkey's alpha")?;
         }
         Event::FlowRecorded { netuid, by } => {
-            let fast = fast(state, *netuid)?;
-            fast.flow = fast.flow.saturating_add(*by);
+            let flow = state.flow_mut(*netuid).ok_or("no such subnet")?;
+            *flow = flow.saturating_add(*by);
         }
         Event::StakeMarked { hotkey, coldkey, netuid } => {
             state.mark_stake(*hotkey, *coldkey, *netuid);
@@ -564,7 +562,7 @@ fn place_neuron(
 }
 
 fn swap_pool(state: &mut State, swap: &PoolSwapped) -> Fit<()> {
-    let fast = fast(state, swap.netuid)?;
+    let fast = state.swap_mut(swap.netuid).ok_or("no such subnet")?;
     let pool = &mut fast.pool;
     pool.tao = shift(pool.tao, swap.tao, "the TAO reserve")?;
     pool.alpha = shift(pool.alpha, swap.alpha_in, "the alpha reserve")?;
@@ -575,8 +573,8 @@ fn swap_pool(state: &mut State, swap: &PoolSwapped) -> Fit<()> {
     pool.position_liquidity = swap.position_liquidity;
     pool.net_liquidity = swap.net_liquidity;
     fast.volume += u128::from(swap.volume);
-    let global = state.global_mut();
-    global.total_stake = Rao(shift(global.total_stake.0, swap.total_stake, "total stake")?);
+    let total_stake = state.total_stake_mut();
+    *total_stake = Rao(shift(total_stake.0, swap.total_stake, "total stake")?);
     Ok(())
 }
 

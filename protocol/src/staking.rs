@@ -131,8 +131,9 @@ fn add_stake_check_fee(subnet: &Subnet) -> u64 {
 pub fn remove_stake(tx: &mut Tx<'_>, position: Position, amount: Alpha) -> Result<(), Rejection> {
     let started = tx.state().subnet(position.netuid).is_some_and(|s| s.params.subtoken_enabled);
     require(started, Rejection::SubtokenDisabled)?;
-    let amount = amount.min(stake_of(tx, position));
-    remove_stake_check(tx, position, amount, amount, Filling::Whole)?;
+    let held = stake_of(tx, position);
+    let amount = amount.min(held);
+    remove_stake_check(tx, position, held, Ask { amount, most: amount, filling: Filling::Whole })?;
 
     let tao = unstake_from(tx, position, amount, UNLIMITED_SALE)?;
     remove_stake_settle(tx, position, tao);
@@ -150,7 +151,8 @@ pub fn remove_stake_limit(
     limit: Limit,
 ) -> Result<(), Rejection> {
     let most = Alpha(limits::max_remove(tx.state(), position.netuid, limit.price.0)?);
-    remove_stake_check(tx, position, amount, most, limit.filling)?;
+    let held = stake_of(tx, position);
+    remove_stake_check(tx, position, held, Ask { amount, most, filling: limit.filling })?;
 
     let terms = Terms { limit: limit.price.0, fees: Fees::Charged };
     let tao = unstake_from(tx, position, amount.min(most), terms)?;
@@ -177,18 +179,24 @@ pub fn remove_stake_full_limit(
     }
 }
 
-fn remove_stake_check(
-    tx: &Tx<'_>,
-    position: Position,
+/// How much is asked for, and how much the limit price allows.
+struct Ask {
     amount: Alpha,
     most: Alpha,
     filling: Filling,
+}
+
+fn remove_stake_check(
+    tx: &Tx<'_>,
+    position: Position,
+    held: Alpha,
+    ask: Ask,
 ) -> Result<(), Rejection> {
+    let Ask { amount, most, filling } = ask;
     let state = tx.state();
     let subnet = state.subnet(position.netuid).ok_or(Rejection::SubnetNotExists)?;
     require(!is_marked(state, position), Rejection::StakingOperationRateLimitExceeded)?;
     require(amount != Alpha::ZERO, Rejection::AmountTooLow)?;
-    let held = stake_of(tx, position);
     require(held >= amount, Rejection::NotEnoughStakeToWithdraw)?;
     let swap = simulate_sell(subnet, amount.0).map_err(|_| Rejection::InsufficientLiquidity)?;
     let leaves_a_rest = held != amount;
@@ -212,6 +220,9 @@ fn remove_stake_settle(tx: &mut Tx<'_>, position: Position, tao: Rao) {
 /// A hotkey whose stake fell below the threshold loses the children it has ordered.
 fn forget_children_below_threshold(tx: &mut Tx<'_>, hotkey: AccountId) {
     let state = tx.state();
+    if state.global.stake_threshold == 0 {
+        return;
+    }
     let ordered: Vec<NetUid> = state
         .networks()
         .filter(|(_, subnet)| subnet.pending_children.contains_key(&hotkey))
@@ -332,7 +343,8 @@ fn unstake_all_positions(
 
 fn unstake_all_leg(tx: &mut Tx<'_>, position: Position) -> Result<Option<Rao>, Rejection> {
     let held = stake_of(tx, position);
-    if remove_stake_check(tx, position, held, held, Filling::Whole).is_err() {
+    let ask = Ask { amount: held, most: held, filling: Filling::Whole };
+    if remove_stake_check(tx, position, held, ask).is_err() {
         return Ok(None);
     }
     unstake_from(tx, position, held, UNLIMITED_SALE).map(Some)

@@ -24,10 +24,10 @@ use protocol::rejection::{Outcome, Refusal, Rejection};
 use protocol::state::State;
 
 /// A call on a state; rows change one or the other.
-pub struct Case {
-    pub state: State,
-    pub origin: Origin,
-    pub call: Call,
+pub(crate) struct Case {
+    pub(crate) state: State,
+    pub(crate) origin: Origin,
+    pub(crate) call: Call,
 }
 
 impl Case {
@@ -78,6 +78,6 @@ fn check(case: &mut Case, row: &str, expected: Outcome) -> (State, Vec<Event>) {
 }
 
 /// Whether an event of that kind was emitted.
-pub fn has(events: &[Event], kind: &str) -> bool {
+pub(crate) fn has(events: &[Event], kind: &str) -> bool {
     events.iter().any(|event| event.kind() == kind)
 }
