@@ -223,11 +223,11 @@ fn forget_children_below_threshold(tx: &mut Tx<'_>, hotkey: AccountId) {
     if state.global.stake_threshold == 0 {
         return;
     }
-    let ordered: Vec<NetUid> = state
-        .networks()
-        .filter(|(_, subnet)| subnet.pending_children.contains_key(&hotkey))
-        .map(|(netuid, _)| netuid)
-        .collect();
+    let has_ordered = |subnet: &Subnet| {
+        !subnet.pending_children.is_empty() && subnet.pending_children.contains_key(&hotkey)
+    };
+    let ordered = state.networks().filter(|(_, subnet)| has_ordered(subnet));
+    let ordered: Vec<NetUid> = ordered.map(|(netuid, _)| netuid).collect();
     if ordered.is_empty() || hotkey_value(state, &hotkey) >= state.global.stake_threshold {
         return;
     }
@@ -428,6 +428,7 @@ pub fn transfer_stake(tx: &mut Tx<'_>, order: &Move) -> Result<(), Rejection> {
 /// themselves are unlimited, and one fee is paid: on the sale, or on the buy when it comes from root.
 fn transition(tx: &mut Tx<'_>, order: &Move) -> Result<Rao, Rejection> {
     let Move { from, to, .. } = *order;
+    // So the chain's check that the position holds the amount cannot fail.
     let amount = order.amount.min(stake_of(tx, from));
     let crosses = from.netuid != to.netuid;
     let most = match order.limit {
@@ -476,7 +477,6 @@ fn transition_check(
     require(destination.params.subtoken_enabled, Rejection::SubtokenDisabled)?;
     require(state.owner(&from.hotkey).is_some(), Rejection::HotKeyAccountNotExists)?;
     require(state.owner(&to.hotkey).is_some(), Rejection::HotKeyAccountNotExists)?;
-    require(amount <= stake_of(tx, from), Rejection::NotEnoughStakeToWithdraw)?;
     if from.netuid != to.netuid {
         let swap = simulate_sell(origin, amount.0).map_err(|_| Rejection::InsufficientLiquidity)?;
         require(swap.paid_out > STAKE_MIN.0, Rejection::AmountTooLow)?;
