@@ -31,7 +31,8 @@ pub fn hotkey(number: u64) -> AccountId {
 pub fn genesis(seed: u64) -> State {
     let mut state = State::default();
     state.rules.mode = if seed.is_multiple_of(2) { Mode::Reference } else { Mode::Sound };
-    state.rules.fees = if seed / 2 % 2 == 0 { FeeSchedule::None } else { FeeSchedule::Reference };
+    state.rules.fees =
+        if (seed / 2).is_multiple_of(2) { FeeSchedule::None } else { FeeSchedule::Reference };
     state.global = Global {
         block_author: (seed % 8 < 7).then(|| coldkey(999)),
         network_rate_limit: 5,
