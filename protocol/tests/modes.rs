@@ -182,9 +182,9 @@ fn mend(before: &State, order: Order<'_>, reference: &Side, leaks: &[(Leak, i64)
     state
 }
 
+/// On the way from one ledger to the next the counter may pass below zero.
 fn mend_total_stake(state: &mut State, by: i64) {
-    let total = state.global.total_stake.0.checked_add_signed(by);
-    state.global.total_stake = Rao(total.expect("total stake stays positive"));
+    state.global.total_stake.0 = state.global.total_stake.0.wrapping_add_signed(by);
 }
 
 /// A credit too small for an account that holds nothing is recycled.
@@ -215,16 +215,15 @@ fn registration_fee(before: &State, order: Order<'_>, reference: &Side, rest: i6
 /// Whether a clean-up of a small nomination failed: the reference took it without a payout, `sound`
 /// mode left it.
 fn nominations_forfeited(reference: &Side, sound: &Side) -> bool {
-    let mut holders = sound.state.networks().flat_map(|(netuid, subnet)| {
-        let pools = subnet.pools.iter();
-        pools.flat_map(move |(hotkey, pool)| {
-            pool.holders.keys().map(move |coldkey| place(*hotkey, *coldkey, netuid))
+    let left = |netuid, hotkey: &AccountId, coldkey: &AccountId| {
+        let pool = reference.state.subnet(netuid).and_then(|subnet| subnet.pools.get(hotkey));
+        pool.and_then(|pool| pool.holders.get(coldkey)).copied().unwrap_or(0)
+    };
+    sound.state.networks().any(|(netuid, subnet)| {
+        subnet.pools.iter().any(|(hotkey, pool)| {
+            let mut holders = pool.holders.iter();
+            holders.any(|(coldkey, share)| left(netuid, hotkey, coldkey) < *share)
         })
-    });
-    holders.any(|position| {
-        let subnet = reference.state.subnet(position.netuid);
-        let pool = subnet.and_then(|subnet| subnet.pools.get(&position.hotkey));
-        !pool.is_some_and(|pool| pool.holders.contains_key(&position.coldkey))
     })
 }
 
@@ -271,13 +270,30 @@ fn run(seed: u64, operations: usize, met: &mut Met) {
     }
 }
 
+/// Says which seed it was when a panic passes.
+struct Told(u64);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("replay with SEED={}", self.0);
+        }
+    }
+}
+
 #[test]
 fn each_difference_between_the_modes_has_a_name() {
     let mut met = Met::default();
-    for seed in [0, 1, 2, 3, 6, 7, 10, 15] {
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let seeds = seed.map_or(vec![0, 1, 2, 3, 6, 7, 10, 15], |seed: u64| vec![seed]);
+    for seed in seeds {
+        let _told = Told(seed);
         run(seed, 1_500, &mut met);
     }
     println!("{:?}", met.leaks);
+    if seed.is_some() {
+        return;
+    }
     // The others need more than chance; each has a test below.
     let usual = ["RegistrationFees", "StakeExcess", "RootClaims", "Dust", "Fees"];
     for leak in usual {
