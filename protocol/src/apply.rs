@@ -733,7 +733,9 @@ fn pay_epoch(state: &mut State, columns: &EpochPaid) -> Fit<()> {
     same_length(&columns.claim_hotkeys, &[columns.claim_rates.len()])?;
     let fast = fast(state, netuid)?;
     let pool = &mut fast.pool;
-    pool.alpha_out = sub(pool.alpha_out, columns.recycled.0, "alpha outside the pool")?;
+    // Saturates as on the chain: a childkey burn destroys alpha that is paid out all the same, so
+    // holders can have sold more than was left outside the pool.
+    pool.alpha_out = pool.alpha_out.saturating_sub(columns.recycled.0);
     let claimable = fast.claimable_root_alpha.checked_add_unsigned(columns.claimable.0);
     fast.claimable_root_alpha = claimable.ok_or("claimable alpha")?;
 

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Seeds of the fixed run; the first sixteen are every combination of mode, fees and author.
 const SEEDS: core::ops::RangeInclusive<u64> = 0..=15;
-const OPERATIONS: usize = 4_000;
+const OPERATIONS: usize = 8_000;
 
 /// How often each call met each answer.
 type Outcomes = BTreeMap<(&'static str, &'static str), u32>;

@@ -466,7 +466,10 @@ impl Draw<'_> {
             }
             12 => Setting::FeeRate { netuid, value: 33 * self.small(400) },
             13 => Setting::NumRootClaims { value: self.dice.below(52) },
-            14 => Setting::CkBurn { value: self.dice.below(2) * (u64::MAX / 9) },
+            14 => {
+                let burns = [0, u64::MAX / 9, u64::MAX];
+                Setting::CkBurn { value: burns[usize::from(self.small(3))] }
+            }
             15 => Setting::StakeThreshold { value: self.dice.below(2) * TAO },
             16 => Setting::SubnetOwnerCut { value: self.small(20_000) },
             17 => Setting::MaxAllowedValidators { netuid, value: self.small(7) },

@@ -176,13 +176,16 @@ fn root_claim_threshold() {
     case.yes("root", |case| case.origin = Origin::Root);
 }
 
-/// Settings of one subnet that only root may change, with what they refuse.
+/// A setting, what it answers before an epoch, and what of no subnet; `None` where it does not mind.
+type SubnetRow = (fn(NetUid) -> Setting, Option<Rejection>, Option<Rejection>);
+
+/// Settings of one subnet that only root may change.
 #[test]
 fn settings_of_a_subnet() {
     use Setting::*;
     let frozen = Some(Rejection::AdminActionProhibitedDuringWeightsWindow);
     let missing = Some(Rejection::SubnetDoesNotExist);
-    let rows: [(fn(NetUid) -> Setting, Option<Rejection>, Option<Rejection>); 8] = [
+    let rows: [SubnetRow; 8] = [
         (|netuid| Tempo { netuid, value: 7 }, frozen, missing),
         (|netuid| Kappa { netuid, value: 7 }, None, missing),
         (|netuid| MaxAllowedValidators { netuid, value: 256 }, frozen, missing),
