@@ -5,7 +5,7 @@ use crate::event::{
     EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event, Parameter,
     PoolSwapped, PotsDrained, SubnetRegistered, Via,
 };
-use crate::state::{Fast, Hotkey, Info, Params, PendingChildren, Stamp, State, Subnet};
+use crate::state::{Fast, Hotkey, Info, Params, PendingChildren, ShareWrite, Stamp, State, Subnet};
 use crate::units::{AccountId, Alpha, NetUid, Rao};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -65,8 +65,8 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             state.reap_account(*account);
         }
         Event::IssuanceRecycled { amount } => {
-            let global = state.global_mut();
-            global.total_issuance = Rao(sub(global.total_issuance.0, amount.0, "total issuance")?);
+            let issuance = state.total_issuance_mut();
+            *issuance = Rao(sub(issuance.0, amount.0, "total issuance")?);
         }
         Event::LeakBooked { leak, amount } => {
             let ledger = state.leaks_mut().ledger_mut(*leak);
@@ -139,20 +139,18 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             pool.alpha_out = sub(pool.alpha_out, amount.0, "alpha outside the pool")?;
         }
         Event::ShareChanged { netuid, hotkey, coldkey, alpha, shares, share } => {
-            existing(state, *netuid)?;
-            let pool = state.pool_mut(*netuid, *hotkey);
-            pool.alpha = Alpha(shift(pool.alpha.0, *alpha, "a hotkey's alpha")?);
+            let (hotkey, coldkey, shares, share) = (*hotkey, *coldkey, *shares, *share);
+            let alpha = *alpha;
             #[cfg(feature = "planted")]
-            if crate::planted::active(crate::planted::Bug::DoubleApply) {
-                pool.alpha = Alpha(shift(pool.alpha.0, *alpha, "a hotkey's alpha")?);
-            }
-            pool.shares = *shares;
-            state.set_holder(*netuid, *hotkey, *coldkey, *share);
-            state.drop_empty_pool(*netuid, *hotkey);
+            let twice = crate::planted::active(crate::planted::Bug::DoubleApply);
+            #[cfg(feature = "planted")]
+            let alpha = if twice { 2 * alpha } else { alpha };
+            let change = ShareWrite { hotkey, coldkey, alpha, shares, share };
+            state.change_share(*netuid, &change).ok_or("a hotkey's alpha")?;
         }
         Event::FlowRecorded { netuid, by } => {
-            let fast = fast(state, *netuid)?;
-            fast.flow = fast.flow.saturating_add(*by);
+            let flow = state.flow_mut(*netuid).ok_or("no such subnet")?;
+            *flow = flow.saturating_add(*by);
         }
         Event::StakeMarked { hotkey, coldkey, netuid } => {
             state.mark_stake(*hotkey, *coldkey, *netuid);
@@ -493,7 +491,7 @@ fn dissolve_subnet(state: &mut State, netuid: NetUid, pot: Rao) -> Fit<()> {
     subnet.pools = old.pools;
     subnet.pools.retain(|_, pool| pool.alpha == Alpha::ZERO && pool.shares != 0);
     let global = state.global_mut();
-    global.total_stake = Rao(sub(global.total_stake.0, pot.0, "total stake")?);
+    global.total_stake = global.total_stake.minus(pot);
     Ok(())
 }
 
@@ -575,7 +573,7 @@ fn place_neuron(
 }
 
 fn swap_pool(state: &mut State, swap: &PoolSwapped) -> Fit<()> {
-    let fast = fast(state, swap.netuid)?;
+    let fast = state.swap_mut(swap.netuid).ok_or("no such subnet")?;
     let pool = &mut fast.pool;
     pool.tao = shift(pool.tao, swap.tao, "the TAO reserve")?;
     pool.alpha = shift(pool.alpha, swap.alpha_in, "the alpha reserve")?;
@@ -586,8 +584,8 @@ fn swap_pool(state: &mut State, swap: &PoolSwapped) -> Fit<()> {
     pool.position_liquidity = swap.position_liquidity;
     pool.net_liquidity = swap.net_liquidity;
     fast.volume += u128::from(swap.volume);
-    let global = state.global_mut();
-    global.total_stake = Rao(shift(global.total_stake.0, swap.total_stake, "total stake")?);
+    let total_stake = state.total_stake_mut();
+    *total_stake = Rao(shift(total_stake.0, swap.total_stake, "total stake")?);
     Ok(())
 }
 
@@ -742,7 +740,9 @@ fn pay_epoch(state: &mut State, columns: &EpochPaid) -> Fit<()> {
     same_length(&columns.claim_hotkeys, &[columns.claim_rates.len()])?;
     let fast = fast(state, netuid)?;
     let pool = &mut fast.pool;
-    pool.alpha_out = sub(pool.alpha_out, columns.recycled.0, "alpha outside the pool")?;
+    // Saturates as on the chain: a childkey burn destroys alpha that is paid out all the same, so
+    // holders can have sold more than was left outside the pool.
+    pool.alpha_out = pool.alpha_out.saturating_sub(columns.recycled.0);
     let claimable = fast.claimable_root_alpha.checked_add_unsigned(columns.claimable.0);
     fast.claimable_root_alpha = claimable.ok_or("claimable alpha")?;
 

@@ -32,7 +32,10 @@ pub fn dissolve(tx: &mut Tx<'_>, netuid: NetUid) {
     let payouts = dissolve_payouts(subnet, pot);
     let refund = dissolve_refund(tx.state(), subnet);
     let paid: i128 = payouts.iter().map(|(_, amount)| i128::from(amount.0)).sum();
+    let counted = tx.state().global.total_stake;
     tx.emit(Event::SubnetDissolved { netuid, pot: Rao(pot) });
+    // The chain's counter stops at zero; unbacked root stake that was sold can have taken it there.
+    leak(tx, Leak::StakeExcess, i128::from(Rao(pot).minus(counted).0));
     for (coldkey, amount) in payouts {
         credit(tx, coldkey, amount);
     }

@@ -8,7 +8,7 @@ use crate::event::{Event, Parameter};
 use crate::registration_math::blocks_until_epoch;
 use crate::rejection::Rejection;
 use crate::staking::{clean_up_nominations, nomination_min};
-use crate::state::{Stamp, Subnet};
+use crate::state::{Params, Stamp, Subnet};
 use crate::tx::Tx;
 use crate::units::NetUid;
 
@@ -271,7 +271,9 @@ fn exists<'a>(tx: &'a Tx<'_>, netuid: NetUid) -> Result<&'a Subnet, Rejection> {
 
 fn outside_freeze_window(tx: &Tx<'_>, netuid: NetUid) -> Result<(), Rejection> {
     let state = tx.state();
-    let tempo = state.subnets.get(&netuid).map_or(0, |subnet| subnet.params.tempo);
+    // A netuid without a subnet has its tempo too.
+    let subnet = state.subnets.get(&netuid);
+    let tempo = subnet.map_or_else(|| Params::default().tempo, |subnet| subnet.params.tempo);
     let remaining = blocks_until_epoch(netuid.0, tempo, state.height.0);
     let open = tempo == 0 || remaining >= u64::from(state.global.admin_freeze_window);
     require(open, Rejection::AdminActionProhibitedDuringWeightsWindow)

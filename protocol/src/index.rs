@@ -117,7 +117,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Coldkey, HotkeyPool, Subnet};
+    use crate::state::{Coldkey, HotkeyPool, ShareWrite, Subnet};
 
     fn account(number: u8) -> AccountId {
         AccountId([number; 32])
@@ -160,9 +160,13 @@ mod tests {
         assert_eq!([all[0].2, all[1].2, all[2].2], [NetUid(0), NetUid(256), NetUid(1)]);
 
         let (hotkey, coldkey, netuid) = all[20];
-        state.set_holder(netuid, hotkey, coldkey, 0);
+        let set = |state: &mut State, share: u128| {
+            let change = ShareWrite { hotkey, coldkey, alpha: 0, shares: 1, share };
+            state.change_share(netuid, &change).expect("the subnet is there");
+        };
+        set(&mut state, 0);
         assert_eq!(state.holders_after(Some(all[19]), 1), [all[21]]);
-        state.set_holder(netuid, hotkey, coldkey, 5);
+        set(&mut state, 5);
         assert_eq!(state.holders_after(Some(all[19]), 1), [all[20]]);
         state.forget_indexes();
         assert_eq!(state.holders_after(None, 100), all);

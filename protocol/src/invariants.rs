@@ -3,7 +3,7 @@
 use crate::issuance::{BLOCK_EMISSION_RAO, SUPPLY_MAX_RAO};
 use crate::pool::{SQRT_PRICE_MAX_RAW, SQRT_PRICE_MIN_RAW};
 use crate::rules::Mode;
-use crate::state::{Leaks, State, Subnet};
+use crate::state::{Fast, Leaks, State, Subnet};
 use crate::units::NetUid;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -33,7 +33,6 @@ pub const INVARIANTS: &[(&str, Check)] = &[
     ("pool_in_range", pool_in_range),
     ("root_stake_explained", root_stake_explained),
     ("uids_bijective", uids_bijective),
-    ("permits_at_most_max_validators", permits_at_most_max_validators),
     ("columns_as_long_as_neurons", columns_as_long_as_neurons),
     ("rows_point_at_neurons", rows_point_at_neurons),
     ("stake_markers_cleared", stake_markers_cleared),
@@ -45,6 +44,10 @@ pub const INVARIANTS: &[(&str, Check)] = &[
 pub struct Checker {
     /// By subnet: its block of registration and the alpha that was nobody's.
     unowned: BTreeMap<NetUid, (u64, i128)>,
+    /// Validator permits by subnet.
+    permits: BTreeMap<NetUid, usize>,
+    /// The childkey burn that the next block's epochs apply.
+    childkey_burn: u64,
     /// The mode and the ledgers after the last block.
     leaks: (Mode, Leaks),
 }
@@ -55,7 +58,13 @@ impl Checker {
         let subnets = alpha_subnets(state);
         let unowned = subnets
             .map(|(netuid, subnet)| (netuid, (subnet.info.registered_at, unowned_alpha(subnet))));
-        Self { unowned: unowned.collect(), leaks: (state.rules.mode, state.leaks) }
+        let permits = state.networks().map(|(netuid, subnet)| (netuid, permits(subnet))).collect();
+        Self {
+            unowned: unowned.collect(),
+            permits,
+            childkey_burn: state.global.childkey_burn,
+            leaks: (state.rules.mode, state.leaks),
+        }
     }
 
     /// Checks the state after a block.
@@ -69,6 +78,7 @@ impl Checker {
         }
         let violation = |name| move |detail| Violation { height, name, detail };
         self.alpha_owned(state).map_err(violation("alpha_owned_or_known_residue"))?;
+        self.permits_bounded(state).map_err(violation("permits_at_most_max_validators"))?;
         self.nothing_leaks(state).map_err(violation("nothing_leaks_in_sound_mode"))
     }
 
@@ -82,9 +92,27 @@ impl Checker {
         Ok(())
     }
 
+    /// No more permits than validators are allowed. Lowering the number takes none away before the
+    /// next epoch, so until then there may be as many as there were.
+    fn permits_bounded(&mut self, state: &State) -> Result<(), String> {
+        for (netuid, subnet) in state.networks() {
+            let now = permits(subnet);
+            let before = self.permits.insert(netuid, now).unwrap_or(0);
+            let most = usize::from(subnet.params.max_allowed_validators);
+            if now > most && now > before {
+                return Err(format!("subnet {netuid}: {now} permits, {most} allowed"));
+            }
+        }
+        Ok(())
+    }
+
     /// Alpha outside the pool is owned, pending, claimable, or in the residue, which never shrinks
-    /// (I6); one unit of rounding per hotkey is allowed.
+    /// (I6); one unit of rounding per hotkey is allowed. A childkey burn is the exception: it
+    /// destroys alpha at the epoch that is paid out all the same (20 §9.1), so it takes from the
+    /// residue, and below zero from everybody.
     fn alpha_owned(&mut self, state: &State) -> Result<(), String> {
+        let now = state.global.childkey_burn;
+        let burns = core::mem::replace(&mut self.childkey_burn, now) != 0;
         for (netuid, subnet) in alpha_subnets(state) {
             let unowned = unowned_alpha(subnet);
             let registered_at = subnet.info.registered_at;
@@ -92,7 +120,9 @@ impl Checker {
                 Some((same, before)) if same == registered_at => before,
                 _ => 0,
             };
-            if unowned < 0 || unowned + 1 + (subnet.pools.len() as i128) < before {
+            let least = before - 1 - (subnet.pools.len() as i128);
+            let least = if before < 0 { least } else { least.max(0) };
+            if unowned < least && !burns {
                 return Err(format!(
                     "subnet {netuid}: {unowned} alpha units are nobody's, {before} a block before"
                 ));
@@ -100,6 +130,10 @@ impl Checker {
         }
         Ok(())
     }
+}
+
+fn permits(subnet: &Subnet) -> usize {
+    subnet.neurons.validator_permit.iter().filter(|permit| **permit).count()
 }
 
 fn alpha_subnets(state: &State) -> impl Iterator<Item = (NetUid, &Subnet)> {
@@ -179,9 +213,11 @@ fn shares_sum(state: &State) -> Result<(), String> {
     Ok(())
 }
 
-/// Shares of emission sum to one at most, up to the approximate logarithm (20 §4.4).
+/// Shares of this block's emission sum to one at most, up to the approximate logarithm (20 §4.4). A
+/// subnet that did not emit in this block still has the share of the last block in which it did.
 fn emission_shares_at_most_one(state: &State) -> Result<(), String> {
-    let emitting = alpha_subnets(state).filter(|(_, subnet)| subnet.emits());
+    let now = |fast: &Fast| fast.flow_average.is_some_and(|(at, _)| at == state.height.0);
+    let emitting = alpha_subnets(state).filter(|(_, subnet)| now(&subnet.fast));
     let sum: u128 = emitting.map(|(_, subnet)| subnet.fast.emission_share).sum();
     if sum > (1 << 64) + (1 << 40) {
         return Err(format!("they sum to {sum} / 2^64"));
@@ -222,17 +258,6 @@ fn uids_bijective(state: &State) -> Result<(), String> {
             (0u16..).zip(&neurons.hotkeys).all(|(uid, key)| neurons.uid(key) == Some(uid));
         if !inverse || neurons.uids.len() != neurons.len() {
             return Err(format!("subnet {netuid}"));
-        }
-    }
-    Ok(())
-}
-
-fn permits_at_most_max_validators(state: &State) -> Result<(), String> {
-    for (netuid, subnet) in state.networks() {
-        let permits = subnet.neurons.validator_permit.iter().filter(|permit| **permit).count();
-        let most = subnet.params.max_allowed_validators;
-        if permits > usize::from(most) {
-            return Err(format!("subnet {netuid}: {permits} permits, {most} allowed"));
         }
     }
     Ok(())

@@ -263,11 +263,12 @@ pub fn sell(
     };
     pool.book_sell(&swap);
     // The reserve saturates at zero, where sold root dividends were not backed; the chain's counter
-    // falls by the full amount.
-    let shortfall = i128::from(swap.paid_out) - i128::from(before.tao - pool.tao);
-    emit_swap(tx, netuid, &before, &pool, -i128::from(swap.paid_out), swap.paid_out);
-    leak(tx, Leak::RootShortfall, -shortfall);
-    leak(tx, Leak::StakeExcess, -shortfall);
+    // falls by the full amount, down to zero.
+    let left = i128::from(before.tao - pool.tao);
+    let counted = i128::from(swap.paid_out.min(tx.state().global.total_stake.0));
+    emit_swap(tx, netuid, &before, &pool, -counted, swap.paid_out);
+    leak(tx, Leak::RootShortfall, left - i128::from(swap.paid_out));
+    leak(tx, Leak::StakeExcess, left - counted);
     Ok(swap)
 }
 
@@ -355,32 +356,46 @@ pub fn increase_stake(tx: &mut Tx<'_>, position: Position, alpha: Alpha) -> Alph
         }
     }
     let by = i64::try_from(alpha.0).unwrap_or(i64::MAX);
-    let actual = change_share(tx, position, by);
+    let actual = change_share(tx, position, Holding::of(tx, position), by);
     Alpha(u64::try_from(actual).unwrap_or(0))
 }
 
 /// Takes alpha from a position when it holds that much; returns what was taken, which is more when
 /// a remainder is swept along.
 pub fn decrease_stake(tx: &mut Tx<'_>, position: Position, alpha: Alpha) -> Alpha {
-    let pool = tx.state().subnets.get(&position.netuid).and_then(|s| s.pools.get(&position.hotkey));
-    let holds = pool.is_some_and(|pool| {
-        pool.holders.contains_key(&position.coldkey) && pool.value(&position.coldkey) >= alpha
-    });
+    let held = Holding::of(tx, position);
+    let value = |share| shares::value(held.total, held.shares, share);
+    let holds = held.share.is_some_and(|share| value(share) >= alpha.0);
     if !holds {
         return Alpha::ZERO;
     }
     let by = i64::try_from(alpha.0).unwrap_or(i64::MAX);
-    let actual = change_share(tx, position, -by);
+    let actual = change_share(tx, position, held, -by);
     Alpha(u64::try_from(-actual).unwrap_or(0))
 }
 
-fn change_share(tx: &mut Tx<'_>, position: Position, by: i64) -> i64 {
+/// A holder's shares, and the pool they are of.
+#[derive(Clone, Copy)]
+struct Holding {
+    total: u64,
+    shares: u128,
+    share: Option<u128>,
+}
+
+impl Holding {
+    fn of(tx: &Tx<'_>, position: Position) -> Self {
+        let Position { hotkey, coldkey, netuid } = position;
+        let pool = tx.state().subnets.get(&netuid).and_then(|subnet| subnet.pools.get(&hotkey));
+        let (total, shares) = pool.map_or((0, 0), |pool| (pool.alpha.0, pool.shares));
+        let share = pool.and_then(|pool| pool.holders.get(&coldkey).copied());
+        Self { total, shares, share }
+    }
+}
+
+fn change_share(tx: &mut Tx<'_>, position: Position, held: Holding, by: i64) -> i64 {
     let Position { hotkey, coldkey, netuid } = position;
-    let pool = tx.state().subnets.get(&netuid).and_then(|s| s.pools.get(&hotkey));
-    let (total, shares, share) = pool.map_or((0, 0, 0), |pool| {
-        (pool.alpha.0, pool.shares, pool.holders.get(&coldkey).copied().unwrap_or(0))
-    });
-    let changed = shares::change(total, shares, share, by);
+    let Holding { total, shares, share } = held;
+    let changed = shares::change(total, shares, share.unwrap_or(0), by);
     let alpha = i64::try_from(i128::from(changed.total) - i128::from(total))
         .expect("supplies are below 2⁶³");
     tx.emit(Event::ShareChanged {

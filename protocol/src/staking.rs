@@ -131,8 +131,9 @@ fn add_stake_check_fee(subnet: &Subnet) -> u64 {
 pub fn remove_stake(tx: &mut Tx<'_>, position: Position, amount: Alpha) -> Result<(), Rejection> {
     let started = tx.state().subnet(position.netuid).is_some_and(|s| s.params.subtoken_enabled);
     require(started, Rejection::SubtokenDisabled)?;
-    let amount = amount.min(stake_of(tx, position));
-    remove_stake_check(tx, position, amount, amount, Filling::Whole)?;
+    let held = stake_of(tx, position);
+    let amount = amount.min(held);
+    remove_stake_check(tx, position, held, Ask { amount, most: amount, filling: Filling::Whole })?;
 
     let tao = unstake_from(tx, position, amount, UNLIMITED_SALE)?;
     remove_stake_settle(tx, position, tao);
@@ -150,7 +151,8 @@ pub fn remove_stake_limit(
     limit: Limit,
 ) -> Result<(), Rejection> {
     let most = Alpha(limits::max_remove(tx.state(), position.netuid, limit.price.0)?);
-    remove_stake_check(tx, position, amount, most, limit.filling)?;
+    let held = stake_of(tx, position);
+    remove_stake_check(tx, position, held, Ask { amount, most, filling: limit.filling })?;
 
     let terms = Terms { limit: limit.price.0, fees: Fees::Charged };
     let tao = unstake_from(tx, position, amount.min(most), terms)?;
@@ -177,18 +179,24 @@ pub fn remove_stake_full_limit(
     }
 }
 
-fn remove_stake_check(
-    tx: &Tx<'_>,
-    position: Position,
+/// How much is asked for, and how much the limit price allows.
+struct Ask {
     amount: Alpha,
     most: Alpha,
     filling: Filling,
+}
+
+fn remove_stake_check(
+    tx: &Tx<'_>,
+    position: Position,
+    held: Alpha,
+    ask: Ask,
 ) -> Result<(), Rejection> {
+    let Ask { amount, most, filling } = ask;
     let state = tx.state();
     let subnet = state.subnet(position.netuid).ok_or(Rejection::SubnetNotExists)?;
     require(!is_marked(state, position), Rejection::StakingOperationRateLimitExceeded)?;
     require(amount != Alpha::ZERO, Rejection::AmountTooLow)?;
-    let held = stake_of(tx, position);
     require(held >= amount, Rejection::NotEnoughStakeToWithdraw)?;
     let swap = simulate_sell(subnet, amount.0).map_err(|_| Rejection::InsufficientLiquidity)?;
     let leaves_a_rest = held != amount;
@@ -212,11 +220,14 @@ fn remove_stake_settle(tx: &mut Tx<'_>, position: Position, tao: Rao) {
 /// A hotkey whose stake fell below the threshold loses the children it has ordered.
 fn forget_children_below_threshold(tx: &mut Tx<'_>, hotkey: AccountId) {
     let state = tx.state();
-    let ordered: Vec<NetUid> = state
-        .networks()
-        .filter(|(_, subnet)| subnet.pending_children.contains_key(&hotkey))
-        .map(|(netuid, _)| netuid)
-        .collect();
+    if state.global.stake_threshold == 0 {
+        return;
+    }
+    let has_ordered = |subnet: &Subnet| {
+        !subnet.pending_children.is_empty() && subnet.pending_children.contains_key(&hotkey)
+    };
+    let ordered = state.networks().filter(|(_, subnet)| has_ordered(subnet));
+    let ordered: Vec<NetUid> = ordered.map(|(netuid, _)| netuid).collect();
     if ordered.is_empty() || hotkey_value(state, &hotkey) >= state.global.stake_threshold {
         return;
     }
@@ -332,7 +343,8 @@ fn unstake_all_positions(
 
 fn unstake_all_leg(tx: &mut Tx<'_>, position: Position) -> Result<Option<Rao>, Rejection> {
     let held = stake_of(tx, position);
-    if remove_stake_check(tx, position, held, held, Filling::Whole).is_err() {
+    let ask = Ask { amount: held, most: held, filling: Filling::Whole };
+    if remove_stake_check(tx, position, held, ask).is_err() {
         return Ok(None);
     }
     unstake_from(tx, position, held, UNLIMITED_SALE).map(Some)
@@ -416,6 +428,7 @@ pub fn transfer_stake(tx: &mut Tx<'_>, order: &Move) -> Result<(), Rejection> {
 /// themselves are unlimited, and one fee is paid: on the sale, or on the buy when it comes from root.
 fn transition(tx: &mut Tx<'_>, order: &Move) -> Result<Rao, Rejection> {
     let Move { from, to, .. } = *order;
+    // So the chain's check that the position holds the amount cannot fail.
     let amount = order.amount.min(stake_of(tx, from));
     let crosses = from.netuid != to.netuid;
     let most = match order.limit {
@@ -464,7 +477,6 @@ fn transition_check(
     require(destination.params.subtoken_enabled, Rejection::SubtokenDisabled)?;
     require(state.owner(&from.hotkey).is_some(), Rejection::HotKeyAccountNotExists)?;
     require(state.owner(&to.hotkey).is_some(), Rejection::HotKeyAccountNotExists)?;
-    require(amount <= stake_of(tx, from), Rejection::NotEnoughStakeToWithdraw)?;
     if from.netuid != to.netuid {
         let swap = simulate_sell(origin, amount.0).map_err(|_| Rejection::InsufficientLiquidity)?;
         require(swap.paid_out > STAKE_MIN.0, Rejection::AmountTooLow)?;

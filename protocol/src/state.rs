@@ -12,6 +12,7 @@ use crate::root::RootCache;
 use crate::rules::Rules;
 use crate::units::{AccountId, Alpha, Height, NetUid, Rao};
 use alloc::boxed::Box;
+use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec;
@@ -1074,6 +1075,10 @@ enum Undo {
     Leaks(Leaks),
     Subnet(NetUid, Option<Box<Subnet>>),
     Fast(NetUid, Box<Fast>),
+    Swap(NetUid, Box<(Pool, u128)>),
+    Flow(NetUid, i64),
+    TotalStake(Rao),
+    TotalIssuance(Rao),
     Params(NetUid, Box<Params>),
     Info(NetUid, Box<Info>),
     Neurons(NetUid, Box<Neurons>),
@@ -1094,6 +1099,19 @@ enum Undo {
     Coldkey(AccountId, Option<Box<Coldkey>>),
     Marker(AccountId, AccountId, NetUid),
     Markers(BTreeSet<(AccountId, AccountId, NetUid)>),
+}
+
+/// A new value of one holder's shares, with what it does to the pool.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShareWrite {
+    pub hotkey: AccountId,
+    pub coldkey: AccountId,
+    /// Change of the pool's alpha.
+    pub alpha: i64,
+    /// All shares of the pool from now on.
+    pub shares: u128,
+    /// The holder's shares from now on.
+    pub share: u128,
 }
 
 /// A place in the undo list to roll back to.
@@ -1143,6 +1161,13 @@ impl State {
                 };
             }
             Undo::Fast(id, old) => self.subnet_entry(id).fast = *old,
+            Undo::Swap(id, old) => {
+                let fast = &mut self.subnet_entry(id).fast;
+                (fast.pool, fast.volume) = *old;
+            }
+            Undo::Flow(id, old) => self.subnet_entry(id).fast.flow = old,
+            Undo::TotalStake(old) => self.global.total_stake = old,
+            Undo::TotalIssuance(old) => self.global.total_issuance = old,
             Undo::Params(id, old) => {
                 self.cache.subnet(id).params = None;
                 self.subnet_entry(id).params = *old;
@@ -1352,6 +1377,34 @@ impl State {
         })
     }
 
+    /// An existing subnet's scalars for writing its pool and volume.
+    pub(crate) fn swap_mut(&mut self, id: NetUid) -> Option<&mut Fast> {
+        let fast = &mut self.subnets.get_mut(&id).filter(|subnet| subnet.added)?.fast;
+        if self.undo.depth > 0 {
+            self.undo.entries.push(Undo::Swap(id, Box::new((fast.pool, fast.volume))));
+        }
+        Some(fast)
+    }
+
+    /// The flow of an existing subnet.
+    pub(crate) fn flow_mut(&mut self, id: NetUid) -> Option<&mut i64> {
+        let flow = &mut self.subnets.get_mut(&id).filter(|subnet| subnet.added)?.fast.flow;
+        if self.undo.depth > 0 {
+            self.undo.entries.push(Undo::Flow(id, *flow));
+        }
+        Some(flow)
+    }
+
+    pub(crate) fn total_stake_mut(&mut self) -> &mut Rao {
+        self.remember(|state| Undo::TotalStake(state.global.total_stake));
+        &mut self.global.total_stake
+    }
+
+    pub(crate) fn total_issuance_mut(&mut self) -> &mut Rao {
+        self.remember(|state| Undo::TotalIssuance(state.global.total_issuance));
+        &mut self.global.total_issuance
+    }
+
     pub(crate) fn params_mut(&mut self, id: NetUid) -> &mut Params {
         self.remember(|state| {
             let params = state.subnets.get(&id).map(|subnet| subnet.params.clone());
@@ -1456,23 +1509,6 @@ impl State {
         pool
     }
 
-    /// Sets a holder's shares; zero removes the entry, as the chain does.
-    pub(crate) fn set_holder(
-        &mut self,
-        id: NetUid,
-        hotkey: AccountId,
-        coldkey: AccountId,
-        share: u128,
-    ) {
-        self.remember(|state| {
-            let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
-            let old = pool.and_then(|pool| pool.holders.get(&coldkey).copied());
-            Undo::Holder(id, hotkey, coldkey, old)
-        });
-        self.cache.subnet(id).forget_pool(&hotkey);
-        self.put_holder(id, hotkey, coldkey, share);
-    }
-
     fn put_holder(&mut self, id: NetUid, hotkey: AccountId, coldkey: AccountId, share: u128) {
         let pool = self.subnets.entry(id).or_default().pools.entry(hotkey).or_default();
         if let Some(came) = pool.hold(coldkey, share) {
@@ -1480,17 +1516,38 @@ impl State {
         }
     }
 
-    /// Removes a pool that holds nothing, as the chain deletes zero values.
-    pub(crate) fn drop_empty_pool(&mut self, id: NetUid, hotkey: AccountId) {
-        let pool = self.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
-        let Some(pool) = pool else { return };
-        if pool.alpha != Alpha::ZERO || pool.shares != 0 || !pool.holders.is_empty() {
-            return;
+    /// Changes a pool's alpha by a delta, and sets its shares and those of a holder. Zero shares remove
+    /// the entry, and a pool that holds nothing goes, as the chain deletes zero values. `None` when
+    /// there is no such subnet or the alpha would leave its range.
+    pub(crate) fn change_share(&mut self, id: NetUid, change: &ShareWrite) -> Option<()> {
+        let ShareWrite { hotkey, coldkey, alpha, shares, share } = *change;
+        let pools = &mut self.subnets.get_mut(&id).filter(|subnet| subnet.added)?.pools;
+        let (pool, old) = match pools.entry(hotkey) {
+            Entry::Occupied(entry) => {
+                let pool = entry.into_mut();
+                let old = (pool.alpha, pool.shares, pool.alpha_last_epoch);
+                (pool, Some(old))
+            }
+            Entry::Vacant(entry) => (entry.insert(HotkeyPool::default()), None),
+        };
+        pool.alpha = Alpha(pool.alpha.0.checked_add_signed(alpha)?);
+        pool.shares = shares;
+        let held = match share {
+            0 => pool.holders.remove(&coldkey),
+            share => pool.holders.insert(coldkey, share),
+        };
+        if pool.alpha == Alpha::ZERO && shares == 0 && pool.holders.is_empty() {
+            pools.remove(&hotkey);
         }
-        let old = Some((pool.alpha, pool.shares, pool.alpha_last_epoch));
-        self.remember(|_| Undo::Pool(id, hotkey, old));
+        if self.undo.depth > 0 {
+            self.undo.entries.push(Undo::Pool(id, hotkey, old));
+            self.undo.entries.push(Undo::Holder(id, hotkey, coldkey, held));
+        }
+        if held.is_some() != (share != 0) {
+            self.index.note_holder(&hotkey, &coldkey, id, share != 0);
+        }
         self.cache.subnet(id).forget_pool(&hotkey);
-        self.subnet_entry(id).pools.remove(&hotkey);
+        Some(())
     }
 
     pub(crate) fn last_dividends_mut(
@@ -1621,9 +1678,19 @@ impl State {
     }
 
     pub(crate) fn account_mut(&mut self, id: AccountId) -> &mut Account {
-        self.remember(|state| Undo::Account(id, state.accounts.get(&id).copied()));
         self.cache.accounts.mark(&id);
-        self.accounts.entry(id).or_default()
+        let (account, old) = match self.accounts.entry(id) {
+            Entry::Occupied(entry) => {
+                let account = entry.into_mut();
+                let old = *account;
+                (account, Some(old))
+            }
+            Entry::Vacant(entry) => (entry.insert(Account::default()), None),
+        };
+        if self.undo.depth > 0 {
+            self.undo.entries.push(Undo::Account(id, old));
+        }
+        account
     }
 
     /// Removes an account that fell below the existential deposit.
