@@ -111,12 +111,7 @@ fn incentives(
 }
 
 /// What each watched holder gained, from the pools before the epoch and the payout's columns.
-pub fn gains(
-    watch: &Watch,
-    before: &State,
-    run: Option<&EpochRun>,
-    paid: &EpochPaid,
-) -> Vec<Gain> {
+pub fn gains(watch: &Watch, before: &State, run: Option<&EpochRun>, paid: &EpochPaid) -> Vec<Gain> {
     let mut changed: BTreeMap<usize, BTreeMap<AccountId, u128>> = BTreeMap::new();
     let columns = paid.holder_of.iter().zip(&paid.holders).zip(&paid.holder_shares);
     for ((of, holder), share) in columns {

@@ -23,8 +23,7 @@ pub enum Size {
 
 impl Size {
     /// Sizes that are quoted unless others are asked for.
-    pub const DEFAULT: [Self; 3] =
-        [Self::Part(PPM / 4), Self::Part(PPM / 2), Self::Part(PPM)];
+    pub const DEFAULT: [Self; 3] = [Self::Part(PPM / 4), Self::Part(PPM / 2), Self::Part(PPM)];
 
     /// The alpha it means for a holding; parts are rounded down.
     pub fn of(self, held: Alpha) -> Alpha {

@@ -17,7 +17,7 @@ mod window;
 
 pub use exit::{Quote, Size, quote};
 pub use position::{Amount, Position, Source, price, value};
-pub use window::{Returns, Window, Yield};
+pub use window::{Window, Yield};
 
 use orders::{Purpose, purposes};
 use protocol::event::{EpochPaid, EpochRun, Event};
@@ -32,6 +32,7 @@ pub enum Watch {
     /// One coldkey's.
     One(AccountId),
     /// Everybody's.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only sums over all holders need it"))]
     All,
 }
 
@@ -387,8 +388,11 @@ impl<'a> Day<'a> {
             let pools = self.after.subnets.get(&netuid).map(|subnet| &subnet.pools);
             let pool = pools.and_then(|pools| pools.get(&hotkey));
             let watch = self.accounts.watch;
-            let mut holders: BTreeSet<AccountId> =
-                pool.map(|pool| watch.holders(&pool.holders)).unwrap_or_default().into_iter().collect();
+            let mut holders: BTreeSet<AccountId> = pool
+                .map(|pool| watch.holders(&pool.holders))
+                .unwrap_or_default()
+                .into_iter()
+                .collect();
             let place = (netuid, hotkey);
             let booked = self.accounts.books.iter();
             let booked = booked.filter(|(_, book)| book.positions.contains_key(&place));

@@ -1,6 +1,7 @@
 //! Tests of the accounts: each kind of event by hand, then runs in which every book must balance after every block.
 
 use super::epoch::payments;
+use super::window::Returns;
 use super::*;
 use crate::clock::Pace;
 use crate::plan::Plan;
@@ -34,6 +35,8 @@ const ONE: u128 = 1 << 64;
 fn network() -> State {
     let mut state = State::default();
     state.height = Height(100);
+    state.global.total_issuance = Rao::whole(12_000);
+    state.global.total_stake = Rao::whole(2_000);
     let root = Subnet { added: true, params: Params::root(), ..Subnet::default() };
     state.subnets.insert(NetUid::ROOT, root);
     for netuid in [1, 2] {
@@ -188,7 +191,8 @@ fn stake_moved_to_an_own_hotkey_takes_its_cost_along() {
         alpha_amount: Alpha::whole(25),
     };
     world.call(ALICE, order);
-    let (left, moved) = (world.position(ALICE, SUBNET, FIRST), world.position(ALICE, SUBNET, SECOND));
+    let (left, moved) =
+        (world.position(ALICE, SUBNET, FIRST), world.position(ALICE, SUBNET, SECOND));
     assert_eq!((left.realised, moved.realised), (0, 0));
     assert_eq!(moved.alpha, Alpha::whole(25));
     assert_eq!(left.cost.plus(moved.cost), opening.cost);
@@ -374,16 +378,16 @@ fn epoch_run(run: &EpochRun) -> EpochRun {
 #[test]
 fn a_first_holder_finds_what_an_empty_pool_held() {
     let mut state = network();
-    let pool = HotkeyPool { alpha: Alpha(3), ..HotkeyPool::default() };
+    let pool = HotkeyPool { alpha: Alpha(4), ..HotkeyPool::default() };
     state.subnets.get_mut(&SUBNET).expect("made").pools.insert(SECOND, pool);
     let mut world = World::new(state);
     let (hotkey, coldkey, netuid) = (SECOND, BOB, SUBNET);
     world.facts(vec![
-        Event::ShareChanged { netuid, hotkey, coldkey, alpha: 5, shares: 5 * ONE, share: 5 * ONE },
-        Event::StakeAdded { coldkey, hotkey, netuid, tao: Rao(1), alpha: Alpha(5), fee: Rao(0) },
+        Event::ShareChanged { netuid, hotkey, coldkey, alpha: 4, shares: 4 * ONE, share: 4 * ONE },
+        Event::StakeAdded { coldkey, hotkey, netuid, tao: Rao(1), alpha: Alpha(4), fee: Rao(0) },
     ]);
     let position = world.position(BOB, SUBNET, SECOND);
-    assert_eq!((position.alpha, position.rounding), (Alpha(8), 3));
+    assert_eq!((position.alpha, position.rounding), (Alpha(8), 4));
 }
 
 #[test]
@@ -482,17 +486,22 @@ fn plan(set: &[(&str, &str)]) -> Plan {
 }
 
 /// How often a block changed each pool: share changes, and in epochs the payments and the rise.
-fn changes(frame: &Frame) -> BTreeMap<Place, i128> {
+fn changes(before: &State, frame: &Frame) -> BTreeMap<Place, i128> {
     let mut changes: BTreeMap<Place, i128> = BTreeMap::new();
+    let mut run = None;
     for event in &frame.events {
         match event {
             Event::ShareChanged { netuid, hotkey, .. } => {
                 *changes.entry((*netuid, *hotkey)).or_default() += 1;
             }
+            Event::EpochRun(columns) => run = Some(&**columns),
             Event::EpochPaid(paid) => {
-                for hotkey in &paid.hotkeys {
-                    // One rise, and payments: at most cut, incentives, two takes and root dividends.
-                    *changes.entry((paid.netuid, *hotkey)).or_default() += 8;
+                let place = |hotkey: &AccountId| (paid.netuid, *hotkey);
+                let rises = paid.hotkeys.iter().map(place).map(|place| (place, 1));
+                let payments = payments(before, run, paid);
+                let payments = payments.iter().map(|((h, _), parts)| (place(h), parts.len()));
+                for (place, count) in rises.chain(payments) {
+                    *changes.entry(place).or_default() += i128::try_from(count).expect("small");
                 }
             }
             _ => {}
@@ -519,7 +528,7 @@ fn earned(accounts: &Accounts, netuid: NetUid) -> BTreeMap<Source, i128> {
 fn check_block(before: (&Accounts, &State), after: (&Accounts, &State), frame: &Frame) -> u32 {
     let height = frame.header.height;
     after.0.check(after.1).unwrap_or_else(|what| panic!("block {height}: {what}"));
-    let changes = changes(frame);
+    let changes = changes(before.1, frame);
     for (coldkey, book) in after.0.books() {
         for (place, position) in &book.positions {
             let was = before.0.books().get(coldkey).and_then(|book| book.positions.get(place));
@@ -690,13 +699,23 @@ impl Crowd {
         let call = match dice.below(26) {
             0..=4 => Call::AddStake { hotkey, netuid, amount_staked: tao },
             5 => Call::AddStake { hotkey, netuid: NetUid::ROOT, amount_staked: tao },
-            6 => {
-                Call::AddStakeLimit { hotkey, netuid, amount_staked: tao, limit_price, allow_partial }
-            }
+            6 => Call::AddStakeLimit {
+                hotkey,
+                netuid,
+                amount_staked: tao,
+                limit_price,
+                allow_partial,
+            },
             7 | 8 => Call::RemoveStake { hotkey, netuid, amount_unstaked: alpha },
             9 => {
                 let amount_unstaked = alpha;
-                Call::RemoveStakeLimit { hotkey, netuid, amount_unstaked, limit_price, allow_partial }
+                Call::RemoveStakeLimit {
+                    hotkey,
+                    netuid,
+                    amount_unstaked,
+                    limit_price,
+                    allow_partial,
+                }
             }
             10 => Call::RemoveStakeFullLimit { hotkey, netuid, limit_price: None },
             11 => Call::UnstakeAll { hotkey },
@@ -761,8 +780,7 @@ fn random_run(seed: u64, outcomes: &mut BTreeMap<&'static str, u32>) -> u32 {
     let mut epochs = 0;
     for block in 0..120 {
         let mut dice = Dice::new(seed, Domain::Player, 0, block, 0);
-        let mut calls: Vec<_> =
-            (0..dice.below(12)).map(|_| crowd.order(&mut dice)).collect();
+        let mut calls: Vec<_> = (0..dice.below(12)).map(|_| crowd.order(&mut dice)).collect();
         if block == 70 {
             let hotkey = AccountId([99; 32]);
             calls.push((Origin::Signed(crowd.people[0].0), Call::RegisterNetwork { hotkey }));

@@ -301,11 +301,15 @@ fn facts(
     let none = Book::default();
     let book = accounts.books().get(&account).unwrap_or(&none);
     let positions = book.positions.iter();
-    let positions = positions.map(|((netuid, hotkey), p)| position_facts(state, *netuid, *hotkey, p));
+    let positions =
+        positions.map(|((netuid, hotkey), p)| position_facts(state, *netuid, *hotkey, p));
     let root_claimable = root_claimable(state, account, &staking);
     let window = accounts.window();
-    let (subnets, yields): (Vec<_>, Vec<_>) =
-        book.netuids().into_iter().map(|id| holding(accounts, book, state, account, id, sizes)).unzip();
+    let (subnets, yields): (Vec<_>, Vec<_>) = book
+        .netuids()
+        .into_iter()
+        .map(|id| holding(accounts, book, state, account, id, sizes))
+        .unzip();
     AccountFacts {
         block: state.height.0,
         account,
@@ -564,8 +568,18 @@ fn short(hotkey: AccountId) -> String {
 
 fn positions_table(facts: &AccountFacts) -> String {
     let header = [
-        "netuid", "subnet", "hotkey", "alpha", "share %", "price", "value", "cost", "unrealised",
-        "realised", "income alpha", "income",
+        "netuid",
+        "subnet",
+        "hotkey",
+        "alpha",
+        "share %",
+        "price",
+        "value",
+        "cost",
+        "unrealised",
+        "realised",
+        "income alpha",
+        "income",
     ];
     let mut table = numbers_table(&header, &[0, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     for one in &facts.positions {
