@@ -4,7 +4,7 @@ use super::epoch::payments;
 use super::window::Returns;
 use super::*;
 use crate::clock::Pace;
-use crate::plan::Plan;
+use crate::plan::{Plan, Seat};
 use crate::progress::{Progress, Showing};
 use crate::run::chain::ChainOrder;
 use crate::run::engine::Checking;
@@ -756,6 +756,31 @@ impl Crowd {
     }
 }
 
+/// Every validator sets weights on the miners of its subnet; half of the miners have their incentives staked behind
+/// somebody else's hotkey.
+fn opening_calls(seats: &[Seat], state: &State) -> Vec<(Origin, Call)> {
+    let group = |name: &'static str| {
+        let identities = seats.iter().map(|seat| &seat.identity);
+        identities.filter(move |one| one.group == name).filter_map(|one| Some((one, one.netuid?)))
+    };
+    let miners: Vec<_> = group("miners").collect();
+    let weights = group("validators").map(|(validator, netuid)| {
+        let subnet = state.subnet(netuid).expect("it was made");
+        let own = miners.iter().filter(|(_, of)| *of == netuid);
+        let dests: Vec<u16> = own.filter_map(|(one, _)| subnet.neurons.uid(&one.hotkey)).collect();
+        let weights = (1..).take(dests.len()).collect();
+        let call = Call::SetWeights { netuid, dests, weights, version_key: 0 };
+        (Origin::Signed(validator.hotkey), call)
+    });
+    let pairs = miners.iter().zip(miners.iter().skip(1)).step_by(2);
+    let redirected = pairs.filter(|(miner, other)| miner.1 == other.1).map(|(miner, other)| {
+        let call = Call::SetColdkeyAutoStakeHotkey { netuid: miner.1, hotkey: other.0.hotkey };
+        (Origin::Signed(miner.0.coldkey), call)
+    });
+    weights.chain(redirected).collect()
+}
+
+/// What became of the calls, and on how many subnets there was income of each source.
 fn random_run(seed: u64, outcomes: &mut BTreeMap<&'static str, u32>) -> u32 {
     let plan = plan(&[]);
     let mut state = plan.genesis;
@@ -770,6 +795,7 @@ fn random_run(seed: u64, outcomes: &mut BTreeMap<&'static str, u32>) -> u32 {
         subnet.params.root_claimable_threshold = 1 << 32;
     }
     state.forget_cached_hashes();
+    let opening = opening_calls(&plan.players, &state);
     let people = plan.players.iter().map(|seat| (seat.identity.coldkey, seat.identity.hotkey));
     let crowd = Crowd { people: people.collect() };
     for (coldkey, _) in &crowd.people {
@@ -781,6 +807,9 @@ fn random_run(seed: u64, outcomes: &mut BTreeMap<&'static str, u32>) -> u32 {
     for block in 0..120 {
         let mut dice = Dice::new(seed, Domain::Player, 0, block, 0);
         let mut calls: Vec<_> = (0..dice.below(12)).map(|_| crowd.order(&mut dice)).collect();
+        if block == 1 {
+            calls.extend(opening.iter().cloned());
+        }
         if block == 70 {
             let hotkey = AccountId([99; 32]);
             calls.push((Origin::Signed(crowd.people[0].0), Call::RegisterNetwork { hotkey }));
@@ -803,6 +832,11 @@ fn random_run(seed: u64, outcomes: &mut BTreeMap<&'static str, u32>) -> u32 {
         }
         epochs += check_block((&then, &before), (&world.accounts, &world.state), &frame);
     }
+    for netuid in 0..4 {
+        for (source, alpha) in earned(&world.accounts, NetUid(netuid)) {
+            *outcomes.entry(source.name()).or_default() += u32::from(alpha > 0);
+        }
+    }
     epochs
 }
 
@@ -816,7 +850,8 @@ fn books_balance_under_random_orders_of_every_kind() {
         epochs += random_run(seed, &mut outcomes);
     }
     assert!(epochs >= 40, "{epochs} epochs");
-    for name in [
+    let sources = Source::ALL.map(Source::name);
+    let calls = [
         "add_stake",
         "add_stake_limit",
         "remove_stake",
@@ -830,8 +865,11 @@ fn books_balance_under_random_orders_of_every_kind() {
         "claim_root",
         "set_root_claim_type",
         "set_children",
+        "set_coldkey_auto_stake_hotkey",
+        "set_weights",
         "root_dissolve_network",
-    ] {
-        assert!(outcomes.contains_key(name), "{name} never succeeded: {outcomes:?}");
+    ];
+    for name in calls.iter().chain(&sources) {
+        assert!(outcomes.get(name) > Some(&0), "{name} never came: {outcomes:?}");
     }
 }
