@@ -1,6 +1,7 @@
 //! `btemu`: an emulator of the Bittensor network. This file reads the command line and hands over.
 #![recursion_limit = "256"]
 
+mod accounting;
 mod clock;
 mod commands;
 mod conform;

@@ -3,6 +3,8 @@
 /// Starting the program and reading what it says.
 mod program;
 
+/// The accounts of a coldkey.
+mod account;
 /// Wrong input: one clear sentence each.
 mod bad_input;
 /// Golden cases through the command.

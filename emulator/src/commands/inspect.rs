@@ -1,5 +1,6 @@
 //! `btemu inspect`: the state at any block.
 
+use super::account::{self, AccountArguments};
 use super::reading::{Reading, log_failure};
 use super::telling::thousands;
 use super::{BlockArgument, Failure, print, print_json};
@@ -53,11 +54,11 @@ enum What {
         /// The neuron's slot.
         uid: u16,
     },
-    /// An account: balance, stake, hotkeys.
-    Account {
-        /// Its address.
-        account: AccountId,
-    },
+    /// An account: balance, hotkeys, and what its stake cost, earned and would bring now.
+    ///
+    /// Folds the whole log from genesis on: holdings of genesis count as bought at their value then. The numbers are
+    /// defined in docs/accounting.md.
+    Account(AccountArguments),
     /// The hyperparameters of a subnet.
     Params {
         /// The subnet's number.
@@ -148,37 +149,6 @@ struct OneNeuron {
 }
 
 #[derive(Serialize)]
-struct AccountFacts {
-    block: u64,
-    account: AccountId,
-    free_rao: Rao,
-    nonce: u32,
-    owned_hotkeys: Vec<AccountId>,
-    /// The coldkey that owns it, if it is a hotkey.
-    owner: Option<AccountId>,
-    /// Delegate take of 65,535, if it is a delegate.
-    take: Option<u16>,
-    uids: Vec<AccountUid>,
-    stakes: Vec<AccountStake>,
-    /// Free balance and stake at spot prices, before fees and slippage.
-    worth_rao: Rao,
-}
-
-#[derive(Serialize)]
-struct AccountUid {
-    netuid: u16,
-    uid: u16,
-}
-
-#[derive(Serialize)]
-struct AccountStake {
-    netuid: u16,
-    hotkey: AccountId,
-    alpha_rao: Alpha,
-    worth_rao: Rao,
-}
-
-#[derive(Serialize)]
 struct ParameterFacts {
     netuid: u16,
     parameter: String,
@@ -190,9 +160,12 @@ struct ParameterFacts {
 pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     let reading = Reading::open(&arguments.run)?;
     let at = reading.height(arguments.at)?;
+    let json = arguments.json;
+    if let What::Account(wanted) = &arguments.what {
+        return account::show(&reading, at, wanted, json);
+    }
     let folder = reading.state_at(at)?;
     let state = folder.state();
-    let json = arguments.json;
     match &arguments.what {
         What::Network => show(json, &network_facts(&reading, state, at)?),
         What::Subnets => show_subnets(json, state),
@@ -201,7 +174,7 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
         }
         What::Neurons { netuid } => show_neurons(json, state, *netuid, subnet(state, *netuid)?),
         What::Neuron { netuid, uid } => show(json, &one_neuron(state, *netuid, *uid)?),
-        What::Account { account } => show_account(json, &account_facts(state, *account)),
+        What::Account(_) => Ok(()),
         What::Params { netuid } => show_params(json, *netuid, subnet(state, *netuid)?),
     }
 }
@@ -243,7 +216,7 @@ fn plain(name: &str, value: &Value) -> String {
             None => number.to_string(),
         },
         Value::Object(parts) => {
-            let parts = parts.iter().filter(|(_, value)| **value != Value::from(0));
+            let parts = parts.iter().filter(|(_, value)| value.as_i64() != Some(0));
             let parts: Vec<String> =
                 parts.map(|(part, value)| format!("{part} {}", plain(name, value))).collect();
             if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
@@ -349,7 +322,8 @@ fn show_subnets(json: bool, state: &State) -> Result<(), Failure> {
     print(&format!("block {}; flow: average net TAO per block\n{table}\n", state.height))
 }
 
-fn numbers_table(header: &[&str], right: &[usize]) -> Table {
+/// A table without lines; the given columns are numbers.
+pub fn numbers_table(header: &[&str], right: &[usize]) -> Table {
     let mut table = Table::new();
     table.load_preset(NOTHING).set_header(header.to_vec());
     for column in right {
@@ -441,69 +415,6 @@ fn one_neuron(state: &State, netuid: u16, uid: u16) -> Result<OneNeuron, Failure
         axon_port: axon.map(|axon| axon.port),
         neuron,
     })
-}
-
-fn account_facts(state: &State, account: AccountId) -> AccountFacts {
-    let coldkey = state.coldkeys.get(&account);
-    let hotkey = state.hotkeys.get(&account);
-    let mut stakes = Vec::new();
-    let mut uids = Vec::new();
-    for (netuid, subnet) in state.networks() {
-        if let Some(uid) = subnet.neurons.uid(&account) {
-            uids.push(AccountUid { netuid: netuid.0, uid });
-        }
-        for staked in coldkey.map(|coldkey| coldkey.staking.as_slice()).unwrap_or_default() {
-            let alpha = state.stake(staked, &account, netuid);
-            if alpha > Alpha::ZERO {
-                let worth = (u128::from(alpha.0) * subnet.price()) >> 32;
-                stakes.push(AccountStake {
-                    netuid: netuid.0,
-                    hotkey: *staked,
-                    alpha_rao: alpha,
-                    worth_rao: Rao(u64::try_from(worth).unwrap_or(u64::MAX)),
-                });
-            }
-        }
-    }
-    let free = state.free(&account);
-    AccountFacts {
-        block: state.height.0,
-        account,
-        free_rao: free,
-        nonce: state.nonce(&account),
-        owned_hotkeys: coldkey.map(|coldkey| coldkey.owned.clone()).unwrap_or_default(),
-        owner: hotkey.and_then(|hotkey| hotkey.owner),
-        take: hotkey.and_then(|hotkey| hotkey.take),
-        uids,
-        worth_rao: stakes.iter().fold(free, |sum, stake| sum.plus(stake.worth_rao)),
-        stakes,
-    }
-}
-
-fn show_account(json: bool, facts: &AccountFacts) -> Result<(), Failure> {
-    if json {
-        return print_json(facts);
-    }
-    let mut text = format!(
-        "account  {}\nfree     {}\nworth    {}\nnonce    {}\n",
-        facts.account, facts.free_rao, facts.worth_rao, facts.nonce
-    );
-    if let Some(owner) = facts.owner {
-        text.push_str(&format!("a hotkey of {owner}\n"));
-    }
-    for uid in &facts.uids {
-        text.push_str(&format!("uid {} on subnet {}\n", uid.uid, uid.netuid));
-    }
-    for hotkey in &facts.owned_hotkeys {
-        text.push_str(&format!("owns {hotkey}\n"));
-    }
-    for stake in &facts.stakes {
-        text.push_str(&format!(
-            "stake on subnet {} behind {}: {}, worth {}\n",
-            stake.netuid, stake.hotkey, stake.alpha_rao, stake.worth_rao
-        ));
-    }
-    print(&text)
 }
 
 fn show_params(json: bool, netuid: u16, subnet: &Subnet) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! The commands: what users type, and what they read. Everything else is called from here.
 
+/// One account: its stake's history and worth.
+mod account;
 /// Golden cases and the epoch calculator.
 pub mod conform;
 /// Events as facts: columns taken apart.

@@ -4,6 +4,7 @@ use protocol::units::{BLOCK_MS, UNITS_PER_TOKEN};
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::str::FromStr;
 
 const DECIMALS: usize = 9;
 const BLOCK_SECONDS: u64 = BLOCK_MS / 1_000;
@@ -53,6 +54,14 @@ amount!(
     AlphaAmount,
     "alpha"
 );
+
+impl FromStr for AlphaAmount {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        read(text, Self::NAME).map(Self).ok_or(())
+    }
+}
 
 fn text(units: u64, name: &str) -> String {
     let (whole, part) = (units / UNITS_PER_TOKEN, units % UNITS_PER_TOKEN);
