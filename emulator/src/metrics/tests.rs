@@ -177,8 +177,10 @@ fn a_small_network_has_these_series_and_no_others() {
         subnet_series += 3;
     }
     assert_eq!(subnet_series, 30);
-    // Seven of the chain, two roles, speed and wall time, the log, three of two processes.
-    assert_eq!(samples(&text).len(), 5 + 7 + subnet_series + 2 + 2 + 1 + 6);
+    assert_eq!(count(&text, "btemu_leaked_tao"), 13);
+    // Seven of the chain and its ledgers, two roles, speed and wall time, the log, three of two
+    // processes.
+    assert_eq!(samples(&text).len(), 5 + 7 + 13 + subnet_series + 2 + 2 + 1 + 6);
 }
 
 #[test]
@@ -186,6 +188,7 @@ fn values_are_in_base_units() {
     let metrics = metrics();
     let mut state = network([1, 2]);
     state.global.total_stake = Rao(1_500_000_000);
+    state.leaks.root_shortfall = -2_500_000_000;
     let subnet = state.subnets.get_mut(&NetUid(2)).expect("it was made");
     subnet.fast.emission_share = 1 << 62;
     subnet.fast.flow_average = Some((99, -(3_i128 << 64) * 500_000_000));
@@ -200,6 +203,8 @@ fn values_are_in_base_units() {
         ("btemu_total_issuance_tao", 1_000_000.5),
         ("btemu_total_stake_tao", 1.5),
         ("btemu_root_stake_tao", 77.0),
+        ("btemu_leaked_tao{ledger=\"opening\"}", 0.0),
+        ("btemu_leaked_tao{ledger=\"root_shortfall\"}", -2.5),
         ("btemu_subnets", 2.0),
         ("btemu_emission_top10_share_ratio", 0.25),
         ("btemu_subnet_info{netuid=\"2\",name=\"subnet 2\",symbol=\"τ\"}", 1.0),
