@@ -9,6 +9,7 @@ use crate::plan::Seat;
 use crate::scenario::document::Group;
 use actors::machine::Identity;
 use actors::registry::Role;
+use protocol::balances::EXISTENTIAL_DEPOSIT;
 use protocol::dice::{Dice, Domain, Key, account_of, player_id};
 use protocol::pool::Pool;
 use protocol::state::{
@@ -32,6 +33,7 @@ const DRAW_ROOT_DELEGATE: u64 = 3;
 /// The groups' names of accounts that no player holds.
 const PUBLIC: &str = "the public of a subnet";
 const TREASURY: &str = "the rest of the world";
+const AUTHOR: &str = "the block author";
 
 /// What a network is populated from.
 #[derive(Debug)]
@@ -477,7 +479,8 @@ impl Seating {
         }
     }
 
-    /// What is in no pool and in no player's hands is the rest of the world's.
+    /// What is in no pool and in no player's hands is the rest of the world's, but for the deposit
+    /// that keeps the block author's account alive.
     fn deal_tao(&mut self, population: &Population<'_>) -> Result<(), String> {
         let pools: u128 =
             self.state.subnets.values().map(|subnet| u128::from(subnet.fast.pool.tao)).sum();
@@ -491,6 +494,14 @@ impl Seating {
                 free / 1_000_000_000
             )
         })?;
+        // The account exists from the start, or the first small fees would be lost as dust.
+        let author = account_of(AUTHOR, 0, Key::Cold, 0);
+        let deposit = rest.min(EXISTENTIAL_DEPOSIT.0);
+        if deposit > 0 {
+            self.state.accounts.insert(author, Account { free: Rao(deposit), nonce: 0 });
+        }
+        let rest = rest - deposit;
+        self.state.global.block_author = Some(author);
         if rest > 0 {
             let treasury = account_of(TREASURY, 0, Key::Cold, 0);
             self.state.accounts.insert(treasury, Account { free: Rao(rest), nonce: 0 });

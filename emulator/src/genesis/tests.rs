@@ -2,6 +2,7 @@
 
 use crate::plan::Plan;
 use crate::scenario::{Overrides, load};
+use protocol::balances::EXISTENTIAL_DEPOSIT;
 use protocol::block::{BlockInput, decide_block};
 use protocol::call::{Origin, Signed};
 use protocol::decide::decide;
@@ -99,6 +100,8 @@ fn the_snapshot_is_kept_to_the_last_unit() {
     assert_eq!(pools + free, state.global.total_issuance.0);
     assert_eq!(state.global.total_issuance.0, 10_850_000_000_000_000);
     assert_eq!(state.leaks.issuance(), 0);
+    let author = state.global.block_author.expect("fees go somewhere");
+    assert_eq!(state.free(&author), EXISTENTIAL_DEPOSIT);
 }
 
 #[test]
