@@ -452,3 +452,43 @@ impl<'a> Desk<'a> {
         self.paid
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::HotkeyPool;
+
+    /// The distribution of 20 §22.9, which the reference's own test has with these sums.
+    #[test]
+    fn dividends_are_split_by_what_backs_a_hotkey() {
+        let (first, second) = (AccountId([1; 32]), AccountId([2; 32]));
+        let staked = |held: [(AccountId, u64); 2]| {
+            let pool = |alpha| HotkeyPool { alpha: Alpha(alpha), ..HotkeyPool::default() };
+            let pools = held.into_iter().map(|(hotkey, alpha)| (hotkey, pool(alpha)));
+            Subnet { added: true, pools: pools.collect(), ..Subnet::default() }
+        };
+        let mut state = State::default();
+        // 0.18 of 2⁶⁴−1.
+        state.global.tao_weight = 3_320_413_933_267_719_290;
+        let root = staked([(first, 2_342_352), (second, 859_273)]);
+        state.subnets.insert(NetUid::ROOT, root);
+        state.subnets.insert(NetUid(1), staked([(first, 4_859_302), (second, 23_423)]));
+
+        let weight: U96F32 = u64_fraction(state.global.tao_weight);
+        assert_eq!(weight.to_bits(), 773_094_113);
+        let subnet = state.subnet(NetUid(1)).expect("it was made");
+        let desk = Desk::new(&state, NetUid(1), subnet);
+        let dividends = vec![(first, fx(77_783_738_u64)), (second, fx(19_283_940_u64))];
+        let payments = pay_amounts(&desk, dividends, 183_123_567_452, 837_120_949_872);
+        let paid: Vec<(AccountId, u64, u64)> = payments
+            .iter()
+            .map(|payment| (payment.hotkey, int(payment.alpha), int(payment.root)))
+            .collect();
+        let expected =
+            [(first, 176_856_534_496, 226_443_796_624), (second, 6_267_032_912, 610_677_153_052)];
+        assert_eq!(paid, expected);
+        // What the ratios of 32 bits and the floors leave stays outside the pool, nobody's.
+        let (alpha, root): (u64, u64) = (paid[0].1 + paid[1].1, paid[0].2 + paid[1].2);
+        assert_eq!((183_123_567_452 - alpha, 837_120_949_872 - root), (44, 196));
+    }
+}
