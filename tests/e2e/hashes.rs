@@ -1,7 +1,8 @@
 //! Same scenario, same seed: same tip hash, however many processes make it, stopped and resumed or not.
 
-use crate::program::{folder, json, number, scenario, text};
+use crate::program::{folder, json, json_lines, number, scenario, text};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 const BLOCKS: &str = "120";
@@ -107,7 +108,39 @@ fn run_folders_are_numbered_and_the_newest_is_linked() {
     let latest = latest.canonicalize().expect("the link leads somewhere");
     let newest = folder.path().join(text(&second, "run")).canonicalize();
     assert_eq!(Some(latest), newest.ok());
-    let listed = crate::program::json_lines(folder.path(), &["runs", "--json"]);
+    let listed = json_lines(folder.path(), &["runs", "--json"]);
     let runs: Vec<&str> = listed.iter().map(|run| text(run, "run")).collect();
     assert_eq!(runs, [text(&first, "run"), text(&second, "run")]);
+}
+
+/// Each rule of `[rules]` makes another world, the same one however it is made; `sound` leaks nothing.
+#[test]
+fn modes_fees_and_versions_are_worlds_of_their_own() {
+    let folder = folder();
+    let mut hashes = BTreeSet::new();
+    for (name, rules) in [
+        ("plain", [].as_slice()),
+        ("price", &["rules.version=\"price\""]),
+        ("fees", &["rules.fees=\"reference\""]),
+        ("sound", &["rules.mode=\"sound\"", "rules.fees=\"reference\""]),
+    ] {
+        let set: Vec<&str> = rules.iter().flat_map(|rule| ["--set", rule]).collect();
+        let alone = ["--processes", "0", "--check-invariants"];
+        let alone = run(folder.path(), name, &[alone.as_slice(), &set].concat());
+        let spread = format!("{name}-spread");
+        let spread = run(folder.path(), &spread, &[&["--processes", "2"], set.as_slice()].concat());
+        assert_eq!(text(&alone, "tip_hash"), text(&spread, "tip_hash"), "{name}");
+        assert_eq!(number(&alone, "invariant_violations"), 0, "{name}");
+        assert!(hashes.insert(text(&alone, "tip_hash").to_owned()), "{name} is no other world");
+
+        let network = json(folder.path(), &["inspect", name, "network", "--json"]);
+        let leaked = network["leaked_rao"].as_object().expect("a ledger each");
+        let still = leaked.values().all(|ledger| *ledger == 0);
+        assert_eq!(still, name == "sound", "{name}: {leaked:?}");
+        let fees =
+            if rules.iter().any(|rule| rule.contains("fees")) { "reference" } else { "none" };
+        assert_eq!(text(&network, "fees"), fees);
+        let paid = json_lines(folder.path(), &["log", name, "--kind", "fee_paid", "--json"]);
+        assert_eq!(paid.is_empty(), fees == "none", "{name}");
+    }
 }
