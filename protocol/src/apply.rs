@@ -5,7 +5,8 @@ use crate::event::{
     EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event, Parameter,
     PoolSwapped, PotsDrained, SubnetRegistered, Via,
 };
-use crate::state::{Fast, Hotkey, Info, Params, PendingChildren, ShareWrite, Stamp, State, Subnet};
+use crate::state::writes::ShareWrite;
+use crate::state::{Fast, Hotkey, Info, Params, PendingChildren, Stamp, State, Subnet};
 use crate::units::{AccountId, Alpha, NetUid, Rao};
 use alloc::vec;
 use alloc::vec::Vec;

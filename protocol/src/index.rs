@@ -117,7 +117,8 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Coldkey, HotkeyPool, ShareWrite, Subnet};
+    use crate::state::writes::ShareWrite;
+    use crate::state::{Coldkey, HotkeyPool, Subnet};
 
     fn account(number: u8) -> AccountId {
         AccountId([number; 32])

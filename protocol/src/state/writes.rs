@@ -1,0 +1,736 @@
+//! The writes that `apply` may use, and the undo list behind them.
+//!
+//! What belongs here: how a write is remembered and which hashes it makes stale. What does not: what is
+//! stored (`state`), which writes an event makes (`apply`).
+
+use super::{
+    Account, Axon, Coldkey, Fast, Global, Hotkey, HotkeyPool, Info, Leaks, Links, Mechanism,
+    Neurons, Params, PendingChildren, Row, Stamp, State, Subnet,
+};
+use crate::pool::Pool;
+use crate::rules::Rules;
+use crate::units::{AccountId, Alpha, Height, NetUid, Rao};
+use alloc::boxed::Box;
+use alloc::collections::btree_map::Entry;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// The old values behind open savepoints.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UndoList {
+    depth: u32,
+    entries: Vec<Undo>,
+}
+
+impl UndoList {
+    fn remember_fast(&mut self, id: NetUid, old: &Fast) {
+        if self.depth > 0 {
+            self.entries.push(Undo::Fast(id, Box::new(*old)));
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Undo {
+    Height(Height),
+    Rules(Rules),
+    Global(Box<Global>),
+    Leaks(Leaks),
+    Subnet(NetUid, Option<Box<Subnet>>),
+    Fast(NetUid, Box<Fast>),
+    Swap(NetUid, Box<(Pool, u128)>),
+    Flow(NetUid, i64),
+    TotalStake(Rao),
+    TotalIssuance(Rao),
+    Params(NetUid, Box<Params>),
+    Info(NetUid, Box<Info>),
+    Neurons(NetUid, Box<Neurons>),
+    Mechanisms(NetUid, Vec<Mechanism>),
+    Row(NetUid, u8, u16, Row),
+    LastUpdate(NetUid, u8, u16, u64),
+    Pool(NetUid, AccountId, Option<(Alpha, u128, Alpha)>),
+    WholePool(NetUid, AccountId, Option<Box<HotkeyPool>>),
+    Holder(NetUid, AccountId, AccountId, Option<u128>),
+    LastDividends(NetUid, BTreeMap<AccountId, (Option<Alpha>, Alpha)>),
+    RootClaimed(NetUid, (AccountId, AccountId), Option<u128>),
+    Axon(NetUid, AccountId, Option<Axon>),
+    Links(NetUid, AccountId, Option<Box<Links>>),
+    PendingChildren(NetUid, AccountId, Option<Box<PendingChildren>>),
+    Stamp(NetUid, Stamp, Option<u64>),
+    Account(AccountId, Option<Account>),
+    Hotkey(AccountId, Option<Box<Hotkey>>),
+    Coldkey(AccountId, Option<Box<Coldkey>>),
+    Marker(AccountId, AccountId, NetUid),
+    Markers(BTreeSet<(AccountId, AccountId, NetUid)>),
+}
+
+/// A new value of one holder's shares, with what it does to the pool.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShareWrite {
+    pub hotkey: AccountId,
+    pub coldkey: AccountId,
+    /// Change of the pool's alpha.
+    pub alpha: i64,
+    /// All shares of the pool from now on.
+    pub shares: u128,
+    /// The holder's shares from now on.
+    pub share: u128,
+}
+
+/// A place in the undo list to roll back to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark(usize);
+
+impl State {
+    pub(crate) fn open_savepoint(&mut self) -> Mark {
+        self.undo.depth += 1;
+        Mark(self.undo.entries.len())
+    }
+
+    pub(crate) fn close_savepoint(&mut self) {
+        self.undo.depth -= 1;
+        if self.undo.depth == 0 {
+            self.undo.entries.clear();
+        }
+    }
+
+    pub(crate) fn roll_back(&mut self, mark: Mark) {
+        while self.undo.entries.len() > mark.0 {
+            if let Some(entry) = self.undo.entries.pop() {
+                self.restore(entry);
+            }
+        }
+    }
+
+    fn remember(&mut self, entry: impl FnOnce(&Self) -> Undo) {
+        if self.undo.depth > 0 {
+            let entry = entry(self);
+            self.undo.entries.push(entry);
+        }
+    }
+
+    fn restore(&mut self, entry: Undo) {
+        match entry {
+            Undo::Height(old) => self.height = old,
+            Undo::Rules(old) => self.rules = old,
+            Undo::Global(old) => self.global = *old,
+            Undo::Leaks(old) => self.leaks = old,
+            Undo::Subnet(id, old) => {
+                self.index.forget_holders();
+                self.cache.subnet(id).forget();
+                match old {
+                    Some(old) => self.subnets.insert(id, *old),
+                    None => self.subnets.remove(&id),
+                };
+            }
+            Undo::Fast(id, old) => self.subnet_entry(id).fast = *old,
+            Undo::Swap(id, old) => {
+                let fast = &mut self.subnet_entry(id).fast;
+                (fast.pool, fast.volume) = *old;
+            }
+            Undo::Flow(id, old) => self.subnet_entry(id).fast.flow = old,
+            Undo::TotalStake(old) => self.global.total_stake = old,
+            Undo::TotalIssuance(old) => self.global.total_issuance = old,
+            Undo::Params(id, old) => {
+                self.cache.subnet(id).params = None;
+                self.subnet_entry(id).params = *old;
+            }
+            Undo::Info(id, old) => {
+                self.cache.subnet(id).info = None;
+                self.subnet_entry(id).info = *old;
+            }
+            Undo::Neurons(id, old) => {
+                self.cache.subnet(id).neurons = None;
+                self.subnet_entry(id).neurons = *old;
+            }
+            Undo::Mechanisms(id, old) => {
+                self.cache.subnet(id).forget_mechanisms();
+                self.subnet_entry(id).mechanisms = old;
+            }
+            Undo::Row(id, mechanism, uid, old) => {
+                self.cache.subnet(id).weights = None;
+                *row_entry(self.subnet_entry(id), mechanism, uid) = old;
+            }
+            Undo::LastUpdate(id, mechanism, uid, old) => {
+                self.cache.subnet(id).weights = None;
+                *last_update_entry(self.subnet_entry(id), mechanism, uid) = old;
+            }
+            Undo::Pool(id, hotkey, old) => {
+                self.cache.subnet(id).forget_pool(&hotkey);
+                let pools = &mut self.subnet_entry(id).pools;
+                match old {
+                    None => {
+                        pools.remove(&hotkey);
+                    }
+                    Some((alpha, shares, alpha_last_epoch)) => {
+                        let pool = pools.entry(hotkey).or_default();
+                        (pool.alpha, pool.shares) = (alpha, shares);
+                        pool.alpha_last_epoch = alpha_last_epoch;
+                    }
+                }
+            }
+            Undo::WholePool(id, hotkey, old) => {
+                self.index.forget_holders();
+                self.cache.subnet(id).forget_pool(&hotkey);
+                let pools = &mut self.subnet_entry(id).pools;
+                match old {
+                    Some(old) => pools.insert(hotkey, *old),
+                    None => pools.remove(&hotkey),
+                };
+            }
+            Undo::Holder(id, hotkey, coldkey, old) => {
+                self.cache.subnet(id).forget_pool(&hotkey);
+                self.put_holder(id, hotkey, coldkey, old.unwrap_or(0));
+            }
+            Undo::LastDividends(id, old) => {
+                self.cache.subnet(id).dividends = None;
+                self.subnet_entry(id).last_dividends = old;
+            }
+            Undo::RootClaimed(id, key, old) => {
+                self.cache.subnet(id).claims = None;
+                let claimed = &mut self.subnet_entry(id).root_claimed;
+                match old {
+                    Some(old) => claimed.insert(key, old),
+                    None => claimed.remove(&key),
+                };
+            }
+            Undo::Axon(id, hotkey, old) => {
+                self.cache.subnet(id).axons = None;
+                let axons = &mut self.subnet_entry(id).axons;
+                match old {
+                    Some(old) => axons.insert(hotkey, old),
+                    None => axons.remove(&hotkey),
+                };
+            }
+            Undo::Links(id, hotkey, old) => {
+                self.cache.subnet(id).links = None;
+                let links = &mut self.subnet_entry(id).links;
+                match old {
+                    Some(old) => links.insert(hotkey, *old),
+                    None => links.remove(&hotkey),
+                };
+            }
+            Undo::PendingChildren(id, hotkey, old) => {
+                self.cache.subnet(id).pending_children = None;
+                let pending = &mut self.subnet_entry(id).pending_children;
+                match old {
+                    Some(old) => pending.insert(hotkey, *old),
+                    None => pending.remove(&hotkey),
+                };
+            }
+            Undo::Stamp(id, stamp, old) => {
+                self.cache.subnet(id).stamps = None;
+                let stamps = &mut self.subnet_entry(id).stamps;
+                match old {
+                    Some(old) => stamps.insert(stamp, old),
+                    None => stamps.remove(&stamp),
+                };
+            }
+            Undo::Account(id, old) => {
+                self.cache.accounts.mark(&id);
+                match old {
+                    Some(old) => self.accounts.insert(id, old),
+                    None => self.accounts.remove(&id),
+                };
+            }
+            Undo::Hotkey(id, old) => {
+                self.cache.hotkeys.mark(&id);
+                match old {
+                    Some(old) => self.hotkeys.insert(id, *old),
+                    None => self.hotkeys.remove(&id),
+                };
+            }
+            Undo::Coldkey(id, old) => {
+                self.index.forget_root_stakers();
+                self.cache.coldkeys.mark(&id);
+                match old {
+                    Some(old) => self.coldkeys.insert(id, *old),
+                    None => self.coldkeys.remove(&id),
+                };
+            }
+            Undo::Marker(hotkey, coldkey, id) => {
+                self.stake_markers.remove(&(hotkey, coldkey, id));
+            }
+            Undo::Markers(old) => self.stake_markers = old,
+        }
+    }
+
+    /// A write to a netuid that has no entry yet makes one; rolled back, it is gone again.
+    fn remember_entry(&mut self, id: NetUid) {
+        if !self.subnets.contains_key(&id) {
+            self.remember(|_| Undo::Subnet(id, None));
+        }
+    }
+
+    fn subnet_entry(&mut self, id: NetUid) -> &mut Subnet {
+        self.subnets.entry(id).or_default()
+    }
+}
+
+/// A mechanism with columns as long as the neurons are many.
+pub(crate) fn mechanism_entry(subnet: &mut Subnet, mechanism: u8) -> &mut Mechanism {
+    let index = usize::from(mechanism);
+    if subnet.mechanisms.len() <= index {
+        subnet.mechanisms.resize(index + 1, Mechanism::default());
+    }
+    let length = subnet.neurons.len();
+    let mechanism = &mut subnet.mechanisms[index];
+    if mechanism.last_update.len() < length {
+        mechanism.last_update.resize(length, 0);
+    }
+    if mechanism.incentive.len() < length {
+        mechanism.incentive.resize(length, 0);
+    }
+    if mechanism.weights.len() < length {
+        mechanism.weights.resize(length, vec![]);
+    }
+    if mechanism.bonds.len() < length {
+        mechanism.bonds.resize(length, vec![]);
+    }
+    mechanism
+}
+
+fn row_entry(subnet: &mut Subnet, mechanism: u8, uid: u16) -> &mut Row {
+    &mut mechanism_entry(subnet, mechanism).weights[usize::from(uid)]
+}
+
+fn last_update_entry(subnet: &mut Subnet, mechanism: u8, uid: u16) -> &mut u64 {
+    &mut mechanism_entry(subnet, mechanism).last_update[usize::from(uid)]
+}
+
+/// The writes. Only `apply` uses them (and genesis, before the first block).
+impl State {
+    pub(crate) fn set_height(&mut self, height: Height) {
+        self.remember(|state| Undo::Height(state.height));
+        self.height = height;
+    }
+
+    pub(crate) fn rules_mut(&mut self) -> &mut Rules {
+        self.remember(|state| Undo::Rules(state.rules));
+        &mut self.rules
+    }
+
+    pub(crate) fn global_mut(&mut self) -> &mut Global {
+        self.remember(|state| Undo::Global(Box::new(state.global.clone())));
+        &mut self.global
+    }
+
+    pub(crate) fn leaks_mut(&mut self) -> &mut Leaks {
+        self.remember(|state| Undo::Leaks(state.leaks));
+        &mut self.leaks
+    }
+
+    /// The whole subnet, created when absent: for registration and dissolution.
+    pub(crate) fn whole_subnet_mut(&mut self, id: NetUid) -> &mut Subnet {
+        self.remember(|state| Undo::Subnet(id, state.subnets.get(&id).cloned().map(Box::new)));
+        self.index.forget_holders();
+        self.cache.subnet(id).forget();
+        self.subnet_entry(id)
+    }
+
+    /// The scalars of a subnet that exists.
+    pub(crate) fn fast_mut(&mut self, id: NetUid) -> Option<&mut Fast> {
+        let subnet = self.subnets.get_mut(&id).filter(|subnet| subnet.added)?;
+        self.undo.remember_fast(id, &subnet.fast);
+        Some(&mut subnet.fast)
+    }
+
+    /// The scalars of several subnets in one walk over the map: a column has an entry for almost
+    /// every subnet. Ends early at a netuid that does not exist or does not ascend.
+    pub(crate) fn fasts_mut(&mut self, ids: &[NetUid]) -> impl Iterator<Item = &mut Fast> {
+        let first = ids.first().copied().unwrap_or_default();
+        let (undo, mut subnets) = (&mut self.undo, self.subnets.range_mut(first..));
+        ids.iter().map_while(move |id| {
+            let (_, subnet) = subnets.find(|(at, subnet)| *at == id && subnet.added)?;
+            undo.remember_fast(*id, &subnet.fast);
+            Some(&mut subnet.fast)
+        })
+    }
+
+    /// An existing subnet's scalars for writing its pool and volume.
+    pub(crate) fn swap_mut(&mut self, id: NetUid) -> Option<&mut Fast> {
+        let fast = &mut self.subnets.get_mut(&id).filter(|subnet| subnet.added)?.fast;
+        if self.undo.depth > 0 {
+            self.undo.entries.push(Undo::Swap(id, Box::new((fast.pool, fast.volume))));
+        }
+        Some(fast)
+    }
+
+    /// The flow of an existing subnet.
+    pub(crate) fn flow_mut(&mut self, id: NetUid) -> Option<&mut i64> {
+        let flow = &mut self.subnets.get_mut(&id).filter(|subnet| subnet.added)?.fast.flow;
+        if self.undo.depth > 0 {
+            self.undo.entries.push(Undo::Flow(id, *flow));
+        }
+        Some(flow)
+    }
+
+    pub(crate) fn total_stake_mut(&mut self) -> &mut Rao {
+        self.remember(|state| Undo::TotalStake(state.global.total_stake));
+        &mut self.global.total_stake
+    }
+
+    pub(crate) fn total_issuance_mut(&mut self) -> &mut Rao {
+        self.remember(|state| Undo::TotalIssuance(state.global.total_issuance));
+        &mut self.global.total_issuance
+    }
+
+    pub(crate) fn params_mut(&mut self, id: NetUid) -> &mut Params {
+        self.remember_entry(id);
+        self.remember(|state| {
+            let params = state.subnets.get(&id).map(|subnet| subnet.params.clone());
+            Undo::Params(id, Box::new(params.unwrap_or_default()))
+        });
+        self.cache.subnet(id).params = None;
+        &mut self.subnet_entry(id).params
+    }
+
+    pub(crate) fn info_mut(&mut self, id: NetUid) -> &mut Info {
+        self.remember(|state| {
+            let info = state.subnets.get(&id).map(|subnet| subnet.info.clone());
+            Undo::Info(id, Box::new(info.unwrap_or_default()))
+        });
+        self.cache.subnet(id).info = None;
+        &mut self.subnet_entry(id).info
+    }
+
+    /// Neurons and mechanisms together: for placing a neuron and for the epoch.
+    pub(crate) fn neurons_mut(&mut self, id: NetUid) -> (&mut Neurons, &mut Vec<Mechanism>) {
+        self.remember(|state| {
+            let neurons = state.subnets.get(&id).map(|subnet| subnet.neurons.clone());
+            Undo::Neurons(id, Box::new(neurons.unwrap_or_default()))
+        });
+        self.remember(|state| {
+            let mechanisms = state.subnets.get(&id).map(|subnet| subnet.mechanisms.clone());
+            Undo::Mechanisms(id, mechanisms.unwrap_or_default())
+        });
+        let cache = self.cache.subnet(id);
+        cache.neurons = None;
+        cache.forget_mechanisms();
+        let subnet = self.subnet_entry(id);
+        (&mut subnet.neurons, &mut subnet.mechanisms)
+    }
+
+    /// Makes a mechanism's columns as long as the neurons are many.
+    fn pad_mechanism(&mut self, id: NetUid, mechanism: u8) {
+        let subnet = self.subnet_entry(id);
+        let length = subnet.neurons.len();
+        let fits = subnet.mechanism(mechanism).is_some_and(|mechanism| {
+            mechanism.last_update.len() >= length
+                && mechanism.incentive.len() >= length
+                && mechanism.weights.len() >= length
+                && mechanism.bonds.len() >= length
+        });
+        if !fits {
+            let (_, _) = self.neurons_mut(id);
+            mechanism_entry(self.subnet_entry(id), mechanism);
+        }
+    }
+
+    pub(crate) fn row_mut(&mut self, id: NetUid, mechanism: u8, uid: u16) -> &mut Row {
+        self.pad_mechanism(id, mechanism);
+        self.cache.subnet(id).weights = None;
+        if self.undo.depth > 0 {
+            let old = row_entry(self.subnet_entry(id), mechanism, uid).clone();
+            self.undo.entries.push(Undo::Row(id, mechanism, uid, old));
+        }
+        row_entry(self.subnet_entry(id), mechanism, uid)
+    }
+
+    pub(crate) fn last_update_mut(&mut self, id: NetUid, mechanism: u8, uid: u16) -> &mut u64 {
+        self.pad_mechanism(id, mechanism);
+        self.cache.subnet(id).weights = None;
+        if self.undo.depth > 0 {
+            let old = *last_update_entry(self.subnet_entry(id), mechanism, uid);
+            self.undo.entries.push(Undo::LastUpdate(id, mechanism, uid, old));
+        }
+        last_update_entry(self.subnet_entry(id), mechanism, uid)
+    }
+
+    /// A hotkey's pool without its holders; created when absent.
+    pub(crate) fn pool_mut(&mut self, id: NetUid, hotkey: AccountId) -> &mut HotkeyPool {
+        self.remember(|state| {
+            let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
+            let old = pool.map(|pool| (pool.alpha, pool.shares, pool.alpha_last_epoch));
+            Undo::Pool(id, hotkey, old)
+        });
+        self.cache.subnet(id).forget_pool(&hotkey);
+        self.subnet_entry(id).pools.entry(hotkey).or_default()
+    }
+
+    /// A hotkey's pool after a payout, its shares and those of some holders; created when absent.
+    /// One look-up for what an epoch does to hundreds of pools.
+    pub(crate) fn pay_pool(
+        &mut self,
+        id: NetUid,
+        hotkey: AccountId,
+        holders: impl Iterator<Item = (AccountId, u128)>,
+    ) -> &mut HotkeyPool {
+        self.remember(|state| {
+            let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
+            Undo::WholePool(id, hotkey, pool.cloned().map(Box::new))
+        });
+        self.cache.subnet(id).forget_pool(&hotkey);
+        let pool = self.subnets.entry(id).or_default().pools.entry(hotkey).or_default();
+        for (coldkey, share) in holders {
+            if let Some(came) = pool.hold(coldkey, share) {
+                self.index.note_holder(&hotkey, &coldkey, id, came);
+            }
+        }
+        pool
+    }
+
+    fn put_holder(&mut self, id: NetUid, hotkey: AccountId, coldkey: AccountId, share: u128) {
+        let pool = self.subnets.entry(id).or_default().pools.entry(hotkey).or_default();
+        if let Some(came) = pool.hold(coldkey, share) {
+            self.index.note_holder(&hotkey, &coldkey, id, came);
+        }
+    }
+
+    /// Changes a pool's alpha by a delta, and sets its shares and those of a holder. Zero shares remove
+    /// the entry, and a pool that holds nothing goes, as the chain deletes zero values. `None` when
+    /// there is no such subnet or the alpha would leave its range.
+    pub(crate) fn change_share(&mut self, id: NetUid, change: &ShareWrite) -> Option<()> {
+        let ShareWrite { hotkey, coldkey, alpha, shares, share } = *change;
+        let pools = &mut self.subnets.get_mut(&id).filter(|subnet| subnet.added)?.pools;
+        let (pool, old) = match pools.entry(hotkey) {
+            Entry::Occupied(entry) => {
+                let pool = entry.into_mut();
+                let old = (pool.alpha, pool.shares, pool.alpha_last_epoch);
+                (pool, Some(old))
+            }
+            Entry::Vacant(entry) => (entry.insert(HotkeyPool::default()), None),
+        };
+        pool.alpha = Alpha(pool.alpha.0.checked_add_signed(alpha)?);
+        pool.shares = shares;
+        let held = match share {
+            0 => pool.holders.remove(&coldkey),
+            share => pool.holders.insert(coldkey, share),
+        };
+        if pool.alpha == Alpha::ZERO && shares == 0 && pool.holders.is_empty() {
+            pools.remove(&hotkey);
+        }
+        if self.undo.depth > 0 {
+            self.undo.entries.push(Undo::Pool(id, hotkey, old));
+            self.undo.entries.push(Undo::Holder(id, hotkey, coldkey, held));
+        }
+        if held.is_some() != (share != 0) {
+            self.index.note_holder(&hotkey, &coldkey, id, share != 0);
+        }
+        self.cache.subnet(id).forget_pool(&hotkey);
+        Some(())
+    }
+
+    pub(crate) fn last_dividends_mut(
+        &mut self,
+        id: NetUid,
+    ) -> &mut BTreeMap<AccountId, (Option<Alpha>, Alpha)> {
+        self.remember(|state| {
+            let old = state.subnets.get(&id).map(|subnet| subnet.last_dividends.clone());
+            Undo::LastDividends(id, old.unwrap_or_default())
+        });
+        self.cache.subnet(id).dividends = None;
+        &mut self.subnet_entry(id).last_dividends
+    }
+
+    pub(crate) fn set_root_claimed(
+        &mut self,
+        id: NetUid,
+        hotkey: AccountId,
+        coldkey: AccountId,
+        claimed: u128,
+    ) {
+        let key = (hotkey, coldkey);
+        self.remember(|state| {
+            let subnet = state.subnets.get(&id);
+            let old = subnet.and_then(|subnet| subnet.root_claimed.get(&key).copied());
+            Undo::RootClaimed(id, key, old)
+        });
+        self.cache.subnet(id).claims = None;
+        self.subnet_entry(id).root_claimed.insert(key, claimed);
+    }
+
+    pub(crate) fn set_axon(&mut self, id: NetUid, hotkey: AccountId, axon: Axon) {
+        self.remember(|state| {
+            let old = state.subnets.get(&id).and_then(|subnet| subnet.axons.get(&hotkey).copied());
+            Undo::Axon(id, hotkey, old)
+        });
+        self.cache.subnet(id).axons = None;
+        self.subnet_entry(id).axons.insert(hotkey, axon);
+    }
+
+    pub(crate) fn drop_axon(&mut self, id: NetUid, hotkey: AccountId) {
+        let old = self.subnets.get(&id).and_then(|subnet| subnet.axons.get(&hotkey).copied());
+        if old.is_some() {
+            self.remember(|_| Undo::Axon(id, hotkey, old));
+            self.cache.subnet(id).axons = None;
+            self.subnet_entry(id).axons.remove(&hotkey);
+        }
+    }
+
+    /// A hotkey's links on a subnet, which need not exist; created when absent.
+    pub(crate) fn links_mut(&mut self, id: NetUid, hotkey: AccountId) -> &mut Links {
+        self.remember_entry(id);
+        self.remember(|state| {
+            let links = state.subnets.get(&id).and_then(|subnet| subnet.links.get(&hotkey));
+            Undo::Links(id, hotkey, links.cloned().map(Box::new))
+        });
+        self.cache.subnet(id).links = None;
+        self.subnet_entry(id).links.entry(hotkey).or_default()
+    }
+
+    /// Removes links that say nothing.
+    pub(crate) fn drop_empty_links(&mut self, id: NetUid, hotkey: AccountId) {
+        let links = self.subnets.get(&id).and_then(|subnet| subnet.links.get(&hotkey));
+        if links.is_some_and(|links| *links == Links::default()) {
+            self.remember(|_| Undo::Links(id, hotkey, Some(Box::default())));
+            self.cache.subnet(id).links = None;
+            self.subnet_entry(id).links.remove(&hotkey);
+        }
+    }
+
+    pub(crate) fn set_pending_children(
+        &mut self,
+        id: NetUid,
+        hotkey: AccountId,
+        pending: Option<PendingChildren>,
+    ) {
+        self.remember(|state| {
+            let subnet = state.subnets.get(&id);
+            let old = subnet.and_then(|subnet| subnet.pending_children.get(&hotkey));
+            Undo::PendingChildren(id, hotkey, old.cloned().map(Box::new))
+        });
+        self.cache.subnet(id).pending_children = None;
+        let all = &mut self.subnet_entry(id).pending_children;
+        match pending {
+            Some(pending) => all.insert(hotkey, pending),
+            None => all.remove(&hotkey),
+        };
+    }
+
+    pub(crate) fn set_stamp(&mut self, id: NetUid, stamp: Stamp, block: u64) {
+        self.remember_entry(id);
+        self.remember(|state| {
+            let subnet = state.subnets.get(&id);
+            Undo::Stamp(id, stamp, subnet.and_then(|subnet| subnet.stamps.get(&stamp).copied()))
+        });
+        self.cache.subnet(id).stamps = None;
+        self.subnet_entry(id).stamps.insert(stamp, block);
+    }
+
+    /// Gives a coldkey its index among root stakers, the next one.
+    pub(crate) fn index_root_staker(&mut self, coldkey: AccountId, index: u64) {
+        self.coldkey_mut(coldkey).root_index = Some(index);
+        self.index.note_root_staker(coldkey);
+        self.global_mut().root_stakers += 1;
+    }
+
+    /// Neurons, and the first `count` mechanisms for writing incentives and bonds (not weights):
+    /// for the epoch.
+    pub(crate) fn epoch_mut(
+        &mut self,
+        id: NetUid,
+        count: usize,
+    ) -> (&mut Neurons, &mut [Mechanism]) {
+        for mechanism in (0..=u8::MAX).take(count) {
+            self.pad_mechanism(id, mechanism);
+        }
+        self.remember(|state| {
+            let neurons = state.subnets.get(&id).map(|subnet| subnet.neurons.clone());
+            Undo::Neurons(id, Box::new(neurons.unwrap_or_default()))
+        });
+        self.remember(|state| {
+            let mechanisms = state.subnets.get(&id).map(|subnet| subnet.mechanisms.clone());
+            Undo::Mechanisms(id, mechanisms.unwrap_or_default())
+        });
+        let cache = self.cache.subnet(id);
+        cache.neurons = None;
+        cache.bonds = None;
+        let subnet = self.subnet_entry(id);
+        (&mut subnet.neurons, &mut subnet.mechanisms)
+    }
+
+    pub(crate) fn account_mut(&mut self, id: AccountId) -> &mut Account {
+        self.cache.accounts.mark(&id);
+        let (account, old) = match self.accounts.entry(id) {
+            Entry::Occupied(entry) => {
+                let account = entry.into_mut();
+                let old = *account;
+                (account, Some(old))
+            }
+            Entry::Vacant(entry) => (entry.insert(Account::default()), None),
+        };
+        if self.undo.depth > 0 {
+            self.undo.entries.push(Undo::Account(id, old));
+        }
+        account
+    }
+
+    /// Removes an account that fell below the existential deposit.
+    pub(crate) fn reap_account(&mut self, id: AccountId) {
+        self.remember(|state| Undo::Account(id, state.accounts.get(&id).copied()));
+        self.cache.accounts.mark(&id);
+        self.accounts.remove(&id);
+    }
+
+    pub(crate) fn hotkey_mut(&mut self, id: AccountId) -> &mut Hotkey {
+        self.remember(|state| Undo::Hotkey(id, state.hotkeys.get(&id).cloned().map(Box::new)));
+        self.cache.hotkeys.mark(&id);
+        self.hotkeys.entry(id).or_default()
+    }
+
+    /// Sets what a unit of root stake may claim. An epoch names every hotkey of its subnet, most of
+    /// them with the rate they have: those stay as they are, and so do their hashes.
+    pub(crate) fn set_claim_rate(&mut self, hotkey: AccountId, netuid: NetUid, rate: i128) {
+        let known = self.hotkeys.get(&hotkey).and_then(|entry| entry.claim_rate(netuid));
+        if known != Some(rate) {
+            let rates = &mut self.hotkey_mut(hotkey).root_claimable;
+            rates.get_or_insert_default().insert(netuid, rate);
+        }
+    }
+
+    pub(crate) fn coldkey_mut(&mut self, id: AccountId) -> &mut Coldkey {
+        self.remember(|state| Undo::Coldkey(id, state.coldkeys.get(&id).cloned().map(Box::new)));
+        self.cache.coldkeys.mark(&id);
+        self.coldkeys.entry(id).or_default()
+    }
+
+    pub(crate) fn mark_stake(&mut self, hotkey: AccountId, coldkey: AccountId, id: NetUid) {
+        if self.stake_markers.insert((hotkey, coldkey, id)) {
+            self.remember(|_| Undo::Marker(hotkey, coldkey, id));
+        }
+    }
+
+    pub(crate) fn clear_stake_markers(&mut self) {
+        let old = core::mem::take(&mut self.stake_markers);
+        self.remember(|_| Undo::Markers(old));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rolled_back_write_to_a_netuid_without_a_subnet_leaves_no_entry() {
+        let (id, hotkey) = (NetUid(7), AccountId([1; 32]));
+        let writes: [fn(&mut State, NetUid, AccountId); 3] = [
+            |state, id, hotkey| state.links_mut(id, hotkey).take = 5,
+            |state, id, _| state.params_mut(id).tempo = 9,
+            |state, id, _| state.set_stamp(id, Stamp::AddStakeBurn, 3),
+        ];
+        let mut state = State::default();
+        let root = state.root();
+        for write in writes {
+            let mark = state.open_savepoint();
+            write(&mut state, id, hotkey);
+            assert_ne!(state.root(), root);
+            state.roll_back(mark);
+            state.close_savepoint();
+            assert!(state.subnets.is_empty());
+            assert_eq!(state.root(), root);
+            assert_eq!(state.root_from_scratch(), root);
+        }
+    }
+}
