@@ -237,6 +237,26 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             let params = state.params_mut(*netuid);
             (params.mechanism_count, params.mechanism_split) = (*count, None);
             state.neurons_mut(*netuid).1.truncate(usize::from(*count));
+            let commits = existing(state, *netuid)?.commits.iter();
+            let gone = commits.filter(|((mechanism, _), _)| mechanism >= count);
+            let gone: Vec<_> = gone.map(|(key, queue)| (*key, queue.len())).collect();
+            for (key, length) in gone {
+                state.change_commits(*netuid, key, length, None).ok_or("commits")?;
+            }
+        }
+        Event::WeightsCommitted { hotkey, netuid, mechanism, uid, commit, dropped } => {
+            if usize::from(*uid) >= existing(state, *netuid)?.neurons.len() {
+                return Err("no such uid");
+            }
+            let key = (*mechanism, *hotkey);
+            let changed = state.change_commits(*netuid, key, *dropped as usize, Some(*commit));
+            changed.ok_or("fewer commits wait than are dropped")?;
+            *state.last_update_mut(*netuid, *mechanism, *uid) = state.height.0;
+        }
+        Event::WeightsRevealed { hotkey, netuid, mechanism, removed, .. } => {
+            let key = (*mechanism, *hotkey);
+            let changed = state.change_commits(*netuid, key, *removed as usize, None);
+            changed.ok_or("fewer commits wait than are removed")?;
         }
         Event::MechanismSplitSet { netuid, split } => {
             existing(state, *netuid)?;

@@ -4,7 +4,7 @@
 
 use crate::rules::Rules;
 use crate::state::RootClaimType;
-use crate::units::{AccountId, Alpha, NetUid, Rao};
+use crate::units::{AccountId, Alpha, Hash32, NetUid, Rao};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -131,6 +131,27 @@ pub enum Call {
         mecid: u8,
         dests: Vec<u16>,
         weights: Vec<u16>,
+        version_key: u64,
+    },
+    /// Commits the signer to a weight row by its hash.
+    CommitWeights { netuid: NetUid, commit_hash: Hash32 },
+    /// Opens a commit and sets its row.
+    RevealWeights {
+        netuid: NetUid,
+        uids: Vec<u16>,
+        values: Vec<u16>,
+        salt: Vec<u16>,
+        version_key: u64,
+    },
+    /// As `commit_weights`, on a mechanism.
+    CommitMechanismWeights { netuid: NetUid, mecid: u8, commit_hash: Hash32 },
+    /// As `reveal_weights`, on a mechanism.
+    RevealMechanismWeights {
+        netuid: NetUid,
+        mecid: u8,
+        uids: Vec<u16>,
+        values: Vec<u16>,
+        salt: Vec<u16>,
         version_key: u64,
     },
 }

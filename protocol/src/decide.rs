@@ -2,6 +2,7 @@
 
 use crate::balances::{EXISTENTIAL_DEPOSIT, credit, lose, require, transfer};
 use crate::call::{Call, Origin, Signed};
+use crate::commits::{Opening, commit_hash};
 use crate::event::Event;
 use crate::fees::fee;
 use crate::ledger::Position;
@@ -13,7 +14,8 @@ use crate::tx::Tx;
 use crate::units::{AccountId, NetUid, Rao};
 use crate::weights::Order;
 use crate::{
-    children, delegation, dissolution, hyperparameters, registration, root_claims, serving, weights,
+    children, commits, delegation, dissolution, hyperparameters, registration, root_claims,
+    serving, weights,
 };
 
 /// Admits a call, decides it, and says what became of it. A failed call leaves its nonce; a refused
@@ -57,11 +59,16 @@ pub fn admit(state: &State, signed: &Signed<&Call>) -> Result<(), Refusal> {
             let owner = state.subnet(*netuid).and_then(|subnet| subnet.info.owner);
             admit_if(owner == Some(signer), Refusal::BadSigner)
         }
-        Call::SetWeights { netuid, .. } => {
-            let threshold = i128::from(state.global.stake_threshold) << 64;
-            let subnet = state.subnets.get(netuid);
-            let stake = subnet.map_or(0, |s| weights::stake_weight(state, s, &signer));
-            admit_if(stake >= threshold, Refusal::StakeAmountTooLow)
+        Call::SetWeights { netuid, .. } | Call::CommitWeights { netuid, .. } => {
+            admit_stake(state, &signer, *netuid)
+        }
+        Call::RevealWeights { netuid, .. } => {
+            admit_stake(state, &signer, *netuid)?;
+            let hash = opening_of(signed.call).map(|opening| commit_hash(&signer, &opening));
+            match commits::reveal_expected(state, *netuid, hash.unwrap_or_default()) {
+                Err(commits::Unknown) => Err(Refusal::CommitNotFound),
+                Ok(open) => admit_if(open, Refusal::CommitBlockNotInRevealRange),
+            }
         }
         Call::BurnedRegister { netuid, .. } => {
             let open = state.subnet(*netuid).is_none_or(registration::interval_open);
@@ -96,6 +103,14 @@ fn pay_fee(tx: &mut Tx<'_>, payer: AccountId, amount: Rao) {
         None => lose(tx, Leak::Fees, amount),
     }
     tx.emit(Event::FeePaid { payer, amount });
+}
+
+/// The stake that weights need (30 §14.1, code 1).
+fn admit_stake(state: &State, hotkey: &AccountId, netuid: NetUid) -> Result<(), Refusal> {
+    let threshold = i128::from(state.global.stake_threshold) << 64;
+    let subnet = state.subnets.get(&netuid);
+    let stake = subnet.map_or(0, |subnet| weights::stake_weight(state, subnet, hotkey));
+    admit_if(stake >= threshold, Refusal::StakeAmountTooLow)
 }
 
 fn admit_if(holds: bool, otherwise: Refusal) -> Result<(), Refusal> {
@@ -148,6 +163,16 @@ pub fn decide(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Result<(), Rejection> 
             let (netuid, mechanism, version_key) = (*netuid, *mecid, *version_key);
             let order = Order { netuid, mechanism, dests, weights, version_key };
             weights::set_weights(tx, signer(signed.origin)?, &order)
+        }
+        Call::CommitWeights { netuid, commit_hash } => {
+            commits::commit_weights(tx, signer(signed.origin)?, *netuid, 0, *commit_hash)
+        }
+        Call::CommitMechanismWeights { netuid, mecid, commit_hash } => {
+            commits::commit_weights(tx, signer(signed.origin)?, *netuid, *mecid, *commit_hash)
+        }
+        Call::RevealWeights { .. } | Call::RevealMechanismWeights { .. } => {
+            let opening = opening_of(signed.call).ok_or(Rejection::BadOrigin)?;
+            commits::reveal_weights(tx, signer(signed.origin)?, &opening)
         }
         Call::TryAssociateHotkey { hotkey } => {
             registration::ensure_account(tx, signer(signed.origin)?, *hotkey);
@@ -295,6 +320,22 @@ fn decide_move(tx: &mut Tx<'_>, coldkey: AccountId, call: &Call) -> Result<(), R
         }
         _ => Err(Rejection::BadOrigin),
     }
+}
+
+/// What a reveal opens.
+fn opening_of(call: &Call) -> Option<Opening<'_>> {
+    let (netuid, mechanism, uids, values, salt, version_key) = match call {
+        Call::RevealWeights { netuid, uids, values, salt, version_key } => {
+            (netuid, 0, uids, values, salt, version_key)
+        }
+        Call::RevealMechanismWeights { netuid, mecid, uids, values, salt, version_key } => {
+            (netuid, *mecid, uids, values, salt, version_key)
+        }
+        _ => return None,
+    };
+    let (netuid, version_key) = (*netuid, *version_key);
+    let order = Order { netuid, mechanism, dests: uids, weights: values, version_key };
+    Some(Opening { order, salt })
 }
 
 fn signer(origin: Origin) -> Result<AccountId, Rejection> {

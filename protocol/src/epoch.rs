@@ -1,5 +1,6 @@
 //! An epoch of a subnet: the snapshot for `yuma`, and the payout of the drained pots (20 §9, §10.1).
 
+use crate::commits::earliest_blocks;
 use crate::event::{EpochPaid, EpochRun, Event, PotsDrained};
 use crate::fixed::{I96F32, U96F32, add, checked_div, fx, int, mul, safe_div, sub};
 use crate::fixed::{u16_fraction, u64_fraction};
@@ -52,7 +53,6 @@ fn run(state: &State, netuid: NetUid, pots: Pots) -> Option<EpochRun> {
     let neurons = &subnet.neurons;
     let stake: Vec<i128> =
         neurons.hotkeys.iter().map(|hotkey| stake_weight(state, subnet, hotkey)).collect();
-    let commits = vec![None; neurons.len()];
     let count = subnet.params.mechanism_count;
     let amounts = yuma::split_mechanisms(rao, count, subnet.params.mechanism_split.as_deref());
     let empty = Mechanism {
@@ -63,6 +63,7 @@ fn run(state: &State, netuid: NetUid, pots: Pots) -> Option<EpochRun> {
     let mut parts = Vec::with_capacity(amounts.len());
     for (number, amount) in (0u8..).zip(amounts) {
         let mechanism = subnet.mechanism(number).unwrap_or(&empty);
+        let commits = earliest_blocks(state, netuid, number);
         let input = input(state, subnet, mechanism, &stake, &commits, amount);
         parts.push((amount, yuma::epoch(&input)));
     }

@@ -5,8 +5,8 @@
 //! fixed-point values are new raw bits.
 
 use crate::rules::Rules;
-use crate::state::{Axon, Leak, RootClaimType, Row, Stamp};
-use crate::units::{AccountId, Alpha, Height, NetUid, Rao};
+use crate::state::{Axon, Commit, Leak, RootClaimType, Row, Stamp};
+use crate::units::{AccountId, Alpha, Hash32, Height, NetUid, Rao};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -212,6 +212,17 @@ pub enum Event {
     MechanismSplitSet { netuid: NetUid, split: Option<Vec<u16>> },
     /// A transaction fee was paid. A headline.
     FeePaid { payer: AccountId, amount: Rao },
+    /// A hotkey committed to a weight row; `dropped` commits before it could no longer be opened.
+    WeightsCommitted {
+        hotkey: AccountId,
+        netuid: NetUid,
+        mechanism: u8,
+        uid: u16,
+        commit: Commit,
+        dropped: u32,
+    },
+    /// A commit was opened; it went with those before it, `removed` in all.
+    WeightsRevealed { hotkey: AccountId, netuid: NetUid, mechanism: u8, hash: Hash32, removed: u32 },
 }
 
 /// How a neuron came to its uid.

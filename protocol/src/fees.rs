@@ -28,6 +28,10 @@ fn weight(call: &Call) -> Option<u64> {
     Some(match call {
         Call::SetWeights { .. }
         | Call::SetMechanismWeights { .. }
+        | Call::CommitWeights { .. }
+        | Call::CommitMechanismWeights { .. }
+        | Call::RevealWeights { .. }
+        | Call::RevealMechanismWeights { .. }
         | Call::ServeAxon { .. }
         | Call::IncreaseTake { .. }
         | Call::DecreaseTake { .. } => return None,
@@ -109,6 +113,12 @@ fn arguments_bytes(call: &Call) -> u64 {
         }
         Call::SetMechanismWeights { dests, weights, .. } => {
             11 + list(dests.len(), 2) + list(weights.len(), 2)
+        }
+        Call::CommitWeights { .. } => 34,
+        Call::CommitMechanismWeights { .. } => 35,
+        Call::RevealWeights { uids, values, salt, .. }
+        | Call::RevealMechanismWeights { uids, values, salt, .. } => {
+            11 + list(uids.len(), 2) + list(values.len(), 2) + list(salt.len(), 2)
         }
         Call::ServeAxon { .. } => 28,
         Call::SwitchRules { .. } => 0,

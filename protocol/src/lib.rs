@@ -30,6 +30,8 @@ pub mod balances;
 pub mod children;
 /// Emission of a block.
 pub mod coinbase;
+/// Weights committed by their hash.
+pub mod commits;
 /// Admission of a call, and which family decides it.
 pub mod decide;
 /// Delegate takes and destinations of income.

@@ -108,6 +108,13 @@ reasons! {
         InvalidValue: "The value is out of bounds.",
         TooManyUIDsPerMechanism: "Uids times mechanisms exceed 256.",
         FeeRateTooHigh: "The fee rate is above its bound.",
+        CommitRevealDisabled: "Weights are set, not committed, here.",
+        CommittingWeightsTooFast: "Weights were committed too recently.",
+        TooManyUnrevealedCommits: "Ten commits wait already.",
+        NoWeightsCommitFound: "The hotkey has no commit that could be opened.",
+        ExpiredWeightCommit: "The commit can no longer be opened.",
+        InvalidRevealCommitHashNotMatch: "No commit has the hash of what was revealed.",
+        RevealTooEarly: "The commit cannot be opened yet.",
     }
 }
 
@@ -127,6 +134,8 @@ reasons! {
         PoolFull: "More calls wait than the pool holds.",
         Crashed: "The call could not be decided.",
         BadSigner: "The signer may not submit this call.",
+        CommitNotFound: "Code 16: nobody committed to what is revealed.",
+        CommitBlockNotInRevealRange: "Code 17: the commit cannot be opened in this epoch.",
     }
 }
 

@@ -101,6 +101,7 @@ pub(crate) struct SubnetCache {
     pub links: Option<Hash32>,
     pub pending_children: Option<Hash32>,
     pub stamps: Option<Hash32>,
+    pub commits: Option<Hash32>,
     pools: [Option<Hash32>; POOL_BUCKETS],
 }
 
@@ -155,6 +156,7 @@ impl SubnetCache {
             canon_map(&subnet.pending_children, out);
         }));
         parts.push(component(&mut self.stamps, &|out| canon_map(&subnet.stamps, out)));
+        parts.push(component(&mut self.commits, &|out| canon_map(&subnet.commits, out)));
         let all = Preimage::new("subnet", buffer);
         subnet.added.canon(all.bytes);
         for (tag, part) in (1u16..).zip(&parts) {

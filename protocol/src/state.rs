@@ -10,7 +10,7 @@ use crate::index::Index;
 use crate::pool::Pool;
 use crate::root::RootCache;
 use crate::rules::Rules;
-use crate::units::{AccountId, Alpha, Height, NetUid, Rao};
+use crate::units::{AccountId, Alpha, Hash32, Height, NetUid, Rao};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -464,7 +464,23 @@ pub struct Subnet {
     pub pending_children: BTreeMap<AccountId, PendingChildren>,
     /// When rate-limited orders were last carried out; most outlive the subnet.
     pub stamps: BTreeMap<Stamp, u64>,
+    /// Committed weights that wait to be opened, oldest first, by mechanism and hotkey.
+    pub commits: BTreeMap<(u8, AccountId), Vec<Commit>>,
 }
+
+/// A weight row known by its hash only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// BLAKE2b-256 of the row, salted.
+    pub hash: Hash32,
+    /// When it was committed.
+    pub block: u64,
+    /// First block in which it can be opened, by the tempo at its time; for people.
+    pub first_reveal: u64,
+    /// Last such block.
+    pub last_reveal: u64,
+}
+canon_struct!(Commit { 1: hash, 2: block, 3: first_reveal, 4: last_reveal });
 
 impl Default for Subnet {
     fn default() -> Self {
@@ -485,6 +501,7 @@ impl Default for Subnet {
             links: BTreeMap::new(),
             pending_children: BTreeMap::new(),
             stamps: BTreeMap::new(),
+            commits: BTreeMap::new(),
         }
     }
 }

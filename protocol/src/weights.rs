@@ -37,7 +37,15 @@ pub fn set_weights(tx: &mut Tx<'_>, hotkey: AccountId, order: &Order<'_>) -> Res
     store_weights(tx, hotkey, order)
 }
 
-fn store_weights(tx: &mut Tx<'_>, hotkey: AccountId, order: &Order<'_>) -> Result<(), Rejection> {
+/// Stores a row after the checks that direct and revealed weights share (30 §8.2 from the second on).
+///
+/// # Errors
+/// The first check that fails, in the chain's order.
+pub fn store_weights(
+    tx: &mut Tx<'_>,
+    hotkey: AccountId,
+    order: &Order<'_>,
+) -> Result<(), Rejection> {
     let Order { netuid, mechanism, dests, weights, version_key } = *order;
     require(!netuid.is_root(), Rejection::CanNotSetRootNetworkWeights)?;
     require(dests.len() == weights.len(), Rejection::WeightVecNotEqualSize)?;

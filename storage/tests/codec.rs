@@ -9,7 +9,7 @@ use protocol::event::{
 use protocol::frame::{CallRecord, Facts, Frame, Header, Messages, RefusedCount};
 use protocol::rejection::{Outcome, Refusal, Rejection};
 use protocol::rules::Rules;
-use protocol::state::{Axon, Leak, RootClaimType, Stamp};
+use protocol::state::{Axon, Commit, Leak, RootClaimType, Stamp};
 use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, PlayerId, Rao};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -106,6 +106,23 @@ fn calls() -> Vec<Call> {
             weights: vec![3, 4],
             version_key: 5,
         },
+        Call::CommitWeights { netuid: N, commit_hash: Hash32([1; 32]) },
+        Call::RevealWeights {
+            netuid: N,
+            uids: vec![1],
+            values: vec![2],
+            salt: vec![3],
+            version_key: 4,
+        },
+        Call::CommitMechanismWeights { netuid: N, mecid: 1, commit_hash: Hash32([1; 32]) },
+        Call::RevealMechanismWeights {
+            netuid: N,
+            mecid: 1,
+            uids: vec![1],
+            values: vec![2],
+            salt: vec![3],
+            version_key: 4,
+        },
     ];
     let place = |call: &Call| match call {
         Call::TransferAllowDeath { .. } => 0,
@@ -141,8 +158,12 @@ fn calls() -> Vec<Call> {
         Call::ClaimRoot { .. } => 30,
         Call::SetRootClaimType { .. } => 31,
         Call::SetMechanismWeights { .. } => 32,
+        Call::CommitWeights { .. } => 33,
+        Call::RevealWeights { .. } => 34,
+        Call::CommitMechanismWeights { .. } => 35,
+        Call::RevealMechanismWeights { .. } => 36,
     };
-    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..33).collect::<Vec<_>>());
+    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..37).collect::<Vec<_>>());
     calls
 }
 
@@ -384,6 +405,21 @@ fn events() -> Vec<Event> {
         Event::MechanismCountSet { netuid: N, count: 2 },
         Event::MechanismSplitSet { netuid: N, split: Some(vec![65_535]) },
         Event::FeePaid { payer: B, amount: Rao(1) },
+        Event::WeightsCommitted {
+            hotkey: A,
+            netuid: N,
+            mechanism: 0,
+            uid: 1,
+            commit: Commit { hash: Hash32([1; 32]), block: 2, first_reveal: 3, last_reveal: 4 },
+            dropped: 1,
+        },
+        Event::WeightsRevealed {
+            hotkey: A,
+            netuid: N,
+            mechanism: 0,
+            hash: Hash32([1; 32]),
+            removed: 2,
+        },
     ];
     let place = |event: &Event| match event {
         Event::BlockOpened { .. } => 0,
@@ -445,8 +481,10 @@ fn events() -> Vec<Event> {
         Event::MechanismCountSet { .. } => 56,
         Event::MechanismSplitSet { .. } => 57,
         Event::FeePaid { .. } => 58,
+        Event::WeightsCommitted { .. } => 59,
+        Event::WeightsRevealed { .. } => 60,
     };
-    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..59).collect::<Vec<_>>());
+    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..61).collect::<Vec<_>>());
     events
 }
 

@@ -5,6 +5,7 @@
 
 use protocol::block::PHASES;
 use protocol::call::{Call, Origin, Signed};
+use protocol::commits::{Opening, commit_hash};
 use protocol::decide::decide;
 use protocol::event::Event;
 use protocol::hyperparameters::{set_mechanism_count, set_mechanism_split};
@@ -15,6 +16,7 @@ use protocol::rules::AccountOrder;
 use protocol::state::{Account, Global, Info, Links, Params, RootClaimType, State, Subnet};
 use protocol::tx::Tx;
 use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, Rao};
+use protocol::weights::Order;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -160,7 +162,11 @@ fn apply_event(state: &mut State, event: &Value) -> Answer<String> {
         _ => Origin::Signed(account(event, "origin")?),
     };
     let name = event["call"].as_str().ok_or("neither a call nor a setter")?;
-    let call = call(name, &event["args"])?;
+    let signer = match origin {
+        Origin::Root => AccountId::ZERO,
+        Origin::Signed(signer) => signer,
+    };
+    let call = call(name, &event["args"], signer)?;
     let signed = Signed { origin, nonce: 0, call: &call };
     let mut tx = Tx::new(state);
     Ok(match tx.attempt(|tx| decide(tx, &signed)) {
@@ -179,7 +185,8 @@ fn error_name(rejection: Rejection) -> String {
     }
 }
 
-fn call(name: &str, args: &Value) -> Answer<Call> {
+/// The call of an event; commits come with their content and are hashed for the signer.
+fn call(name: &str, args: &Value, signer: AccountId) -> Answer<Call> {
     let netuid = || narrow(args, "netuid").map(NetUid);
     let rao = |key| number(args, key).map(Rao);
     let alpha = |key| number(args, key).map(Alpha);
@@ -213,6 +220,21 @@ fn call(name: &str, args: &Value) -> Answer<Call> {
             mecid: small(args, "mecid")?,
             dests: numbers("dests")?,
             weights: numbers("weights")?,
+            version_key: number(args, "version_key")?,
+        },
+        "commit_weights" => {
+            let netuid = netuid()?;
+            let (uids, values, salt) = (numbers("uids")?, numbers("values")?, numbers("salt")?);
+            let version_key = number(args, "version_key")?;
+            let order = Order { netuid, mechanism: 0, dests: &uids, weights: &values, version_key };
+            let commit_hash = commit_hash(&signer, &Opening { order, salt: &salt });
+            Call::CommitWeights { netuid, commit_hash }
+        }
+        "reveal_weights" => Call::RevealWeights {
+            netuid: netuid()?,
+            uids: numbers("uids")?,
+            values: numbers("values")?,
+            salt: numbers("salt")?,
             version_key: number(args, "version_key")?,
         },
         "transfer" => {
@@ -404,6 +426,7 @@ fn set(state: &mut State, setting: &Value) -> Answer<()> {
             "bonds_penalty" => params.bonds_penalty = short()?,
             "bonds_moving_average" => params.bonds_moving_average = wide()?,
             "kappa" => params.kappa = short()?,
+            "reveal_period" => params.reveal_period = wide()?,
             "root_claim_threshold" => {
                 params.root_claimable_threshold = i128::from(wide()?) << 32;
             }
@@ -617,8 +640,21 @@ fn full_neurons(state: &State, netuid: NetUid, subnet: &Subnet) -> Value {
         "bonds": first.bonds,
         "other_mechanisms": other_mechanisms(subnet),
         "timelocked_commits": [],
-        "weight_commits": [],
+        "weight_commits": weight_commits(subnet),
     })
+}
+
+fn weight_commits(subnet: &Subnet) -> Value {
+    let first = subnet.commits.iter().filter(|((mechanism, _), _)| *mechanism == 0);
+    let mut rows: Vec<(u64, Vec<[u64; 3]>)> = first
+        .map(|((_, hotkey), queue)| {
+            let queue = queue.iter();
+            let queue = queue.map(|one| [one.block, one.first_reveal, one.last_reveal]);
+            (number_of(hotkey), queue.collect())
+        })
+        .collect();
+    rows.sort_unstable();
+    json!(rows)
 }
 
 fn other_mechanisms(subnet: &Subnet) -> Value {

@@ -4,8 +4,8 @@
 //! stored (`state`), which writes an event makes (`apply`).
 
 use super::{
-    Account, Axon, Coldkey, Fast, Global, Hotkey, HotkeyPool, Info, Leaks, Links, Mechanism,
-    Neurons, Params, PendingChildren, Row, Stamp, State, Subnet,
+    Account, Axon, Coldkey, Commit, Fast, Global, Hotkey, HotkeyPool, Info, Leaks, Links,
+    Mechanism, Neurons, Params, PendingChildren, Row, Stamp, State, Subnet,
 };
 use crate::pool::Pool;
 use crate::rules::Rules;
@@ -58,6 +58,7 @@ enum Undo {
     Links(NetUid, AccountId, Option<Box<Links>>),
     PendingChildren(NetUid, AccountId, Option<Box<PendingChildren>>),
     Stamp(NetUid, Stamp, Option<u64>),
+    Commits(NetUid, (u8, AccountId), Option<Vec<Commit>>),
     Account(AccountId, Option<Account>),
     Hotkey(AccountId, Option<Box<Hotkey>>),
     Coldkey(AccountId, Option<Box<Coldkey>>),
@@ -217,6 +218,14 @@ impl State {
                 match old {
                     Some(old) => pending.insert(hotkey, *old),
                     None => pending.remove(&hotkey),
+                };
+            }
+            Undo::Commits(id, key, old) => {
+                self.cache.subnet(id).commits = None;
+                let commits = &mut self.subnet_entry(id).commits;
+                match old {
+                    Some(old) => commits.insert(key, old),
+                    None => commits.remove(&key),
                 };
             }
             Undo::Stamp(id, stamp, old) => {
@@ -607,6 +616,33 @@ impl State {
             Some(pending) => all.insert(hotkey, pending),
             None => all.remove(&hotkey),
         };
+    }
+
+    /// A hotkey's queue of commits without its first `dropped`, and with one more; an empty queue goes.
+    /// `None` when there are not so many.
+    pub(crate) fn change_commits(
+        &mut self,
+        id: NetUid,
+        key: (u8, AccountId),
+        dropped: usize,
+        added: Option<Commit>,
+    ) -> Option<()> {
+        let old = self.subnets.get(&id)?.commits.get(&key).cloned();
+        let mut queue = old.clone().unwrap_or_default();
+        if dropped > queue.len() {
+            return None;
+        }
+        queue.drain(..dropped);
+        queue.extend(added);
+        self.remember(|_| Undo::Commits(id, key, old));
+        self.cache.subnet(id).commits = None;
+        let commits = &mut self.subnet_entry(id).commits;
+        if queue.is_empty() {
+            commits.remove(&key);
+        } else {
+            commits.insert(key, queue);
+        }
+        Some(())
     }
 
     pub(crate) fn set_stamp(&mut self, id: NetUid, stamp: Stamp, block: u64) {

@@ -2,11 +2,13 @@
 //! price there is, and now and then absurd.
 
 use protocol::call::{Call, Origin, Setting};
+use protocol::commits::{Opening, commit_hash};
 use protocol::dice::Dice;
 use protocol::ledger::Position;
 use protocol::rules::{FeeSchedule, Mode, RuleVersion, Rules};
 use protocol::state::{Account, Global, Info, Params, RootClaimType, State, Subnet};
 use protocol::units::{AccountId, Alpha, NetUid, Rao};
+use protocol::weights::Order;
 use std::collections::BTreeSet;
 
 const PEOPLE: u64 = 10;
@@ -74,12 +76,13 @@ pub fn genesis(seed: u64) -> State {
     state
 }
 
-/// Sets by hand what no call of this build can: weights are set directly, uids are few, averages
-/// move quickly.
+/// Sets by hand what no call of this build can: weights are set directly on most subnets, uids are
+/// few, averages move quickly.
 pub fn loosen(state: &mut State) {
-    for subnet in state.subnets.values_mut() {
+    for (netuid, subnet) in &mut state.subnets {
         let params = &mut subnet.params;
-        params.commit_reveal = false;
+        // Every third subnet asks for commits.
+        params.commit_reveal = netuid.0 % 3 == 2;
         params.max_registrations_per_block = 9;
         params.max_allowed_uids = params.max_allowed_uids.min(6);
         params.weights_set_rate_limit = params.weights_set_rate_limit.min(3);
@@ -224,8 +227,8 @@ impl Draw<'_> {
     fn call(&mut self) -> (Origin, Call) {
         match self.dice.below(100) {
             0..12 => self.life(),
-            12..22 => self.weights(),
-            22..58 => self.stake(),
+            12..26 => self.weights(),
+            26..58 => self.stake(),
             58..74 => self.movement(),
             74..88 => self.relation(),
             88..93 => self.claim(),
@@ -267,7 +270,39 @@ impl Draw<'_> {
         (Origin::Signed(signer), call)
     }
 
+    /// A commit or an attempt to open one; there are few rows and salts, so that some match.
+    fn commit(&mut self) -> (Origin, Call) {
+        let asking = self.state.networks().find(|(_, subnet)| subnet.params.commit_reveal);
+        let asking = asking.map(|(netuid, _)| netuid);
+        let netuid = asking.filter(|_| !self.one_in(5)).unwrap_or_else(|| self.netuid());
+        let neurons = self.state.subnets.get(&netuid).map(|subnet| &subnet.neurons);
+        let hotkeys = neurons.map_or(&[][..], |neurons| &neurons.hotkeys);
+        let signer = match hotkeys {
+            [] => self.any_hotkey(),
+            // Few neurons, for queues to fill.
+            _ => hotkeys[usize::from(self.small(hotkeys.len().min(2) as u64))],
+        };
+        let mecid = u8::from(self.one_in(8));
+        let (uids, values, salt) = (vec![0], vec![self.small(2)], vec![7, 8]);
+        let version_key = 0;
+        let order = Order { netuid, mechanism: mecid, dests: &uids, weights: &values, version_key };
+        let commit_hash = commit_hash(&signer, &Opening { order, salt: &salt });
+        let call = match (self.one_in(2), mecid) {
+            (true, 0) => Call::CommitWeights { netuid, commit_hash },
+            (true, _) => Call::CommitMechanismWeights { netuid, mecid, commit_hash },
+            // Mechanism calls on 0 too: they are included without the checks of plain reveals.
+            (false, 0) if self.one_in(2) => {
+                Call::RevealWeights { netuid, uids, values, salt, version_key }
+            }
+            _ => Call::RevealMechanismWeights { netuid, mecid, uids, values, salt, version_key },
+        };
+        (Origin::Signed(signer), call)
+    }
+
     fn weights(&mut self) -> (Origin, Call) {
+        if self.one_in(2) {
+            return self.commit();
+        }
         let netuid = self.netuid();
         let neurons = self.state.subnets.get(&netuid).map(|subnet| &subnet.neurons);
         let hotkeys = neurons.map_or(&[][..], |neurons| &neurons.hotkeys);

@@ -8,6 +8,7 @@
 mod network;
 
 mod children;
+mod commits;
 mod fees;
 mod moves;
 mod root_claims;
