@@ -4,6 +4,7 @@ use crate::commits::earliest_blocks;
 use crate::event::{EpochPaid, EpochRun, Event, PotsDrained};
 use crate::fixed::{I96F32, U96F32, add, checked_div, fx, int, mul, safe_div, sub};
 use crate::fixed::{u16_fraction, u64_fraction};
+use crate::ledger::Position;
 use crate::registration::DELEGATE_TAKE_DEFAULT;
 use crate::shares;
 use crate::state::{Mechanism, Row, State, Subnet};
@@ -295,13 +296,26 @@ fn pay_owner(desk: &mut Desk<'_>, amount: u64) {
     }
 }
 
+/// Uids whose incentive is withheld: those of every hotkey of the owner's (20 §9 step 7).
+pub fn withheld_uids(state: &State, subnet: &Subnet) -> BTreeSet<u16> {
+    let info = &subnet.info;
+    let owned = info.owner.and_then(|owner| state.coldkeys.get(&owner));
+    let owned = owned.map_or(&[][..], |coldkey| &coldkey.owned);
+    let hotkeys = owned.iter().chain(&info.owner_hotkey);
+    hotkeys.filter_map(|hotkey| subnet.neurons.uid(hotkey)).collect()
+}
+
+/// Where a miner's incentive is staked: on its own hotkey, or on the destination its coldkey chose.
+pub fn incentive_position(state: &State, netuid: NetUid, miner: AccountId) -> Position {
+    let coldkey = state.owner(&miner).unwrap_or(AccountId::ZERO);
+    let own = state.coldkeys.get(&coldkey);
+    let destination = own.and_then(|own| own.auto_stake.get(&netuid)).copied();
+    Position { hotkey: destination.unwrap_or(miner), coldkey, netuid }
+}
+
 /// Pays miners. Owner keys get nothing: their part is recycled or left unowned.
 fn pay_incentives(desk: &mut Desk<'_>, run: &EpochRun, uids: &[usize]) {
-    let (info, neurons) = (&desk.subnet.info, &desk.subnet.neurons);
-    let owned = info.owner.and_then(|owner| desk.state.coldkeys.get(&owner));
-    let owned = owned.map_or(&[][..], |coldkey| &coldkey.owned);
-    let withheld: BTreeSet<u16> =
-        owned.iter().chain(&info.owner_hotkey).filter_map(|hotkey| neurons.uid(hotkey)).collect();
+    let withheld = withheld_uids(desk.state, desk.subnet);
     for uid in uids {
         let amount = run.server_emission[*uid].0;
         if amount == 0 {
@@ -313,11 +327,10 @@ fn pay_incentives(desk: &mut Desk<'_>, run: &EpochRun, uids: &[usize]) {
         } else if is_owners {
             desk.paid.withheld = desk.paid.withheld.plus(Alpha(amount));
         } else {
-            let hotkey = neurons.hotkeys[*uid];
-            let coldkey = desk.state.owner(&hotkey).unwrap_or(AccountId::ZERO);
-            let destinations = desk.state.coldkeys.get(&coldkey).map(|entry| &entry.auto_stake);
-            let destination = destinations.and_then(|all| all.get(&desk.netuid)).copied();
-            desk.stake(destination.unwrap_or(hotkey), coldkey, amount);
+            let miner = desk.subnet.neurons.hotkeys[*uid];
+            let Position { hotkey, coldkey, .. } =
+                incentive_position(desk.state, desk.netuid, miner);
+            desk.stake(hotkey, coldkey, amount);
         }
     }
 }

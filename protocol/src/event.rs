@@ -11,7 +11,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
-use strum::{IntoStaticStr, VariantNames};
+use strum::{IntoStaticStr, VariantArray, VariantNames};
 
 /// A public fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
@@ -240,7 +240,9 @@ pub enum Via {
 }
 
 /// A parameter by name; the value's meaning is the parameter's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names are the chain's; 30 §12 says what they are")]
 pub enum Parameter {
@@ -275,6 +277,11 @@ pub enum Parameter {
     SubnetMovingAlpha,
     EmaPriceHalvingBlocks,
     FeeRate,
+}
+
+impl Parameter {
+    /// Every parameter there is.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 }
 
 /// See [`Event::SubnetRegistered`].

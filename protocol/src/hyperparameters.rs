@@ -32,22 +32,10 @@ const ONE_U64F64: u128 = 1 << 64;
 pub fn set(tx: &mut Tx<'_>, origin: Origin, setting: &Setting) -> Result<(), Rejection> {
     match setting {
         Setting::RecycleOrBurn { netuid, value } => {
-            let name = Parameter::RecycleOrBurn;
-            set_by_owner(tx, origin, *netuid, Stamp::Parameter(name), |tx| {
-                outside_freeze_window(tx, *netuid)?;
-                exists(tx, *netuid)?;
-                set_parameter(tx, Some(*netuid), name, u128::from(*value));
-                Ok(())
-            })
+            set_flag_by_owner(tx, origin, *netuid, Parameter::RecycleOrBurn, *value)
         }
         Setting::ToggleTransfer { netuid, value } => {
-            let name = Parameter::TransferToggle;
-            set_by_owner(tx, origin, *netuid, Stamp::Parameter(name), |tx| {
-                outside_freeze_window(tx, *netuid)?;
-                exists(tx, *netuid)?;
-                set_parameter(tx, Some(*netuid), name, u128::from(*value));
-                Ok(())
-            })
+            set_flag_by_owner(tx, origin, *netuid, Parameter::TransferToggle, *value)
         }
         Setting::MechanismCount { netuid, value } => {
             set_by_owner(tx, origin, *netuid, Stamp::MechanismCount, |tx| {
@@ -75,6 +63,21 @@ pub fn set(tx: &mut Tx<'_>, origin: Origin, setting: &Setting) -> Result<(), Rej
             set_by_root(tx, of_root)
         }
     }
+}
+
+fn set_flag_by_owner(
+    tx: &mut Tx<'_>,
+    origin: Origin,
+    netuid: NetUid,
+    name: Parameter,
+    value: bool,
+) -> Result<(), Rejection> {
+    set_by_owner(tx, origin, netuid, Stamp::Parameter(name), |tx| {
+        outside_freeze_window(tx, netuid)?;
+        exists(tx, netuid)?;
+        set_parameter(tx, Some(netuid), name, u128::from(value));
+        Ok(())
+    })
 }
 
 /// Sets what root and the subnet's owner may set; the owner only once in a while.

@@ -15,6 +15,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 /// The writes and the undo list.
 pub(crate) mod writes;
@@ -356,34 +357,24 @@ canon_struct!(Leaks {
 
 impl Leaks {
     /// Every ledger by name, in rao.
-    pub fn named(&self) -> [(&'static str, i64); 13] {
-        [
-            ("opening", self.opening),
-            ("unfilled", self.unfilled),
-            ("registration_fees", self.registration_fees),
-            ("chain_buys", self.chain_buys),
-            ("lock_shortfall", self.lock_shortfall),
-            ("dissolution", self.dissolution),
-            ("dust", self.dust),
-            ("stake_excess", self.stake_excess),
-            ("root_claims", self.root_claims),
-            ("moved_dust", self.moved_dust),
-            ("clean_ups", self.clean_ups),
-            ("fees", self.fees),
-            ("root_shortfall", self.root_shortfall),
-        ]
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, i64)> {
+        let mut ledgers = *self;
+        Leak::ALL.iter().map(move |leak| (leak.into(), *ledgers.ledger_mut(*leak)))
     }
 
     /// Λ: the part of issuance that is in no balance and no pool: all ledgers but that of the
     /// staked-TAO counter.
     pub fn issuance(&self) -> i128 {
-        let all: i128 = self.named().iter().map(|(_, amount)| i128::from(*amount)).sum();
+        let all: i128 = self.named().map(|(_, amount)| i128::from(amount)).sum();
         all - i128::from(self.stake_excess)
     }
 }
 
 /// Which leak ledger an event books to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Leak {
     /// See [`Leaks::opening`].
     Opening,
@@ -411,6 +402,11 @@ pub enum Leak {
     Fees,
     /// See [`Leaks::root_shortfall`].
     RootShortfall,
+}
+
+impl Leak {
+    /// Every ledger there is.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 }
 
 impl Leaks {

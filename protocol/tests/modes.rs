@@ -21,22 +21,6 @@ use protocol::tx::Tx;
 use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, Rao};
 use std::collections::BTreeMap;
 
-const LEDGERS: [Leak; 13] = [
-    Leak::Opening,
-    Leak::Unfilled,
-    Leak::RegistrationFees,
-    Leak::ChainBuys,
-    Leak::LockShortfall,
-    Leak::Dissolution,
-    Leak::Dust,
-    Leak::StakeExcess,
-    Leak::RootClaims,
-    Leak::MovedDust,
-    Leak::CleanUps,
-    Leak::Fees,
-    Leak::RootShortfall,
-];
-
 /// What one mode made of a state.
 struct Side {
     state: State,
@@ -74,8 +58,10 @@ fn decide(before: &State, mode: Mode, order: Order<'_>) -> Side {
 /// What the reference booked beyond what `sound` mode books too.
 fn leaked(reference: &State, sound: &State) -> Vec<(Leak, i64)> {
     let of = |leaks: &Leaks, leak| *leaks.clone().ledger_mut(leak);
-    let differences =
-        LEDGERS.into_iter().map(|leak| (leak, of(&reference.leaks, leak) - of(&sound.leaks, leak)));
+    let differences = Leak::ALL
+        .iter()
+        .copied()
+        .map(|leak| (leak, of(&reference.leaks, leak) - of(&sound.leaks, leak)));
     differences.filter(|(_, amount)| *amount != 0).collect()
 }
 
@@ -91,7 +77,7 @@ fn compare(before: &State, order: Order<'_>, met: &mut Met) -> [Side; 2] {
     let sound = decide(before, Mode::Sound, order);
     assert_eq!(reference.outcome, sound.outcome, "{order:?}");
     let leaks = leaked(&reference.state, &sound.state);
-    for leak in LEDGERS {
+    for leak in Leak::ALL.iter().copied() {
         let booked =
             |event: &Event| matches!(event, Event::LeakBooked { leak: l, .. } if *l == leak);
         if reference.events.iter().any(booked) {

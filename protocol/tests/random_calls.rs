@@ -7,7 +7,7 @@ mod network;
 
 use network::{execute_in, random, untouched};
 use protocol::apply::apply;
-use protocol::block::{BlockInput, PHASES, Submitted, decide_block};
+use protocol::block::PHASES;
 use protocol::call::{Call, Origin};
 use protocol::dice::{Dice, Domain};
 use protocol::event::Event;
@@ -15,7 +15,7 @@ use protocol::invariants::Checker;
 use protocol::rejection::{Outcome, Rejection};
 use protocol::state::State;
 use protocol::tx::Tx;
-use protocol::units::{Hash32, Height, NetUid, PlayerId, Rao};
+use protocol::units::{Hash32, Height, NetUid, Rao};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Seeds of the fixed run; the first sixteen are every combination of mode, fees and author.
@@ -99,7 +99,7 @@ impl Run {
         assert_eq!(root, self.folded.root(), "{height}: replay differs");
         assert_eq!(root, self.state.root_from_scratch(), "{height}: a cached hash is stale");
         let mut again = before.clone();
-        decide_block(&mut again, &input(height, entropy, calls));
+        network::block(&mut again, calls, entropy);
         assert_eq!(root, again.root(), "{height}: the block as a whole differs");
     }
 }
@@ -115,25 +115,6 @@ fn call_once(tx: &mut Tx<'_>, origin: Origin, call: &Call, watched: bool) -> Out
         assert_eq!(root, left.root(), "{call:?} was {outcome:?} and left a trace");
     }
     outcome
-}
-
-fn input(height: Height, entropy: Hash32, calls: &[(Origin, Call)]) -> BlockInput {
-    let submitted = |(sequence, (origin, call)): (u64, &(Origin, Call))| Submitted {
-        due_ms: 0,
-        player: PlayerId(1),
-        sequence,
-        origin: *origin,
-        nonce: None,
-        call: call.clone(),
-    };
-    BlockInput {
-        height,
-        time_ms: 0,
-        entropy,
-        calls: (0..).zip(calls).map(submitted).collect(),
-        surplus: Vec::new(),
-        refused_kept_max: 100,
-    }
 }
 
 /// Says which seed and block it was when a panic passes.

@@ -491,65 +491,6 @@ fn events() -> Vec<Event> {
     events
 }
 
-/// Words that stand inside events, by their place.
-fn parameters() -> Vec<Parameter> {
-    let parameters = vec![
-        Parameter::Tempo,
-        Parameter::Kappa,
-        Parameter::MaxAllowedValidators,
-        Parameter::WeightsSetRateLimit,
-        Parameter::SubtokenEnabled,
-        Parameter::NetworkRegistrationAllowed,
-        Parameter::SubnetLimit,
-        Parameter::SubnetOwnerCut,
-        Parameter::StakeThreshold,
-        Parameter::NetworkRateLimit,
-        Parameter::NetworkMinLockCost,
-        Parameter::NetworkImmunityPeriod,
-        Parameter::RecycleOrBurn,
-        Parameter::TransferToggle,
-        Parameter::RootClaimThreshold,
-        Parameter::NumRootClaims,
-        Parameter::NominatorMinRequiredStake,
-        Parameter::ChildkeyBurn,
-        Parameter::FlowCutoff,
-        Parameter::FlowNormExponent,
-        Parameter::FlowSmoothing,
-        Parameter::MaxDelegateTake,
-        Parameter::MinDelegateTake,
-        Parameter::TxDelegateTakeRateLimit,
-        Parameter::TxChildkeyTakeRateLimit,
-        Parameter::MinChildkeyTake,
-        Parameter::MaxChildkeyTake,
-        Parameter::PendingChildkeyCooldown,
-        Parameter::SubnetMovingAlpha,
-        Parameter::EmaPriceHalvingBlocks,
-        Parameter::FeeRate,
-    ];
-    assert_eq!(parameters.len(), Parameter::FeeRate as usize + 1);
-    parameters
-}
-
-fn leaks() -> Vec<Leak> {
-    let leaks = vec![
-        Leak::Opening,
-        Leak::Unfilled,
-        Leak::RegistrationFees,
-        Leak::ChainBuys,
-        Leak::LockShortfall,
-        Leak::Dissolution,
-        Leak::Dust,
-        Leak::StakeExcess,
-        Leak::RootClaims,
-        Leak::MovedDust,
-        Leak::CleanUps,
-        Leak::Fees,
-        Leak::RootShortfall,
-    ];
-    assert_eq!(leaks.len(), Leak::RootShortfall as usize + 1);
-    leaks
-}
-
 fn outcomes() -> Vec<Outcome> {
     let failed = Rejection::ALL.iter().map(|reason| Outcome::Failed(*reason));
     let refused = Refusal::ALL.iter().map(|reason| Outcome::Refused(*reason));
@@ -652,11 +593,11 @@ fn every_word_has_its_bytes() {
     for event in events() {
         line(&mut text, &format!("event {}", event.kind()), &event);
     }
-    for parameter in parameters() {
-        line(&mut text, &format!("parameter {parameter:?}"), &parameter);
+    for parameter in Parameter::ALL {
+        line(&mut text, &format!("parameter {parameter:?}"), parameter);
     }
-    for leak in leaks() {
-        line(&mut text, &format!("leak {leak:?}"), &leak);
+    for leak in Leak::ALL {
+        line(&mut text, &format!("leak {leak:?}"), leak);
     }
     let stamps = [Stamp::AddStakeBurn, Stamp::MechanismCount, Stamp::MechanismSplit];
     for stamp in stamps {

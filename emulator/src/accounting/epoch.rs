@@ -5,6 +5,7 @@
 
 use super::Watch;
 use super::position::Source;
+use protocol::epoch::{incentive_position, withheld_uids};
 use protocol::event::{EpochPaid, EpochRun};
 use protocol::shares;
 use protocol::state::{State, Subnet};
@@ -87,25 +88,18 @@ impl Desk {
 }
 
 /// Incentives as (hotkey that gets the stake, coldkey, alpha), by uid.
-///
-/// Mirrors: `pay_incentives` of `protocol::epoch`.
 fn incentives(
     before: &State,
     subnet: &Subnet,
     run: &EpochRun,
     paid: &EpochPaid,
 ) -> Vec<(AccountId, AccountId, Alpha)> {
-    let info = &subnet.info;
-    let owned = info.owner.and_then(|owner| before.coldkeys.get(&owner));
-    let owned = owned.map_or(&[][..], |coldkey| &coldkey.owned);
-    let withheld: BTreeSet<AccountId> = owned.iter().chain(&info.owner_hotkey).copied().collect();
-    let miners = subnet.neurons.hotkeys.iter().zip(&run.server_emission);
-    let miners = miners.filter(|(hotkey, alpha)| alpha.0 != 0 && !withheld.contains(*hotkey));
-    let paid_to = miners.map(|(hotkey, alpha)| {
-        let coldkey = before.owner(hotkey).unwrap_or(AccountId::ZERO);
-        let own = before.coldkeys.get(&coldkey);
-        let destination = own.and_then(|own| own.auto_stake.get(&paid.netuid)).copied();
-        (destination.unwrap_or(*hotkey), coldkey, *alpha)
+    let withheld = withheld_uids(before, subnet);
+    let miners = (0u16..).zip(&subnet.neurons.hotkeys).zip(&run.server_emission);
+    let miners = miners.filter(|((uid, _), alpha)| alpha.0 != 0 && !withheld.contains(uid));
+    let paid_to = miners.map(|((_, miner), alpha)| {
+        let to = incentive_position(before, paid.netuid, *miner);
+        (to.hotkey, to.coldkey, *alpha)
     });
     paid_to.collect()
 }

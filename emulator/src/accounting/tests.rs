@@ -306,6 +306,7 @@ fn payout() -> (State, EpochRun, EpochPaid) {
     let subnet = state.subnets.get_mut(&SUBNET).expect("made");
     subnet.info.owner_hotkey = Some(FIRST);
     subnet.neurons.hotkeys = vec![FIRST, SECOND];
+    subnet.neurons.uids = [(FIRST, 0), (SECOND, 1)].into();
     let run = EpochRun {
         netuid: SUBNET,
         // The owner's own hotkey gets no incentive.

@@ -257,7 +257,7 @@ fn network_facts(reading: &Reading, state: &State, at: Height) -> Result<Network
         rules: state.rules.version.name(),
         mode: state.rules.mode,
         fees: state.rules.fees,
-        leaked_rao: state.leaks.named().into_iter().collect(),
+        leaked_rao: state.leaks.named().collect(),
     })
 }
 

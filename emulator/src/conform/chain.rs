@@ -128,8 +128,6 @@ fn genesis(genesis: &Value) -> Answer<State> {
         state.accounts.insert(holder, Account { free, nonce: 0 });
     }
     let mut root = Subnet { added: true, params: Params::root(), ..Subnet::default() };
-    root.fast.burn = Rao(100_000_000);
-    root.fast.difficulty = 10_000_000;
     root.info = Info { symbol: "Τ".into(), ..Info::default() };
     state.subnets.insert(NetUid::ROOT, root);
     for setting in list(genesis, "set")? {

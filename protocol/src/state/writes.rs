@@ -120,10 +120,7 @@ impl State {
             Undo::Subnet(id, old) => {
                 self.index.forget_holders();
                 self.cache.subnet(id).forget();
-                match old {
-                    Some(old) => self.subnets.insert(id, *old),
-                    None => self.subnets.remove(&id),
-                };
+                put_back(&mut self.subnets, id, old.map(|old| *old));
             }
             Undo::Fast(id, old) => self.subnet_entry(id).fast = *old,
             Undo::Swap(id, old) => {
@@ -174,11 +171,7 @@ impl State {
             Undo::WholePool(id, hotkey, old) => {
                 self.index.forget_holders();
                 self.cache.subnet(id).forget_pool(&hotkey);
-                let pools = &mut self.subnet_entry(id).pools;
-                match old {
-                    Some(old) => pools.insert(hotkey, *old),
-                    None => pools.remove(&hotkey),
-                };
+                put_back(&mut self.subnet_entry(id).pools, hotkey, old.map(|old| *old));
             }
             Undo::Holder(id, hotkey, coldkey, old) => {
                 self.cache.subnet(id).forget_pool(&hotkey);
@@ -190,73 +183,40 @@ impl State {
             }
             Undo::RootClaimed(id, key, old) => {
                 self.cache.subnet(id).claims = None;
-                let claimed = &mut self.subnet_entry(id).root_claimed;
-                match old {
-                    Some(old) => claimed.insert(key, old),
-                    None => claimed.remove(&key),
-                };
+                put_back(&mut self.subnet_entry(id).root_claimed, key, old);
             }
             Undo::Axon(id, hotkey, old) => {
                 self.cache.subnet(id).axons = None;
-                let axons = &mut self.subnet_entry(id).axons;
-                match old {
-                    Some(old) => axons.insert(hotkey, old),
-                    None => axons.remove(&hotkey),
-                };
+                put_back(&mut self.subnet_entry(id).axons, hotkey, old);
             }
             Undo::Links(id, hotkey, old) => {
                 self.cache.subnet(id).links = None;
-                let links = &mut self.subnet_entry(id).links;
-                match old {
-                    Some(old) => links.insert(hotkey, *old),
-                    None => links.remove(&hotkey),
-                };
+                put_back(&mut self.subnet_entry(id).links, hotkey, old.map(|old| *old));
             }
             Undo::PendingChildren(id, hotkey, old) => {
                 self.cache.subnet(id).pending_children = None;
-                let pending = &mut self.subnet_entry(id).pending_children;
-                match old {
-                    Some(old) => pending.insert(hotkey, *old),
-                    None => pending.remove(&hotkey),
-                };
+                put_back(&mut self.subnet_entry(id).pending_children, hotkey, old.map(|old| *old));
             }
             Undo::Commits(id, key, old) => {
                 self.cache.subnet(id).commits = None;
-                let commits = &mut self.subnet_entry(id).commits;
-                match old {
-                    Some(old) => commits.insert(key, old),
-                    None => commits.remove(&key),
-                };
+                put_back(&mut self.subnet_entry(id).commits, key, old);
             }
             Undo::Stamp(id, stamp, old) => {
                 self.cache.subnet(id).stamps = None;
-                let stamps = &mut self.subnet_entry(id).stamps;
-                match old {
-                    Some(old) => stamps.insert(stamp, old),
-                    None => stamps.remove(&stamp),
-                };
+                put_back(&mut self.subnet_entry(id).stamps, stamp, old);
             }
             Undo::Account(id, old) => {
                 self.cache.accounts.mark(&id);
-                match old {
-                    Some(old) => self.accounts.insert(id, old),
-                    None => self.accounts.remove(&id),
-                };
+                put_back(&mut self.accounts, id, old);
             }
             Undo::Hotkey(id, old) => {
                 self.cache.hotkeys.mark(&id);
-                match old {
-                    Some(old) => self.hotkeys.insert(id, *old),
-                    None => self.hotkeys.remove(&id),
-                };
+                put_back(&mut self.hotkeys, id, old.map(|old| *old));
             }
             Undo::Coldkey(id, old) => {
                 self.index.forget_root_stakers();
                 self.cache.coldkeys.mark(&id);
-                match old {
-                    Some(old) => self.coldkeys.insert(id, *old),
-                    None => self.coldkeys.remove(&id),
-                };
+                put_back(&mut self.coldkeys, id, old.map(|old| *old));
             }
             Undo::Marker(hotkey, coldkey, id) => {
                 self.stake_markers.remove(&(hotkey, coldkey, id));
@@ -275,6 +235,14 @@ impl State {
     fn subnet_entry(&mut self, id: NetUid) -> &mut Subnet {
         self.subnets.entry(id).or_default()
     }
+}
+
+/// Gives a map's entry its old value, or takes the entry away where there was none.
+fn put_back<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, old: Option<V>) {
+    match old {
+        Some(old) => map.insert(key, old),
+        None => map.remove(&key),
+    };
 }
 
 /// A mechanism with columns as long as the neurons are many.
