@@ -21,6 +21,9 @@ pub struct Inconsistent {
     pub what: &'static str,
 }
 
+/// Blocks whose entropy is kept: a proof of work may build upon the two before its own.
+const ENTROPIES_KEPT: usize = 3;
+
 type Fit<T> = Result<T, &'static str>;
 
 /// Applies an event.
@@ -96,7 +99,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             state.index_root_staker(*coldkey, *index);
         }
         Event::SubnetRegistered(facts) => register_subnet(state, facts)?,
-        Event::SubnetDissolved { netuid, pot } => dissolve_subnet(state, *netuid, *pot)?,
+        Event::SubnetDissolved(facts) => dissolve_subnet(state, facts.netuid, facts.pot)?,
         Event::SubnetStarted { netuid, first_emission } => {
             existing(state, *netuid)?;
             state.info_mut(*netuid).first_emission = Some(*first_emission);
@@ -257,6 +260,24 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             let key = (*mechanism, *hotkey);
             let changed = state.change_commits(*netuid, key, *removed as usize, None);
             changed.ok_or("fewer commits wait than are removed")?;
+        }
+        Event::EntropyDrawn { entropy } => {
+            let entropies = &mut state.global_mut().entropies;
+            entropies.insert(0, *entropy);
+            entropies.truncate(ENTROPIES_KEPT);
+        }
+        Event::SymbolUpdated { netuid, symbol } => {
+            existing(state, *netuid)?;
+            state.info_mut(*netuid).symbol.clone_from(symbol);
+        }
+        Event::SubnetIdentitySet { netuid, identity } => {
+            existing(state, *netuid)?;
+            let info = state.info_mut(*netuid);
+            info.name.clone_from(&identity.subnet_name);
+            info.identity = Some((**identity).clone());
+        }
+        Event::ColdkeyIdentitySet { coldkey, identity } => {
+            state.coldkey_mut(*coldkey).identity = Some((**identity).clone());
         }
         Event::MechanismSplitSet { netuid, split } => {
             existing(state, *netuid)?;
@@ -453,6 +474,7 @@ fn register_subnet(state: &mut State, facts: &SubnetRegistered) -> Fit<()> {
         registered_at: height,
         first_emission: None,
         locked: facts.locked,
+        identity: None,
     };
     subnet.fast = Fast {
         root_proportion: old.root_proportion,

@@ -64,6 +64,50 @@ pub fn lose(tx: &mut Tx<'_>, name: Leak, amount: Rao) {
     }
 }
 
+/// `transfer_keep_alive`: the sender keeps the existential deposit.
+///
+/// # Errors
+/// `FundsUnavailable`, `NotExpendable`, `BelowMinimum`.
+pub fn transfer_keep_alive(
+    tx: &mut Tx<'_>,
+    from: AccountId,
+    dest: AccountId,
+    value: Rao,
+) -> Result<(), Rejection> {
+    let free = tx.state().free(&from);
+    require(free >= value, Rejection::FundsUnavailable)?;
+    let stays = value == Rao::ZERO || free.minus(value) >= EXISTENTIAL_DEPOSIT;
+    require(stays, Rejection::NotExpendable)?;
+    transfer(tx, from, dest, value)
+}
+
+/// `transfer_all`: everything, or everything above the existential deposit.
+///
+/// # Errors
+/// `BelowMinimum`.
+pub fn transfer_all(
+    tx: &mut Tx<'_>,
+    from: AccountId,
+    dest: AccountId,
+    ending: Ending,
+) -> Result<(), Rejection> {
+    let free = tx.state().free(&from);
+    let value = match ending {
+        Ending::KeptAlive => free.minus(EXISTENTIAL_DEPOSIT),
+        Ending::Reaped => free,
+    };
+    transfer(tx, from, dest, value)
+}
+
+/// What becomes of an account that gives everything away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It keeps the existential deposit.
+    KeptAlive,
+    /// It is removed.
+    Reaped,
+}
+
 /// `transfer_allow_death`: the sender is removed when less than the existential deposit remains.
 ///
 /// # Errors

@@ -67,6 +67,7 @@ pub type Phase = fn(&mut Tx<'_>);
 
 /// The block step, in the chain's order (20 §2). Phases not built yet are in docs/limitations.md.
 pub const PHASES: &[(&str, Phase)] = &[
+    ("entropy", |tx| tx.emit(Event::EntropyDrawn { entropy: tx.entropy() })),
     ("registration terms", adjust_registration_terms),
     ("emission shares", coinbase::share),
     ("emission", coinbase::emit),
@@ -76,6 +77,12 @@ pub const PHASES: &[(&str, Phase)] = &[
     ("root claims", root_claims::claim_automatically),
     ("root stakers", root_claims::search_stakers),
 ];
+
+/// Brings calls into the order of inclusion: by class, those of one class as they come, which is by
+/// (due, player, sequence). There is no priority for tips, so no market for places (30 §14.2).
+pub fn order_calls(calls: &mut [Submitted]) {
+    calls.sort_by_key(|submitted| core::cmp::Reverse(submitted.call.priority()));
+}
 
 /// Decides a block and applies it to the state.
 ///

@@ -3,9 +3,11 @@
 //! Append variants only: their position is part of every log.
 
 use crate::rules::Rules;
-use crate::state::RootClaimType;
+use crate::state::{ColdkeyIdentity, RootClaimType, SubnetIdentity};
 use crate::units::{AccountId, Alpha, Hash32, NetUid, Rao};
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
@@ -154,6 +156,30 @@ pub enum Call {
         salt: Vec<u16>,
         version_key: u64,
     },
+    /// Moves free balance; the sender keeps the existential deposit.
+    TransferKeepAlive { dest: AccountId, value: Rao },
+    /// Moves all free balance, or all above the existential deposit.
+    TransferAll { dest: AccountId, keep_alive: bool },
+    /// Creates a subnet that says who it is.
+    RegisterNetworkWithIdentity { hotkey: AccountId, identity: Option<Box<SubnetIdentity>> },
+    /// Registers a neuron by proof of work: `work` is the seal of `nonce` under the hash of block
+    /// `block_number`, and meets the subnet's difficulty. Signed by the hotkey.
+    Register {
+        netuid: NetUid,
+        block_number: u64,
+        nonce: u64,
+        work: Hash32,
+        hotkey: AccountId,
+        coldkey: AccountId,
+    },
+    /// Owner or root: changes a subnet's token symbol.
+    UpdateSymbol { netuid: NetUid, symbol: String },
+    /// Says who a coldkey is.
+    SetIdentity(Box<ColdkeyIdentity>),
+    /// Owner: says what a subnet is.
+    SetSubnetIdentity { netuid: NetUid, identity: Box<SubnetIdentity> },
+    /// Root: dissolves a subnet; the coldkey is not looked at.
+    DissolveNetwork { coldkey: AccountId, netuid: NetUid },
 }
 
 /// A parameter that a call of root sets, with its new value; named as the chain's `sudo_set_…`. Those
@@ -312,6 +338,15 @@ pub struct Signed<T> {
 }
 
 impl Call {
+    /// The class by which a block takes calls, higher first: those of one class in order of arrival
+    /// (30 §14.2). Tips do not matter.
+    pub const fn priority(&self) -> u64 {
+        match self {
+            Self::AddStakeBurn { .. } => 101,
+            _ => 1,
+        }
+    }
+
     /// The chain's name of the call.
     pub fn name(&self) -> &'static str {
         match self {

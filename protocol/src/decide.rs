@@ -1,11 +1,14 @@
 //! Decides one call: admission, then the family that owns its rule.
 
-use crate::balances::{EXISTENTIAL_DEPOSIT, credit, lose, require, transfer};
+use crate::balances::{
+    EXISTENTIAL_DEPOSIT, Ending, credit, lose, require, transfer, transfer_all, transfer_keep_alive,
+};
 use crate::call::{Call, Origin, Signed};
 use crate::commits::{Opening, commit_hash};
 use crate::event::Event;
 use crate::fees::fee;
 use crate::ledger::Position;
+use crate::registration::Proof;
 use crate::rejection::{Outcome, Refusal, Rejection};
 use crate::rules::FeeSchedule;
 use crate::staking::{self, Filling, Limit, Move, Purpose};
@@ -14,8 +17,8 @@ use crate::tx::Tx;
 use crate::units::{AccountId, NetUid, Rao};
 use crate::weights::Order;
 use crate::{
-    children, commits, delegation, dissolution, hyperparameters, registration, root_claims,
-    serving, weights,
+    children, commits, delegation, dissolution, hyperparameters, identities, registration,
+    root_claims, serving, weights,
 };
 
 /// Admits a call, decides it, and says what became of it. A failed call leaves its nonce; a refused
@@ -70,7 +73,7 @@ pub fn admit(state: &State, signed: &Signed<&Call>) -> Result<(), Refusal> {
                 Ok(open) => admit_if(open, Refusal::CommitBlockNotInRevealRange),
             }
         }
-        Call::BurnedRegister { netuid, .. } => {
+        Call::BurnedRegister { netuid, .. } | Call::Register { netuid, .. } => {
             let open = state.subnet(*netuid).is_none_or(registration::interval_open);
             admit_if(open, Refusal::RateLimitExceeded)
         }
@@ -127,7 +130,7 @@ pub fn decide(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Result<(), Rejection> 
             transfer(tx, signer(signed.origin)?, *dest, *value)
         }
         Call::RegisterNetwork { hotkey } => {
-            registration::register_network(tx, signer(signed.origin)?, *hotkey)
+            registration::register_network(tx, signer(signed.origin)?, *hotkey, None)
         }
         Call::StartCall { netuid } => registration::start_call(tx, signer(signed.origin)?, *netuid),
         Call::BurnedRegister { netuid, hotkey } => {
@@ -200,6 +203,41 @@ pub fn decide(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Result<(), Rejection> 
         }
         Call::SudoSet(setting) => hyperparameters::set(tx, signed.origin, setting),
         Call::RootDissolveNetwork { netuid } => {
+            require(signed.origin == Origin::Root, Rejection::BadOrigin)?;
+            dissolution::root_dissolve_network(tx, *netuid)
+        }
+        Call::TransferKeepAlive { dest, value } => {
+            transfer_keep_alive(tx, signer(signed.origin)?, *dest, *value)
+        }
+        Call::TransferAll { dest, keep_alive } => {
+            let ending = if *keep_alive { Ending::KeptAlive } else { Ending::Reaped };
+            transfer_all(tx, signer(signed.origin)?, *dest, ending)
+        }
+        Call::RegisterNetworkWithIdentity { hotkey, identity } => {
+            let coldkey = signer(signed.origin)?;
+            registration::register_network(tx, coldkey, *hotkey, identity.as_deref())
+        }
+        Call::Register { netuid, block_number, nonce, work, hotkey, coldkey } => {
+            let proof = Proof {
+                netuid: *netuid,
+                block: *block_number,
+                nonce: *nonce,
+                work: *work,
+                hotkey: *hotkey,
+                coldkey: *coldkey,
+            };
+            registration::register(tx, signer(signed.origin)?, &proof)
+        }
+        Call::UpdateSymbol { netuid, symbol } => {
+            registration::update_symbol(tx, signed.origin, *netuid, symbol)
+        }
+        Call::SetIdentity(identity) => {
+            identities::set_identity(tx, signer(signed.origin)?, identity)
+        }
+        Call::SetSubnetIdentity { netuid, identity } => {
+            identities::set_subnet_identity(tx, signer(signed.origin)?, *netuid, identity)
+        }
+        Call::DissolveNetwork { netuid, .. } => {
             require(signed.origin == Origin::Root, Rejection::BadOrigin)?;
             dissolution::root_dissolve_network(tx, *netuid)
         }

@@ -1,13 +1,14 @@
 //! Dissolving a subnet: settlement with alpha holders, then erasure (20 §18.3, 30 §5).
 
 use crate::balances::{credit, leak, lose, require};
-use crate::event::Event;
+use crate::event::{Cause, Event, SubnetDissolved};
 use crate::fixed::{U96F32, fx, int, mul, u16_fraction};
 use crate::index::storage_order;
 use crate::rejection::Rejection;
 use crate::state::{Leak, State, Subnet};
 use crate::tx::Tx;
-use crate::units::{AccountId, NetUid, Rao};
+use crate::units::{AccountId, Alpha, NetUid, Rao};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// `root_dissolve_network`.
@@ -17,13 +18,13 @@ use alloc::vec::Vec;
 pub fn root_dissolve_network(tx: &mut Tx<'_>, netuid: NetUid) -> Result<(), Rejection> {
     let exists = !netuid.is_root() && tx.state().subnet(netuid).is_some();
     require(exists, Rejection::SubnetNotExists)?;
-    dissolve(tx, netuid);
+    dissolve(tx, netuid, Cause::Root);
     Ok(())
 }
 
 /// Settles and erases a subnet that exists. Its pot goes to alpha holders' free balances, pro rata;
 /// what nobody can receive is a leak. Unclaimed root alpha and pending emission are forfeited.
-pub fn dissolve(tx: &mut Tx<'_>, netuid: NetUid) {
+pub fn dissolve(tx: &mut Tx<'_>, netuid: NetUid, cause: Cause) {
     let Some(subnet) = tx.state().subnet(netuid) else {
         return;
     };
@@ -31,13 +32,26 @@ pub fn dissolve(tx: &mut Tx<'_>, netuid: NetUid) {
     let owner = subnet.info.owner;
     let payouts = dissolve_payouts(subnet, pot);
     let refund = dissolve_refund(tx.state(), subnet);
-    let paid: i128 = payouts.iter().map(|(_, amount)| i128::from(amount.0)).sum();
+    let paid: i128 = payouts.iter().map(|payout| i128::from(payout.tao.0)).sum();
     let counted = tx.state().global.total_stake;
-    tx.emit(Event::SubnetDissolved { netuid, pot: Rao(pot) });
+    let fast = &subnet.fast;
+    let pots = [fast.pending_server, fast.pending_validator, fast.pending_root, fast.pending_owner];
+    tx.emit(Event::SubnetDissolved(Box::new(SubnetDissolved {
+        netuid,
+        cause,
+        pot: Rao(pot),
+        refund: if owner.is_some() { refund } else { Rao::ZERO },
+        forfeited_claims: fast.claimable_root_alpha,
+        forfeited_pots: Alpha(pots.iter().map(|pot| pot.0).sum()),
+        hotkeys: payouts.iter().map(|payout| payout.hotkey).collect(),
+        coldkeys: payouts.iter().map(|payout| payout.coldkey).collect(),
+        alpha: payouts.iter().map(|payout| payout.alpha).collect(),
+        tao: payouts.iter().map(|payout| payout.tao).collect(),
+    })));
     // The chain's counter stops at zero; unbacked root stake that was sold can have taken it there.
     leak(tx, Leak::StakeExcess, i128::from(Rao(pot).minus(counted).0));
-    for (coldkey, amount) in payouts {
-        credit(tx, coldkey, amount);
+    for payout in payouts {
+        credit(tx, payout.coldkey, payout.tao);
     }
     let refunded = match owner {
         Some(owner) => {
@@ -59,9 +73,17 @@ fn dissolve_rest(tx: &mut Tx<'_>, rest: i128) {
     }
 }
 
+/// A holder's part of the pot.
+struct Payout {
+    hotkey: AccountId,
+    coldkey: AccountId,
+    alpha: Alpha,
+    tao: Rao,
+}
+
 /// Each holder's part of the pot: rounded down, what is left goes one rao each by descending
-/// remainder, first come first on ties.
-fn dissolve_payouts(subnet: &Subnet, pot: u64) -> Vec<(AccountId, Rao)> {
+/// remainder, first come first on ties. Empty without a pot.
+fn dissolve_payouts(subnet: &Subnet, pot: u64) -> Vec<Payout> {
     let mut hotkeys: Vec<&AccountId> = subnet
         .pools
         .iter()
@@ -80,27 +102,27 @@ fn dissolve_payouts(subnet: &Subnet, pot: u64) -> Vec<(AccountId, Rao)> {
                 value = u64::try_from(pool.holders[coldkey] >> 64).unwrap_or(u64::MAX);
             }
             if value > 0 {
-                holders.push((*coldkey, value));
+                holders.push((*hotkey, *coldkey, value));
             }
         }
     }
-    let all: u128 = holders.iter().map(|(_, value)| u128::from(*value)).sum();
+    let all: u128 = holders.iter().map(|(_, _, value)| u128::from(*value)).sum();
     if pot == 0 || all == 0 {
         return Vec::new();
     }
     let mut parts = Vec::with_capacity(holders.len());
     let mut remainders = Vec::with_capacity(holders.len());
-    for (index, (coldkey, value)) in holders.into_iter().enumerate() {
+    for (index, (hotkey, coldkey, value)) in holders.into_iter().enumerate() {
         let product = u128::from(pot) * u128::from(value);
         let part = u64::try_from(product / all).unwrap_or(u64::MAX);
-        parts.push((coldkey, Rao(part)));
+        parts.push(Payout { hotkey, coldkey, alpha: Alpha(value), tao: Rao(part) });
         remainders.push((core::cmp::Reverse(product % all), index));
     }
-    let given: u64 = parts.iter().map(|(_, part)| part.0).sum();
+    let given: u64 = parts.iter().map(|part| part.tao.0).sum();
     remainders.sort_unstable();
     let left = usize::try_from(pot.saturating_sub(given)).unwrap_or(usize::MAX);
     for (_, index) in remainders.into_iter().take(left) {
-        parts[index].1 = parts[index].1.plus(Rao(1));
+        parts[index].tao = parts[index].tao.plus(Rao(1));
     }
     parts
 }

@@ -5,7 +5,9 @@
 //! fixed-point values are new raw bits.
 
 use crate::rules::Rules;
-use crate::state::{Axon, Commit, Leak, RootClaimType, Row, Stamp};
+use crate::state::{
+    Axon, ColdkeyIdentity, Commit, Leak, RootClaimType, Row, Stamp, SubnetIdentity,
+};
 use crate::units::{AccountId, Alpha, Hash32, Height, NetUid, Rao};
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -52,8 +54,8 @@ pub enum Event {
 
     /// A subnet was registered and its pool filled.
     SubnetRegistered(Box<SubnetRegistered>),
-    /// A subnet was erased; its pot was taken for settlement.
-    SubnetDissolved { netuid: NetUid, pot: Rao },
+    /// A subnet was erased and its pot settled; credits to the holders follow.
+    SubnetDissolved(Box<SubnetDissolved>),
     /// A subnet may trade and emit.
     SubnetStarted { netuid: NetUid, first_emission: u64 },
     /// A neuron took a uid: a new one, or that of `replaced`.
@@ -223,6 +225,14 @@ pub enum Event {
     },
     /// A commit was opened; it went with those before it, `removed` in all.
     WeightsRevealed { hotkey: AccountId, netuid: NetUid, mechanism: u8, hash: Hash32, removed: u32 },
+    /// The block's entropy, which proofs of work of the next blocks build upon.
+    EntropyDrawn { entropy: Hash32 },
+    /// A subnet has another token symbol.
+    SymbolUpdated { netuid: NetUid, symbol: String },
+    /// A subnet says what it is.
+    SubnetIdentitySet { netuid: NetUid, identity: Box<SubnetIdentity> },
+    /// A coldkey says who it is.
+    ColdkeyIdentitySet { coldkey: AccountId, identity: Box<ColdkeyIdentity> },
 }
 
 /// How a neuron came to its uid.
@@ -298,6 +308,39 @@ pub struct SubnetRegistered {
     pub pool: u64,
     /// What was recycled of the payment.
     pub recycled: Rao,
+}
+
+/// Why a subnet was dissolved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// It made room for another.
+    #[default]
+    Prune,
+    /// Root ordered it.
+    Root,
+}
+
+/// See [`Event::SubnetDissolved`]; columns have one entry per holder, in order of settlement.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields are named for what they hold; units are their types")]
+pub struct SubnetDissolved {
+    pub netuid: NetUid,
+    pub cause: Cause,
+    /// The TAO reserve that was shared out.
+    pub pot: Rao,
+    /// What the owner of a subnet older than the registration start gets back of its lock.
+    pub refund: Rao,
+    /// Root dividends that nobody claimed in time, in the smallest unit of alpha.
+    pub forfeited_claims: i64,
+    /// Emission that was waiting for an epoch.
+    pub forfeited_pots: Alpha,
+    pub hotkeys: Vec<AccountId>,
+    pub coldkeys: Vec<AccountId>,
+    /// What each held.
+    pub alpha: Vec<Alpha>,
+    /// What each gets.
+    pub tao: Vec<Rao>,
 }
 
 /// See [`Event::PoolSwapped`].

@@ -68,6 +68,13 @@ fn weight(call: &Call) -> Option<u64> {
         Call::SetChildren { .. } => 1_684_500,
         Call::ClaimRoot { .. } => 408_500,
         Call::SetRootClaimType { .. } => 234_710,
+        Call::TransferKeepAlive { .. } | Call::TransferAll { .. } => 130_000,
+        Call::RegisterNetworkWithIdentity { .. } => 3_185_500,
+        Call::Register { .. } => 1_398_950,
+        Call::UpdateSymbol { .. } => 113_100,
+        Call::SetIdentity(_) => 106_615,
+        Call::SetSubnetIdentity { .. } => 74_675,
+        Call::DissolveNetwork { .. } => 1_684_500,
     })
 }
 
@@ -122,7 +129,23 @@ fn arguments_bytes(call: &Call) -> u64 {
         }
         Call::ServeAxon { .. } => 28,
         Call::SwitchRules { .. } => 0,
+        Call::TransferKeepAlive { .. } => ACCOUNT_BYTES + 1 + 8,
+        Call::TransferAll { .. } => ACCOUNT_BYTES + 2,
+        Call::RegisterNetworkWithIdentity { identity, .. } => {
+            let texts = identity.as_deref().map_or(0, |identity| texts(&identity.texts()));
+            ACCOUNT_BYTES + 1 + texts
+        }
+        Call::Register { .. } => 2 * ACCOUNT_BYTES + 51,
+        Call::UpdateSymbol { symbol, .. } => 2 + texts(&[symbol]),
+        Call::SetIdentity(identity) => texts(&identity.texts()),
+        Call::SetSubnetIdentity { identity, .. } => 2 + texts(&identity.texts()),
+        Call::DissolveNetwork { .. } => ACCOUNT_BYTES + 2,
     }
+}
+
+/// Texts with a length of one byte each, of two where they are longer than 63.
+fn texts(texts: &[&str]) -> u64 {
+    texts.iter().map(|text| text.len() as u64 + if text.len() < 64 { 1 } else { 2 }).sum()
 }
 
 #[cfg(test)]

@@ -110,7 +110,11 @@ fn set_by_owner(
     Ok(())
 }
 
-fn owner_or_root(tx: &Tx<'_>, origin: Origin, netuid: NetUid) -> Result<(), Rejection> {
+/// Who may set what belongs to a subnet: root and its owner.
+///
+/// # Errors
+/// `BadOrigin`, for everybody but root where there is no subnet.
+pub fn owner_or_root(tx: &Tx<'_>, origin: Origin, netuid: NetUid) -> Result<(), Rejection> {
     match origin {
         Origin::Root => Ok(()),
         Origin::Signed(signer) => {

@@ -44,6 +44,8 @@ pub mod epoch;
 pub mod fees;
 /// Parameters.
 pub mod hyperparameters;
+/// Who coldkeys and subnets say they are.
+pub mod identities;
 /// What moves stake and the pools' books.
 pub mod ledger;
 /// How much a limit price allows.
@@ -60,6 +62,8 @@ pub mod staking;
 pub mod symbols;
 /// Weights and the stake behind them.
 pub mod weights;
+/// Seals of proof-of-work registrations.
+pub mod work;
 
 /// The block step and a block's calls.
 pub mod block;

@@ -1,17 +1,19 @@
 //! Registration of subnets and neurons, root membership, start call (30 §3–§7).
 
 use crate::balances::{credit, leak, require, withdraw};
+use crate::call::Origin;
 use crate::dissolution;
-use crate::event::{Event, SubnetRegistered, Via};
+use crate::event::{Cause, Event, SubnetRegistered, Via};
+use crate::identities;
 use crate::ledger::{self, Terms};
 use crate::pool::{Fees, MAX_PRICE, Swap};
 use crate::registration_math::{self, Lock, Neurons, PruneSubnet};
 use crate::rejection::Rejection;
 use crate::rules::Mode;
-use crate::state::{Leak, State, Subnet};
-use crate::symbols;
+use crate::state::{Leak, State, Subnet, SubnetIdentity};
 use crate::tx::Tx;
-use crate::units::{AccountId, Alpha, NetUid, Rao};
+use crate::units::{AccountId, Alpha, Hash32, NetUid, Rao};
+use crate::{hyperparameters, symbols, work};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -52,14 +54,15 @@ pub fn prune_candidate(state: &State) -> Option<NetUid> {
     registration_math::prune_subnet(&subnets, state.height.0, period).map(NetUid)
 }
 
-/// `register_network` (30 §4.1).
+/// `register_network` and `register_network_with_identity` (30 §4.1).
 ///
 /// # Errors
-/// The first check that fails, in the chain's order.
+/// The first check that fails, in the chain's order; an identity is looked at last.
 pub fn register_network(
     tx: &mut Tx<'_>,
     coldkey: AccountId,
     hotkey: AccountId,
+    identity: Option<&SubnetIdentity>,
 ) -> Result<(), Rejection> {
     let state = tx.state();
     let owner = state.owner(&hotkey);
@@ -79,7 +82,7 @@ pub fn register_network(
 
     let paid = withdraw(tx, coldkey, cost)?;
     if let Some(victim) = victim {
-        dissolution::dissolve(tx, victim);
+        dissolution::dissolve(tx, victim, Cause::Prune);
     }
     let netuid = victim.unwrap_or_else(|| register_network_netuid(tx.state()));
     let least = tx.state().global.network_min_lock_cost;
@@ -102,7 +105,10 @@ pub fn register_network(
     leak(tx, Leak::LockShortfall, -i128::from(pool.minus(paid).0));
     ensure_account(tx, coldkey, hotkey);
     tx.emit(Event::NeuronPlaced { netuid, uid: 0, hotkey, replaced: None, via: Via::Founder });
-    Ok(())
+    match identity {
+        Some(identity) => identities::say_what_a_subnet_is(tx, netuid, identity),
+        None => Ok(()),
+    }
 }
 
 fn register_network_netuid(state: &State) -> NetUid {
@@ -173,6 +179,88 @@ fn burned_register_rest(tx: &mut Tx<'_>, coldkey: AccountId, paid: Rao, swap: &S
             credit(tx, coldkey, rest.minus(Rao(swap.fee)));
         }
     }
+}
+
+/// A registration by proof of work.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof {
+    /// The subnet.
+    pub netuid: NetUid,
+    /// The block whose hash the work builds upon.
+    pub block: u64,
+    /// What was tried.
+    pub nonce: u64,
+    /// Its seal.
+    pub work: Hash32,
+    /// The new neuron.
+    pub hotkey: AccountId,
+    /// Who owns it.
+    pub coldkey: AccountId,
+}
+
+/// Blocks, the present one included, that a proof of work may build upon.
+const WORK_BLOCKS: u64 = 3;
+
+/// `register` (30 §6.2). A block's hash is its entropy; that of the present block reads as zeros, as
+/// on the chain. A proof may be used again: the chain does not prevent it.
+///
+/// # Errors
+/// The first check that fails, in the chain's order.
+pub fn register(tx: &mut Tx<'_>, signer: AccountId, proof: &Proof) -> Result<(), Rejection> {
+    let Proof { netuid, hotkey, coldkey, .. } = *proof;
+    require(signer == hotkey, Rejection::TransactorAccountShouldBeHotKey)?;
+    require(!netuid.is_root(), Rejection::RegistrationNotPermittedOnRootSubnet)?;
+    let state = tx.state();
+    let subnet = state.subnet(netuid).ok_or(Rejection::SubnetNotExists)?;
+    let open = subnet.params.pow_registration_allowed;
+    require(open, Rejection::SubNetRegistrationDisabled)?;
+    registration_limits(subnet)?;
+    let taken = subnet.neurons.uid(&hotkey).is_some();
+    require(!taken, Rejection::HotKeyAlreadyRegisteredInSubNet)?;
+    let age = state.height.0.checked_sub(proof.block);
+    let age = age.filter(|age| *age < WORK_BLOCKS).ok_or(Rejection::InvalidWorkBlock)?;
+    let hard = work::meets(&proof.work, subnet.fast.difficulty);
+    require(hard, Rejection::InvalidDifficulty)?;
+    let hash = work_hash(state, age);
+    let sealed = work::seal(&hash, &hotkey, proof.nonce) == proof.work;
+    require(sealed, Rejection::InvalidSeal)?;
+    let owner = state.owner(&hotkey);
+    require(owner.is_none_or(|owner| owner == coldkey), Rejection::NonAssociatedColdKey)?;
+    let (uid, replaced) = free_uid(state, subnet)?;
+
+    ensure_account(tx, coldkey, hotkey);
+    tx.emit(Event::NeuronPlaced { netuid, uid, hotkey, replaced, via: Via::Work });
+    tx.emit(Event::RegistrationCounted { netuid, via: Via::Work, price: Rao::ZERO });
+    Ok(())
+}
+
+/// What proofs of work build upon: the hash of a block, by its age. Zeros for the present block and
+/// for those before genesis.
+pub fn work_hash(state: &State, age: u64) -> Hash32 {
+    let known = usize::try_from(age).ok().filter(|age| *age != 0);
+    known.and_then(|age| state.global.entropies.get(age)).copied().unwrap_or_default()
+}
+
+/// `update_symbol` (30 §4.5), by the subnet's owner or root.
+///
+/// # Errors
+/// `BadOrigin`, `SymbolDoesNotExist`, `SymbolAlreadyInUse`.
+pub fn update_symbol(
+    tx: &mut Tx<'_>,
+    origin: Origin,
+    netuid: NetUid,
+    symbol: &str,
+) -> Result<(), Rejection> {
+    hyperparameters::owner_or_root(tx, origin, netuid)?;
+    let state = tx.state();
+    require(symbols::may_be_chosen(symbol), Rejection::SymbolDoesNotExist)?;
+    let used = state.networks().any(|(_, subnet)| subnet.info.symbol == symbol);
+    require(!used, Rejection::SymbolAlreadyInUse)?;
+    // Root may name a netuid without a subnet; the chain writes a symbol that nothing reads then.
+    require(state.subnet(netuid).is_some(), Rejection::SubnetNotExists)?;
+
+    tx.emit(Event::SymbolUpdated { netuid, symbol: symbol.into() });
+    Ok(())
 }
 
 fn registration_limits(subnet: &Subnet) -> Result<(), Rejection> {

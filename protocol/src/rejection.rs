@@ -115,6 +115,15 @@ reasons! {
         ExpiredWeightCommit: "The commit can no longer be opened.",
         InvalidRevealCommitHashNotMatch: "No commit has the hash of what was revealed.",
         RevealTooEarly: "The commit cannot be opened yet.",
+        NotExpendable: "The sender would fall below the existential deposit.",
+        InvalidIdentity: "A text of the identity is too long.",
+        NotSubnetOwner: "Only the subnet's owner may do this.",
+        SymbolDoesNotExist: "No such symbol in the table.",
+        SymbolAlreadyInUse: "Another subnet has that symbol.",
+        TransactorAccountShouldBeHotKey: "Proof of work is signed by the hotkey.",
+        InvalidWorkBlock: "The work names a block of the future, or one that is too old.",
+        InvalidDifficulty: "The work does not meet the difficulty.",
+        InvalidSeal: "The work is not the seal of its nonce.",
     }
 }
 

@@ -99,8 +99,89 @@ pub struct Coldkey {
     /// Where its mining incentives are staked, by subnet; absent means on the miner's own hotkey.
     /// Outlives the subnet.
     pub auto_stake: BTreeMap<NetUid, AccountId>,
+    /// Who it says it is.
+    pub identity: Option<ColdkeyIdentity>,
 }
-canon_struct!(Coldkey { 1: owned, 2: staking, 3: root_index, 4: root_claim_type, 5: auto_stake });
+canon_struct!(Coldkey {
+    1: owned,
+    2: staking,
+    3: root_index,
+    4: root_claim_type,
+    5: auto_stake,
+    6: identity,
+});
+
+/// Who a coldkey says it is (30 §11.2); texts of the chain are bytes, these are UTF-8.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "the chain's own record")]
+pub struct ColdkeyIdentity {
+    pub name: String,
+    pub url: String,
+    pub github_repo: String,
+    pub image: String,
+    pub discord: String,
+    pub description: String,
+    pub additional: String,
+}
+canon_struct!(ColdkeyIdentity {
+    1: name,
+    2: url,
+    3: github_repo,
+    4: image,
+    5: discord,
+    6: description,
+    7: additional,
+});
+
+impl ColdkeyIdentity {
+    /// Its texts, in the chain's order.
+    pub fn texts(&self) -> [&str; 7] {
+        let Self { name, url, github_repo, image, discord, description, additional } = self;
+        [name, url, github_repo, image, discord, description, additional]
+    }
+}
+
+impl SubnetIdentity {
+    /// Its texts, in the chain's order.
+    pub fn texts(&self) -> [&str; 8] {
+        [
+            &self.subnet_name,
+            &self.github_repo,
+            &self.subnet_contact,
+            &self.subnet_url,
+            &self.discord,
+            &self.description,
+            &self.logo_url,
+            &self.additional,
+        ]
+    }
+}
+
+/// What a subnet's owner says about it (30 §11.2); texts of the chain are bytes, these are UTF-8.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "the chain's own record")]
+pub struct SubnetIdentity {
+    pub subnet_name: String,
+    pub github_repo: String,
+    pub subnet_contact: String,
+    pub subnet_url: String,
+    pub discord: String,
+    pub description: String,
+    pub logo_url: String,
+    pub additional: String,
+}
+canon_struct!(SubnetIdentity {
+    1: subnet_name,
+    2: github_repo,
+    3: subnet_contact,
+    4: subnet_url,
+    5: discord,
+    6: description,
+    7: logo_url,
+    8: additional,
+});
 
 /// What a coldkey's claims of root dividends become (20 §10.3).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,6 +293,8 @@ pub struct Global {
     pub owner_hyperparam_rate_limit: u16,
     /// Last share entry that the search for root stakers has visited; absent between passes.
     pub root_walk: Option<(AccountId, AccountId, NetUid)>,
+    /// Entropy of the last blocks, the newest first: what proofs of work build upon.
+    pub entropies: Vec<Hash32>,
 }
 
 impl Default for Global {
@@ -252,6 +335,7 @@ impl Default for Global {
             max_mechanism_count: 2,
             owner_hyperparam_rate_limit: 2,
             root_walk: None,
+            entropies: Vec::new(),
         }
     }
 }
@@ -291,6 +375,7 @@ canon_struct!(Global {
     33: max_mechanism_count,
     34: owner_hyperparam_rate_limit,
     35: root_walk,
+    36: entropies,
 });
 
 impl Global {
@@ -816,7 +901,7 @@ impl Params {
 /// A subnet's names, owner and dates.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Info {
-    /// Display name; the chain's identity field.
+    /// Display name: the scenario's, or that of the identity.
     pub name: String,
     /// Token symbol.
     pub symbol: String,
@@ -830,6 +915,8 @@ pub struct Info {
     pub first_emission: Option<u64>,
     /// What registration cost.
     pub locked: Rao,
+    /// What its owner says about it.
+    pub identity: Option<SubnetIdentity>,
 }
 canon_struct!(Info {
     1: name,
@@ -839,6 +926,7 @@ canon_struct!(Info {
     5: registered_at,
     6: first_emission,
     7: locked,
+    8: identity,
 });
 
 /// Neurons as columns indexed by uid; all have the same length.

@@ -109,6 +109,13 @@ pub fn table() -> impl Iterator<Item = char> {
     RANGES.iter().flat_map(|(first, last)| *first..=*last).filter_map(char::from_u32)
 }
 
+/// Whether a text is a symbol that a subnet may choose: any of the table but root's.
+pub fn may_be_chosen(symbol: &str) -> bool {
+    let mut letters = symbol.chars();
+    let one = letters.next().filter(|_| letters.next().is_none());
+    one.is_some_and(|letter| table().skip(1).any(|known| known == letter))
+}
+
 /// The symbol a new subnet gets: its own place in the table, else the first unused one, else root's.
 pub fn choose(state: &State, netuid: u16) -> String {
     let used: BTreeSet<&str> = state.networks().map(|(_, s)| s.info.symbol.as_str()).collect();
@@ -132,6 +139,15 @@ mod tests {
         assert_eq!(all.len(), 439);
         for (index, code) in [(0, 0x3A4), (19, 0x74), (127, 0x11005), (400, 0x2D53), (438, 0xDB0)] {
             assert_eq!(u32::from(all[index]), code, "{index}");
+        }
+    }
+
+    #[test]
+    fn a_subnet_may_choose_any_symbol_but_roots() {
+        let rows =
+            [("α", true), ("t", true), ("Τ", false), ("", false), ("αβ", false), ("T", false)];
+        for (symbol, expected) in rows {
+            assert_eq!(may_be_chosen(symbol), expected, "{symbol:?}");
         }
     }
 }

@@ -234,7 +234,7 @@ fn a_failed_part_leaves_nothing_behind() {
     let mut tx = Tx::new(&mut state);
     let person = random::coldkey;
     let result: Result<(), Rejection> = tx.attempt(|tx| {
-        protocol::registration::register_network(tx, person(0), random::hotkey(0))?;
+        protocol::registration::register_network(tx, person(0), random::hotkey(0), None)?;
         let kept: Result<(), Rejection> = tx.attempt(|tx| {
             protocol::balances::transfer(tx, person(1), person(2), Rao::whole(1))?;
             Err(Rejection::BadOrigin)

@@ -3,15 +3,15 @@
 
 use protocol::call::{Call, Origin, Setting};
 use protocol::event::{
-    EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event, Parameter,
-    PoolSwapped, PotsDrained, Sealed, SubnetRegistered, Via,
+    Cause, EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event,
+    Parameter, PoolSwapped, PotsDrained, Sealed, SubnetDissolved, SubnetRegistered, Via,
 };
 use protocol::frame::{CallRecord, Facts, Frame, Header, Messages, RefusedCount};
 use protocol::rejection::{Outcome, Refusal, Rejection};
 use protocol::rules::Rules;
 use protocol::state::{
-    Account, Axon, Coldkey, Commit, Hotkey, HotkeyPool, Leak, Links, Mechanism, PendingChildren,
-    RootClaimType, Stamp, State, Subnet,
+    Account, Axon, Coldkey, ColdkeyIdentity, Commit, Hotkey, HotkeyPool, Leak, Links, Mechanism,
+    PendingChildren, RootClaimType, Stamp, State, Subnet, SubnetIdentity,
 };
 use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, PlayerId, Rao};
 use serde::Serialize;
@@ -22,6 +22,33 @@ use storage::codec::{decode, encode};
 const A: AccountId = AccountId([0xa1; 32]);
 const B: AccountId = AccountId([0xb2; 32]);
 const N: NetUid = NetUid(7);
+
+fn subnet_identity() -> Box<SubnetIdentity> {
+    let text = |text: &str| text.to_owned();
+    Box::new(SubnetIdentity {
+        subnet_name: text("n"),
+        github_repo: text("g"),
+        subnet_contact: text("c"),
+        subnet_url: text("u"),
+        discord: text("d"),
+        description: text("t"),
+        logo_url: text("l"),
+        additional: text("a"),
+    })
+}
+
+fn coldkey_identity() -> Box<ColdkeyIdentity> {
+    let text = |text: &str| text.to_owned();
+    Box::new(ColdkeyIdentity {
+        name: text("n"),
+        url: text("u"),
+        github_repo: text("g"),
+        image: text("i"),
+        discord: text("d"),
+        description: text("t"),
+        additional: text("a"),
+    })
+}
 
 fn calls() -> Vec<Call> {
     let calls = vec![
@@ -126,6 +153,21 @@ fn calls() -> Vec<Call> {
             salt: vec![3],
             version_key: 4,
         },
+        Call::TransferKeepAlive { dest: A, value: Rao(1) },
+        Call::TransferAll { dest: A, keep_alive: true },
+        Call::RegisterNetworkWithIdentity { hotkey: A, identity: Some(subnet_identity()) },
+        Call::Register {
+            netuid: N,
+            block_number: 1,
+            nonce: 2,
+            work: Hash32([3; 32]),
+            hotkey: A,
+            coldkey: B,
+        },
+        Call::UpdateSymbol { netuid: N, symbol: "β".to_owned() },
+        Call::SetIdentity(coldkey_identity()),
+        Call::SetSubnetIdentity { netuid: N, identity: subnet_identity() },
+        Call::DissolveNetwork { coldkey: A, netuid: N },
     ];
     let place = |call: &Call| match call {
         Call::TransferAllowDeath { .. } => 0,
@@ -165,8 +207,16 @@ fn calls() -> Vec<Call> {
         Call::RevealWeights { .. } => 34,
         Call::CommitMechanismWeights { .. } => 35,
         Call::RevealMechanismWeights { .. } => 36,
+        Call::TransferKeepAlive { .. } => 37,
+        Call::TransferAll { .. } => 38,
+        Call::RegisterNetworkWithIdentity { .. } => 39,
+        Call::Register { .. } => 40,
+        Call::UpdateSymbol { .. } => 41,
+        Call::SetIdentity(_) => 42,
+        Call::SetSubnetIdentity { .. } => 43,
+        Call::DissolveNetwork { .. } => 44,
     };
-    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..37).collect::<Vec<_>>());
+    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..45).collect::<Vec<_>>());
     calls
 }
 
@@ -270,7 +320,18 @@ fn events() -> Vec<Event> {
             pool: 2,
             recycled: Rao(3),
         })),
-        Event::SubnetDissolved { netuid: N, pot: Rao(1) },
+        Event::SubnetDissolved(Box::new(SubnetDissolved {
+            netuid: N,
+            cause: Cause::Root,
+            pot: Rao(1),
+            refund: Rao(2),
+            forfeited_claims: 3,
+            forfeited_pots: Alpha(4),
+            hotkeys: vec![A],
+            coldkeys: vec![B],
+            alpha: vec![Alpha(5)],
+            tao: vec![Rao(6)],
+        })),
         Event::SubnetStarted { netuid: N, first_emission: 1 },
         Event::NeuronPlaced { netuid: N, uid: 1, hotkey: A, replaced: Some(B), via: Via::Burn },
         Event::RegistrationCounted { netuid: N, via: Via::Work, price: Rao(1) },
@@ -423,6 +484,10 @@ fn events() -> Vec<Event> {
             hash: Hash32([1; 32]),
             removed: 2,
         },
+        Event::EntropyDrawn { entropy: Hash32([1; 32]) },
+        Event::SymbolUpdated { netuid: N, symbol: "β".to_owned() },
+        Event::SubnetIdentitySet { netuid: N, identity: subnet_identity() },
+        Event::ColdkeyIdentitySet { coldkey: A, identity: coldkey_identity() },
     ];
     let place = |event: &Event| match event {
         Event::BlockOpened { .. } => 0,
@@ -440,7 +505,7 @@ fn events() -> Vec<Event> {
         Event::StakingHotkeyListed { .. } => 12,
         Event::RootStakerIndexed { .. } => 13,
         Event::SubnetRegistered(_) => 14,
-        Event::SubnetDissolved { .. } => 15,
+        Event::SubnetDissolved(_) => 15,
         Event::SubnetStarted { .. } => 16,
         Event::NeuronPlaced { .. } => 17,
         Event::RegistrationCounted { .. } => 18,
@@ -486,8 +551,12 @@ fn events() -> Vec<Event> {
         Event::FeePaid { .. } => 58,
         Event::WeightsCommitted { .. } => 59,
         Event::WeightsRevealed { .. } => 60,
+        Event::EntropyDrawn { .. } => 61,
+        Event::SymbolUpdated { .. } => 62,
+        Event::SubnetIdentitySet { .. } => 63,
+        Event::ColdkeyIdentitySet { .. } => 64,
     };
-    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..61).collect::<Vec<_>>());
+    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..65).collect::<Vec<_>>());
     events
 }
 

@@ -200,7 +200,7 @@ impl<'a> Day<'a> {
         after: &'a State,
     ) -> Self {
         let doomed = frame.events.iter().filter_map(|event| match event {
-            Event::SubnetDissolved { netuid, .. } => Some(*netuid),
+            Event::SubnetDissolved(facts) => Some(facts.netuid),
             _ => None,
         });
         Self {
@@ -250,7 +250,7 @@ impl<'a> Day<'a> {
                 Event::EpochPaid(paid) => {
                     self.pay(run.filter(|run| run.netuid == paid.netuid), paid);
                 }
-                Event::SubnetDissolved { netuid, .. } => self.dissolve(*netuid, index),
+                Event::SubnetDissolved(facts) => self.dissolve(facts.netuid, index),
                 Event::FeePaid { payer, amount } if self.accounts.watch.sees(payer) => {
                     let book = self.accounts.books.entry(*payer).or_default();
                     book.fees = book.fees.plus(*amount);

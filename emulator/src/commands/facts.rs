@@ -57,6 +57,7 @@ fn facts_rows(event: &Event, fields: Map<String, Value>) -> Vec<Map<String, Valu
     match event {
         Event::EpochRun(epoch) => facts_neurons(&fields, epoch.active.len()),
         Event::EpochPaid(_) => facts_payout(fields),
+        Event::SubnetDissolved(_) => facts_settlement(fields),
         Event::RootClaimedSet { .. } => vec![fields],
         _ => match fields.get("netuids").and_then(Value::as_array).map(Vec::len) {
             Some(count) => facts_subnets(&fields, count),
@@ -103,6 +104,33 @@ fn facts_neurons(fields: &Map<String, Value>, count: usize) -> Vec<Map<String, V
     (0..count).map(row).collect()
 }
 
+/// What a settlement says of each holder, by its column.
+const SETTLEMENT_COLUMNS: &[(&str, &str)] =
+    &[("hotkeys", "hotkey"), ("coldkeys", "coldkey"), ("alpha", "alpha"), ("tao", "tao")];
+
+/// One fact of the whole, then one per holder.
+fn facts_settlement(mut fields: Map<String, Value>) -> Vec<Map<String, Value>> {
+    let columns: Vec<(&str, Vec<Value>)> = SETTLEMENT_COLUMNS
+        .iter()
+        .map(|(column, name)| match fields.remove(*column) {
+            Some(Value::Array(values)) => (*name, values),
+            _ => (*name, Vec::new()),
+        })
+        .collect();
+    let netuid = fields.get("netuid").cloned().unwrap_or_default();
+    let count = columns.first().map_or(0, |(_, values)| values.len());
+    let row = |at: usize| {
+        let mut row = Map::new();
+        row.insert("netuid".to_owned(), netuid.clone());
+        for (name, values) in &columns {
+            row.insert((*name).to_owned(), values.get(at).cloned().unwrap_or_default());
+        }
+        row
+    };
+    let holders: Vec<Map<String, Value>> = (0..count).map(row).collect();
+    std::iter::once(fields).chain(holders).collect()
+}
+
 /// One fact per hotkey paid, per holder, per dividend, per claimable rate; then what is left.
 fn facts_payout(mut fields: Map<String, Value>) -> Vec<Map<String, Value>> {
     let netuid = fields.get("netuid").cloned().unwrap_or_default();
@@ -138,7 +166,7 @@ fn facts_payout(mut fields: Map<String, Value>) -> Vec<Map<String, Value>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::event::{EmissionShared, EpochPaid, EpochRun};
+    use protocol::event::{Cause, EmissionShared, EpochPaid, EpochRun, SubnetDissolved};
     use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, Rao};
 
     fn told(event: &Event) -> Vec<String> {
@@ -200,6 +228,25 @@ mod tests {
         let rows = told(&Event::EpochPaid(Box::new(paid)));
         assert_eq!(rows.len(), 3);
         assert!(rows[1].contains(&hotkey.to_ss58()) && rows[1].contains(&coldkey.to_ss58()));
+    }
+
+    #[test]
+    fn a_settlement_is_one_fact_and_one_per_holder() {
+        let (hotkey, coldkey) = (AccountId([1; 32]), AccountId([2; 32]));
+        let rows = told(&Event::SubnetDissolved(Box::new(SubnetDissolved {
+            netuid: NetUid(3),
+            cause: Cause::Prune,
+            pot: Rao(9),
+            hotkeys: vec![hotkey, coldkey],
+            coldkeys: vec![coldkey, coldkey],
+            alpha: vec![Alpha(1), Alpha(2)],
+            tao: vec![Rao(3), Rao(6)],
+            ..SubnetDissolved::default()
+        })));
+        assert_eq!(rows.len(), 3);
+        assert!(rows[0].contains(r#""cause":"prune""#) && rows[0].contains(r#""pot":9"#));
+        assert!(!rows[0].contains("hotkeys"), "{}", rows[0]);
+        assert!(rows[2].contains(r#""netuid":3"#) && rows[2].contains(r#""tao":6"#), "{}", rows[2]);
     }
 
     #[test]

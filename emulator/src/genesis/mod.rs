@@ -38,6 +38,7 @@ const COMPUTED: &[&str] = &[
     "network_registration_start",
     "root_stakers",
     "root_walk",
+    "entropies",
 ];
 
 /// One subnet at genesis.

@@ -132,6 +132,7 @@ impl Seating {
                 registered_at: plan.registered_at,
                 first_emission: Some(plan.registered_at + 1),
                 locked: Rao::ZERO,
+                identity: None,
             },
             mechanisms: vec![Mechanism::default()],
             ..Subnet::default()

@@ -227,7 +227,8 @@ impl SubnetReading {
 /// The subnets on which a block may have moved stake; few, so that few sums are made again.
 fn restaked(events: &[Event]) -> BTreeSet<NetUid> {
     let netuids = events.iter().filter_map(|event| match event {
-        Event::ShareChanged { netuid, .. } | Event::SubnetDissolved { netuid, .. } => Some(*netuid),
+        Event::ShareChanged { netuid, .. } => Some(*netuid),
+        Event::SubnetDissolved(facts) => Some(facts.netuid),
         Event::SubnetRegistered(facts) => Some(facts.netuid),
         Event::EpochPaid(columns) => Some(columns.netuid),
         _ => None,

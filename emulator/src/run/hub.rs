@@ -7,7 +7,7 @@
 use crate::plan::{Limits, Network, Plan, TimelineCall};
 use actors::host::{Delivery, Outgoing, SliceDone, SubmittedCall};
 use actors::machine::Receipt;
-use protocol::block::{BlockInput, Submitted};
+use protocol::block::{BlockInput, Submitted, order_calls};
 use protocol::call::{Call, Origin};
 use protocol::dice::{Dice, Domain};
 use protocol::envelope::{Body, Envelope, OrderKey};
@@ -212,13 +212,16 @@ impl Hub {
         Dice::new(self.seed, Domain::Net, sender.0, receiver.0, sequence)
     }
 
-    /// What a block is decided from: the timeline's calls, then the oldest of the pool; calls that find the pool
-    /// full, the newest ones, are surplus.
+    /// What a block is decided from: the timeline's calls, then the pool's by class and age; calls that find the
+    /// pool full, the last ones, are surplus.
     pub fn block_input(&mut self, height: Height, entropy: Hash32) -> BlockInput {
         let time_ms = self.block_ms(height);
         self.memory.now_ms = time_ms;
         let later = self.memory.calls.split_off(&(time_ms, PlayerId::CHAIN, 0));
-        let mut arrived = std::mem::replace(&mut self.memory.calls, later).into_iter();
+        let arrived = std::mem::replace(&mut self.memory.calls, later).into_iter();
+        let mut arrived: Vec<Submitted> = arrived.map(block_input_call).collect();
+        order_calls(&mut arrived);
+        let mut arrived = arrived.into_iter();
         let planned = self.timeline.iter().filter(|planned| planned.height == height);
         let mut calls: Vec<Submitted> = planned
             .enumerate()
@@ -232,15 +235,15 @@ impl Hub {
             })
             .collect();
         let block_max = self.limits.extrinsics_per_block_max as usize;
-        calls.extend(arrived.by_ref().take(block_max).map(block_input_call));
+        calls.extend(arrived.by_ref().take(block_max));
         let waiting = arrived.by_ref().take(self.limits.pool_max as usize);
-        self.memory.calls.extend(waiting);
+        self.memory.calls.extend(waiting.filter_map(block_input_waiting));
         BlockInput {
             height,
             time_ms,
             entropy,
             calls,
-            surplus: arrived.map(block_input_call).collect(),
+            surplus: arrived.collect(),
             refused_kept_max: self.limits.refused_kept_max as usize,
         }
     }
@@ -339,6 +342,16 @@ fn block_input_call((order, waiting): (OrderKey, Waiting)) -> Submitted {
     let (due_ms, player, sequence) = order;
     let origin = Origin::Signed(waiting.signer);
     Submitted { due_ms, player, sequence, origin, nonce: None, call: waiting.call }
+}
+
+/// A call that waits for a later block, as the pool keeps it.
+fn block_input_waiting(submitted: Submitted) -> Option<(OrderKey, Waiting)> {
+    let Submitted { due_ms, player, sequence, origin, call, .. } = submitted;
+    match origin {
+        Origin::Signed(signer) => Some(((due_ms, player, sequence), Waiting { signer, call })),
+        // Players sign what they submit; root's calls are the timeline's.
+        Origin::Root => None,
+    }
 }
 
 #[cfg(test)]
@@ -524,6 +537,34 @@ mod tests {
         hub.accept(slice(12_000), SliceDone::default());
         let input = hub.block_input(Height(102), Hash32([0; 32]));
         assert_eq!(sequences(&input.calls), [2]);
+    }
+
+    #[test]
+    fn a_call_of_a_higher_class_overtakes_older_ones() {
+        let limits = Limits { extrinsics_per_block_max: 2, pool_max: 2, refused_kept_max: 10 };
+        let mut hub = hub(&plan(calm(), limits));
+        let hotkey = AccountId([1; 32]);
+        let call = |sequence: u64| SubmittedCall {
+            sent_ms: sequence * 10,
+            player: player_id("miners", 0),
+            sequence,
+            signer: hotkey,
+            call: if sequence == 3 {
+                let (netuid, amount) = (NetUid(1), Rao(1));
+                Call::AddStakeBurn { hotkey, netuid, amount, limit: None }
+            } else {
+                Call::TransferAllowDeath { dest: AccountId([2; 32]), value: Rao(1) }
+            },
+        };
+        let calls = (0..5).map(call).collect();
+        hub.accept(slice(0), SliceDone { calls, ..SliceDone::default() });
+        let sequences =
+            |calls: &[Submitted]| calls.iter().map(|call| call.sequence).collect::<Vec<_>>();
+        let input = hub.block_input(Height(101), Hash32([0; 32]));
+        assert_eq!(sequences(&input.calls[1..]), [3, 0], "the timeline is still first");
+        assert_eq!(sequences(&input.surplus), [4]);
+        let input = hub.block_input(Height(102), Hash32([0; 32]));
+        assert_eq!(sequences(&input.calls), [1, 2]);
     }
 
     #[test]

@@ -5,10 +5,14 @@ use protocol::call::{Call, Origin, Setting};
 use protocol::commits::{Opening, commit_hash};
 use protocol::dice::Dice;
 use protocol::ledger::Position;
+use protocol::registration::work_hash;
 use protocol::rules::{FeeSchedule, Mode, RuleVersion, Rules};
-use protocol::state::{Account, Global, Info, Params, RootClaimType, State, Subnet};
-use protocol::units::{AccountId, Alpha, NetUid, Rao};
+use protocol::state::{
+    Account, ColdkeyIdentity, Global, Info, Params, RootClaimType, State, Subnet, SubnetIdentity,
+};
+use protocol::units::{AccountId, Alpha, Hash32, NetUid, Rao};
 use protocol::weights::Order;
+use protocol::work;
 use std::collections::BTreeSet;
 
 const PEOPLE: u64 = 10;
@@ -91,6 +95,8 @@ pub fn loosen(state: &mut State) {
         params.target_registrations_per_interval = 3;
         params.adjustment_interval = params.adjustment_interval.min(20);
         params.serving_rate_limit = 2;
+        (params.min_difficulty, params.max_difficulty) = (1, 6);
+        subnet.fast.difficulty = subnet.fast.difficulty.min(6);
     }
     state.forget_cached_hashes();
 }
@@ -240,8 +246,17 @@ impl Draw<'_> {
         let signer = self.person();
         let hotkey = self.own_hotkey(signer);
         let netuid = self.netuid();
-        let call = match self.dice.below(10) {
+        let call = match self.dice.below(15) {
             0 => Call::RegisterNetwork { hotkey },
+            10 | 11 => return self.work(hotkey),
+            12 | 13 => return self.name(signer),
+            14 => {
+                let (dest, value) = (self.person(), self.money(signer));
+                match self.dice.below(9) {
+                    0 => Call::TransferAll { dest, keep_alive: self.one_in(2) },
+                    _ => Call::TransferKeepAlive { dest, value },
+                }
+            }
             1 => {
                 let unstarted =
                     self.state.networks().find(|(_, subnet)| !subnet.params.subtoken_enabled);
@@ -268,6 +283,55 @@ impl Draw<'_> {
             _ => Call::TryAssociateHotkey { hotkey: self.any_hotkey() },
         };
         (Origin::Signed(signer), call)
+    }
+
+    /// A registration by proof of work, mostly a sound one: difficulties are low here.
+    fn work(&mut self, hotkey: AccountId) -> (Origin, Call) {
+        let netuid = self.netuid();
+        let coldkey = self.state.owner(&hotkey).unwrap_or_else(|| self.person());
+        let coldkey = if self.one_in(12) { self.person() } else { coldkey };
+        let ages = if self.one_in(5) { 5 } else { 3 };
+        let age = self.dice.below(ages);
+        let block_number = self.state.height.0.saturating_sub(age);
+        let difficulty = self.state.subnets.get(&netuid).map_or(1, |at| at.fast.difficulty);
+        let hash = work_hash(self.state, age);
+        let first = self.dice.below(1_000);
+        let seals = (first..first + 40).map(|nonce| (nonce, work::seal(&hash, &hotkey, nonce)));
+        let mut seals = seals.filter(|(_, seal)| work::meets(seal, difficulty));
+        let (mut nonce, work) = seals.next().unwrap_or((0, Hash32([9; 32])));
+        nonce += u64::from(self.one_in(8));
+        let signer = if self.one_in(12) { coldkey } else { hotkey };
+        let call = Call::Register { netuid, block_number, nonce, work, hotkey, coldkey };
+        (Origin::Signed(signer), call)
+    }
+
+    /// A coldkey or a subnet says who it is; now and then at too great a length.
+    fn name(&mut self, coldkey: AccountId) -> (Origin, Call) {
+        let netuid = self.netuid();
+        let owner = self.owner(netuid);
+        let text = "n".repeat(if self.one_in(6) { 257 } else { 3 });
+        let identity = SubnetIdentity { subnet_name: text.clone(), ..SubnetIdentity::default() };
+        match self.dice.below(4) {
+            0 => {
+                let identity = ColdkeyIdentity { name: text, ..ColdkeyIdentity::default() };
+                (Origin::Signed(coldkey), Call::SetIdentity(Box::new(identity)))
+            }
+            1 => {
+                let identity = Box::new(identity);
+                (Origin::Signed(owner), Call::SetSubnetIdentity { netuid, identity })
+            }
+            2 => {
+                let hotkey = self.own_hotkey(coldkey);
+                let identity = Some(Box::new(identity)).filter(|_| !self.one_in(3));
+                (Origin::Signed(coldkey), Call::RegisterNetworkWithIdentity { hotkey, identity })
+            }
+            _ => {
+                let symbols = ["α", "β", "γ", "δ", "ε", "Τ", "??"];
+                let symbol = symbols[usize::from(self.small(7))].into();
+                let origin = if self.one_in(3) { Origin::Root } else { Origin::Signed(owner) };
+                (origin, Call::UpdateSymbol { netuid, symbol })
+            }
+        }
     }
 
     /// A commit or an attempt to open one; there are few rows and salts, so that some match.
@@ -515,7 +579,11 @@ impl Draw<'_> {
             19 => Setting::SubtokenEnabled { netuid, value: value || !self.one_in(4) },
             20 => Setting::NetworkRegistrationAllowed { netuid, value: value || self.one_in(2) },
             21 => Setting::MinDelegateTake { value: self.small(200) },
-            22 if self.one_in(4) => return (origin, Call::RootDissolveNetwork { netuid }),
+            22 if self.one_in(8) => return (origin, Call::RootDissolveNetwork { netuid }),
+            22 if self.one_in(8) => {
+                let coldkey = self.person();
+                return (origin, Call::DissolveNetwork { coldkey, netuid });
+            }
             _ => {
                 let version = if value { RuleVersion::Price } else { RuleVersion::Taoflow };
                 let fees = if self.one_in(2) { FeeSchedule::None } else { FeeSchedule::Reference };

@@ -7,10 +7,12 @@
 #[path = "../network/mod.rs"]
 mod network;
 
+mod balances;
 mod children;
 mod commits;
 mod fees;
 mod moves;
+mod registrations;
 mod root_claims;
 mod settings;
 mod stakes;
