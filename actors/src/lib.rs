@@ -7,6 +7,8 @@ pub mod machine;
 /// Which players there are; a new one is a file and a line here.
 pub mod registry;
 
+/// Who wants a subnet.
+pub mod entrant;
 /// Miners.
 pub mod miner;
 /// Subnet owners.

@@ -188,8 +188,17 @@ players! {
     Index, IndexSettings in staker: Staker "index", "Keeps a share of its wealth on root.";
     Momentum, MomentumSettings in staker: Staker "momentum", "Buys the subnet that rises most against its moving price and sells its weakest holding.";
     Noise, NoiseSettings in staker: Staker "noise", "Moves TAO into or out of a random subnet.";
+    Entrant, EntrantSettings in entrant: Owner "entrant", "Registers a subnet when the lock cost is within its price, starts it and backs it.";
     #[cfg(test)]
     Probe, ProbeSettings in stage: Miner "probe", "Notes its inputs and does what its script says.";
+}
+
+impl BehaviourSettings {
+    /// Whether its players have a place on each subnet of their group, or act on the whole network.
+    pub fn has_places(&self) -> bool {
+        let roams = matches!(self, Self::Entrant(_)) || self.behaviour().role == Role::Staker;
+        !roams
+    }
 }
 
 fn unknown(role: Role, name: &str) -> UnknownBehaviour {
@@ -233,6 +242,9 @@ mod tests {
     fn values_out_of_range_are_named() {
         let rows = [
             (Role::Owner, "hold", json!({"retry_blocks": 0}), "retry_blocks is 0"),
+            (Role::Owner, "entrant", json!({"interval_blocks": 0}), "interval_blocks is 0"),
+            (Role::Owner, "entrant", json!({"price_max_rao": 5}), "price_min_rao is 1000000000000"),
+            (Role::Owner, "entrant", json!({"backing_ppm": 1_000_001}), "backing_ppm"),
             (Role::Validator, "sampler", json!({"sample": 0}), "sample is 0"),
             (Role::Validator, "sampler", json!({"answer_wait_ms": 90_000_000}), "answer_wait_ms"),
             (Role::Validator, "sampler", json!({"smoothing_ppm": 1_000_001}), "smoothing_ppm"),

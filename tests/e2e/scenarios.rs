@@ -93,3 +93,58 @@ fn completions_name_the_commands() {
         assert!(said.stdout.contains("replay"), "{shell}");
     }
 }
+
+/// Facts of a kind, in order.
+fn facts(folder: &std::path::Path, kind: &str) -> Vec<serde_json::Value> {
+    let log = json_lines(folder, &["log", "run", "--kind", kind, "--json"]);
+    log.into_iter().filter(|line| line.get("kind").is_some_and(|told| told == kind)).collect()
+}
+
+#[test]
+fn in_the_race_each_newcomer_prunes_a_subnet_and_doubles_the_cost() {
+    let folder = folder();
+    let race = scenario("registration-race.toml");
+    let ran = json(
+        folder.path(),
+        &["run", &race, "--blocks", "400", "--out", "run", "--check-invariants", "--json"],
+    );
+    assert_eq!(number(&ran, "invariant_violations"), 0);
+    let registered = facts(folder.path(), "subnet_registered");
+    let dissolved = facts(folder.path(), "subnet_dissolved");
+    let pruned: Vec<&serde_json::Value> =
+        dissolved.iter().filter(|fact| fact["cause"] == "prune").collect();
+    assert_eq!((registered.len(), pruned.len()), (2, 2), "{registered:?}");
+    for (new, old) in registered.iter().zip(&pruned) {
+        assert_eq!((&new["netuid"], &new["block"]), (&old["netuid"], &old["block"]));
+        assert!(new["block"].is_u64(), "{new}");
+    }
+    let locked = |fact: &serde_json::Value| fact["locked"].as_u64().unwrap_or(0);
+    assert_eq!(locked(&registered[0]), 1_000_000_000_000);
+    assert!(locked(&registered[1]) > 1_700_000_000_000, "{registered:?}");
+    let network = json(folder.path(), &["inspect", "run", "network", "--json"]);
+    assert_eq!(number(&network, "subnets"), 128);
+    assert!(number(&network, "lock_cost_rao") > 2 * 1_700_000_000_000);
+}
+
+#[test]
+fn after_the_expansion_newcomers_take_free_slots() {
+    let folder = folder();
+    let expansion = scenario("expansion-256.toml");
+    let short = std::fs::read_to_string(&expansion).expect("it ships");
+    let short = short.replace("at = \"+3600\"", "at = \"+100\"").replace(
+        "snapshot = \"data/",
+        &format!("snapshot = \"{}/", root().join("configs/data").display()),
+    );
+    std::fs::write(folder.path().join("short.toml"), short).expect("writable");
+    let arguments = ["run", "short.toml", "--blocks", "300", "--out", "run", "--json"];
+    json(folder.path(), &arguments);
+    let netuids = |kind| -> Vec<u64> {
+        let facts = facts(folder.path(), kind);
+        let whole = facts.iter().filter(|fact| kind == "subnet_registered" || fact["pot"].is_u64());
+        whole.filter_map(|fact| fact["netuid"].as_u64()).collect()
+    };
+    let (registered, dissolved) = (netuids("subnet_registered"), netuids("subnet_dissolved"));
+    assert_eq!(registered.len(), 2, "one before, one after: {registered:?}");
+    assert_eq!((registered[0], registered[1]), (dissolved[0], 129));
+    assert_eq!(dissolved.len(), 1);
+}

@@ -252,8 +252,13 @@ fn casts<'a>(place: &str, document: &'a Document) -> Result<Vec<Cast<'a>>, Scena
                 return Err(at(format!(".{key}: {ppm} is more than a whole, 1000000"), None));
             }
         }
-        if group.role == Role::Owner && group.count != 1 {
+        let places = settings.has_places();
+        if group.role == Role::Owner && places && group.count != 1 {
             return Err(at(".count: a subnet has one owner".to_owned(), None));
+        }
+        if group.role == Role::Owner && !places && group.stake_ppm != 0 {
+            let what = ".stake_ppm: who has no subnet yet starts without its alpha";
+            return Err(at(what.to_owned(), None));
         }
         casts.push(Cast { group, settings });
     }

@@ -76,9 +76,10 @@ impl Seating {
         }
         for cast in population.casts {
             match cast.group.role {
+                _ if !cast.settings.has_places() => seating.seat_roaming(cast),
                 Role::Owner => seating.seat_owners(population, cast),
                 Role::Validator | Role::Miner => seating.seat_neurons(population, cast)?,
-                Role::Staker => seating.seat_stakers(cast),
+                Role::Staker => seating.seat_roaming(cast),
             }
         }
         for subnet in population.subnets {
@@ -184,7 +185,7 @@ impl Seating {
         Ok(())
     }
 
-    fn seat_stakers(&mut self, cast: &Cast<'_>) {
+    fn seat_roaming(&mut self, cast: &Cast<'_>) {
         for index in 0..u64::from(cast.group.count) {
             self.take_seat(cast, identity(cast.group, index, None));
         }

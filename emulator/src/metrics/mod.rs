@@ -18,6 +18,7 @@ use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily};
 use prometheus::{Registry, TextEncoder};
 use protocol::event::Event;
 use protocol::frame::{Frame, Messages};
+use protocol::registration::lock_cost;
 use protocol::rejection::Outcome;
 use protocol::state::{Leaks, State, Subnet};
 use protocol::units::{NetUid, UNITS_PER_TOKEN};
@@ -120,6 +121,8 @@ struct Chain {
     issuance_rao: u64,
     stake_rao: u64,
     root_stake_rao: u64,
+    subnet_limit: u16,
+    lock_cost_rao: u64,
     leaks: Leaks,
 }
 
@@ -166,6 +169,8 @@ impl Readings {
             issuance_rao: state.global.total_issuance.0,
             stake_rao: state.global.total_stake.0,
             root_stake_rao: root.map_or(0, |root| root.fast.pool.tao),
+            subnet_limit: state.global.subnet_limit,
+            lock_cost_rao: lock_cost(state).0,
             leaks: state.leaks,
         });
     }
@@ -311,6 +316,8 @@ fn collect_chain(page: &mut Page<'_>, chain: &Chain, subnets: &BTreeMap<NetUid, 
     }
     page.add(table::TOP_TEN, &[], of_64_bits(top_ten));
     page.add(table::SUBNETS, &[], subnets.len() as f64);
+    page.add(table::SUBNET_LIMIT, &[], f64::from(chain.subnet_limit));
+    page.add(table::LOCK_COST, &[], tokens(chain.lock_cost_rao));
 }
 
 fn collect_subnet(page: &mut Page<'_>, netuid: &str, subnet: &SubnetReading) {

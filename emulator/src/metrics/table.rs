@@ -122,6 +122,8 @@ families! {
     LEAKED: "btemu_leaked_tao", Gauge, Tao, ["ledger"], "TAO that the chain's rules lose or invent, by ledger, signed; still in sound mode";
     TOP_TEN: "btemu_emission_top10_share_ratio", Gauge, Ratio, [], "Part of the block's TAO that the ten subnets with most get together";
     SUBNETS: "btemu_subnets", Gauge, Count, [], "Subnets that exist, root not counted";
+    SUBNET_LIMIT: "btemu_subnet_limit", Gauge, Count, [], "Subnets there may be; beyond, a registration prunes one";
+    LOCK_COST: "btemu_lock_cost_tao", Gauge, Tao, [], "What registering a subnet costs now";
 
     SUBNET_INFO: "btemu_subnet_info", Gauge, Info, ["netuid", "name", "symbol"], "The subnet's name and token symbol";
     SUBNET_PRICE: "btemu_subnet_price_tao", Gauge, Tao, ["netuid"], "Spot price of one alpha in TAO";

@@ -178,9 +178,9 @@ fn a_small_network_has_these_series_and_no_others() {
     }
     assert_eq!(subnet_series, 30);
     assert_eq!(count(&text, "btemu_leaked_tao"), 13);
-    // Seven of the chain and its ledgers, two roles, speed and wall time, the log, three of two
+    // Nine of the chain and its ledgers, two roles, speed and wall time, the log, three of two
     // processes.
-    assert_eq!(samples(&text).len(), 5 + 7 + 13 + subnet_series + 2 + 2 + 1 + 6);
+    assert_eq!(samples(&text).len(), 5 + 9 + 13 + subnet_series + 2 + 2 + 1 + 6);
 }
 
 #[test]
@@ -206,6 +206,8 @@ fn values_are_in_base_units() {
         ("btemu_leaked_tao{ledger=\"opening\"}", 0.0),
         ("btemu_leaked_tao{ledger=\"root_shortfall\"}", -2.5),
         ("btemu_subnets", 2.0),
+        ("btemu_subnet_limit", 128.0),
+        ("btemu_lock_cost_tao", 1_000.0),
         ("btemu_emission_top10_share_ratio", 0.25),
         ("btemu_subnet_info{netuid=\"2\",name=\"subnet 2\",symbol=\"τ\"}", 1.0),
         ("btemu_subnet_moving_price_tao{netuid=\"2\"}", 0.125),

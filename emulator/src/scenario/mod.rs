@@ -223,6 +223,8 @@ pub struct Shipped {
 const SHIPPED: &[(&str, &str)] = &[
     ("configs/quickstart.toml", include_str!("../../../configs/quickstart.toml")),
     ("configs/mainnet.toml", include_str!("../../../configs/mainnet.toml")),
+    ("configs/registration-race.toml", include_str!("../../../configs/registration-race.toml")),
+    ("configs/expansion-256.toml", include_str!("../../../configs/expansion-256.toml")),
     (
         "configs/bench-mainnet-quarter.toml",
         include_str!("../../../configs/bench-mainnet-quarter.toml"),
