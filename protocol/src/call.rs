@@ -10,10 +10,10 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantNames};
 
 /// A call with its arguments.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 #[allow(missing_docs, reason = "arguments have the chain's names; 30 §17 says what they are")]
@@ -184,7 +184,7 @@ pub enum Call {
 
 /// A parameter that a call of root sets, with its new value; named as the chain's `sudo_set_…`. Those
 /// that say so may be set by the subnet's owner too.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", prefix = "sudo_set_")]
 #[allow(missing_docs, reason = "the names are the chain's; 30 §12 says what they are")]
