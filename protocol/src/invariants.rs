@@ -1,5 +1,8 @@
 //! What must always hold, by name, after each block (20 §20, 10 §4.5, 30 §1.4).
 
+/// Nothing points at what is not there.
+mod orphans;
+
 use crate::issuance::{BLOCK_EMISSION_RAO, SUPPLY_MAX_RAO};
 use crate::pool::{SQRT_PRICE_MAX_RAW, SQRT_PRICE_MIN_RAW};
 use crate::rules::Mode;
@@ -37,6 +40,11 @@ pub const INVARIANTS: &[(&str, Check)] = &[
     ("rows_point_at_neurons", rows_point_at_neurons),
     ("stake_markers_cleared", stake_markers_cleared),
     ("staking_hotkeys_listed", staking_hotkeys_listed),
+    ("owners_list_their_hotkeys", orphans::owners_list_their_hotkeys),
+    ("neurons_owned", orphans::neurons_owned),
+    ("links_mirrored", orphans::links_mirrored),
+    ("dissolved_leave_nothing", orphans::dissolved_leave_nothing),
+    ("root_stakers_numbered", orphans::root_stakers_numbered),
 ];
 
 /// Checks a run block by block; remembers what one state alone cannot show.
