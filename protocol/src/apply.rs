@@ -1,12 +1,17 @@
 //! The one place where events change the state. Holds no rule: it adds deltas, stores new values,
 //! and refuses an event that does not fit.
 
+/// Swaps of keys.
+mod keys;
+
 use crate::event::{
     EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event, Parameter,
     PoolSwapped, PotsDrained, SubnetRegistered, Via,
 };
 use crate::state::writes::ShareWrite;
-use crate::state::{Fast, Hotkey, Info, Params, PendingChildren, Stamp, State, Subnet};
+use crate::state::{
+    Fast, Hotkey, Info, Params, PendingChildren, Stamp, State, Subnet, SwapAnnouncement,
+};
 use crate::units::{AccountId, Alpha, NetUid, Rao};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -83,7 +88,10 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             }
             entry.owner = Some(*coldkey);
             let coldkey = state.coldkey_mut(*coldkey);
-            coldkey.owned.push(*hotkey);
+            // A former owner may list it still.
+            if !coldkey.owned.contains(hotkey) {
+                coldkey.owned.push(*hotkey);
+            }
             if !coldkey.staking.contains(hotkey) {
                 coldkey.staking.push(*hotkey);
             }
@@ -261,6 +269,35 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             let changed = state.change_commits(*netuid, key, *removed as usize, None);
             changed.ok_or("fewer commits wait than are removed")?;
         }
+        Event::HotkeySwapped { coldkey, old_hotkey, new_hotkey, netuid } => {
+            keys::swap_hotkey(state, *coldkey, (*old_hotkey, *new_hotkey), *netuid);
+        }
+        Event::HotkeyMoved(facts) => keys::move_hotkey(state, facts)?,
+        Event::StakingHotkeyReplaced { old_hotkey, new_hotkey, coldkeys } => {
+            for coldkey in coldkeys {
+                let staking = &mut state.coldkey_mut(*coldkey).staking;
+                staking.retain(|hotkey| hotkey != old_hotkey && hotkey != new_hotkey);
+                staking.push(*new_hotkey);
+            }
+        }
+        Event::HotkeySwapsForgotten { netuid, coldkeys } => {
+            for coldkey in coldkeys {
+                state.coldkey_mut(*coldkey).hotkey_swaps.remove(netuid);
+            }
+        }
+        Event::ColdkeySwapAnnounced { coldkey, hash, executable_at } => {
+            let announcement = SwapAnnouncement { hash: *hash, executable_at: *executable_at };
+            state.coldkey_mut(*coldkey).swap_announcement = Some(announcement);
+        }
+        Event::ColdkeySwapDisputed { coldkey } => {
+            let height = state.height.0;
+            state.coldkey_mut(*coldkey).swap_disputed_at = Some(height);
+        }
+        Event::ColdkeySwapCleared { coldkey } => {
+            let keys = state.coldkey_mut(*coldkey);
+            (keys.swap_announcement, keys.swap_disputed_at) = (None, None);
+        }
+        Event::ColdkeySwapped(facts) => keys::swap_coldkey(state, facts)?,
         Event::EntropyDrawn { entropy } => {
             let entropies = &mut state.global_mut().entropies;
             entropies.insert(0, *entropy);
@@ -422,6 +459,13 @@ fn set_parameter(
         (None, Parameter::PendingChildkeyCooldown) => {
             state.global_mut().pending_childkey_cooldown = wide?;
         }
+        (None, Parameter::TxRateLimit) => state.global_mut().tx_rate_limit = wide?,
+        (None, Parameter::ColdkeySwapAnnouncementDelay) => {
+            state.global_mut().coldkey_swap_announcement_delay = wide?;
+        }
+        (None, Parameter::ColdkeySwapReannouncementDelay) => {
+            state.global_mut().coldkey_swap_reannouncement_delay = wide?;
+        }
         (None, Parameter::SubnetMovingAlpha) => {
             state.global_mut().moving_alpha = value.cast_signed();
         }
@@ -509,6 +553,11 @@ fn dissolve_subnet(state: &mut State, netuid: NetUid, pot: Rao) -> Fit<()> {
             rates.remove(&netuid);
         }
     }
+    let swapped = state.coldkeys.iter().filter(|(_, keys)| keys.hotkey_swaps.contains_key(&netuid));
+    let swapped: Vec<AccountId> = swapped.map(|(coldkey, _)| *coldkey).collect();
+    for coldkey in swapped {
+        state.coldkey_mut(coldkey).hotkey_swaps.remove(&netuid);
+    }
     let subnet = state.whole_subnet_mut(netuid);
     let old = core::mem::take(subnet);
     // What is left behind is inherited by the next subnet of this netuid (30 §5.5).
@@ -523,9 +572,9 @@ fn dissolve_subnet(state: &mut State, netuid: NetUid, pot: Rao) -> Fit<()> {
     subnet.fast.pool.scrap_alpha = old.fast.pool.scrap_alpha;
     subnet.fast.root_proportion = old.fast.root_proportion;
     subnet.last_dividends = old.last_dividends;
-    subnet.last_dividends.retain(|_, (alpha, _)| {
+    subnet.last_dividends.retain(|_, (alpha, root)| {
         *alpha = None;
-        true
+        root.is_some()
     });
     subnet.stamps = old.stamps;
     subnet
@@ -609,6 +658,9 @@ fn place_neuron(
         }
     }
     neurons.uids.insert(hotkey, uid);
+    if state.hotkeys.get(&hotkey).is_some_and(|entry| entry.not_member.contains(&netuid)) {
+        state.hotkey_mut(hotkey).not_member.remove(&netuid);
+    }
     if let Some(old) = replaced {
         state.drop_axon(netuid, old);
     }
@@ -808,13 +860,14 @@ fn pay_epoch(state: &mut State, columns: &EpochPaid) -> Fit<()> {
         state.set_claim_rate(*hotkey, netuid, *rate);
     }
     let dividends = columns.dividend_alpha.iter().zip(&columns.dividend_root);
-    let dividends = dividends.map(|(alpha, root)| (Some(*alpha), *root));
+    let dividends = dividends.map(|(alpha, root)| (Some(*alpha), Some(*root)));
     *state.last_dividends_mut(netuid) =
         columns.dividend_hotkeys.iter().copied().zip(dividends).collect();
     for (index, hotkey) in columns.dividend_hotkeys.iter().enumerate() {
         if let Some(alpha) = columns.alpha_last_epoch[index] {
             state.pool_mut(netuid, *hotkey).alpha_last_epoch = alpha;
         }
+        state.drop_empty_pool(netuid, *hotkey);
     }
     Ok(())
 }

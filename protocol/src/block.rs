@@ -8,7 +8,7 @@ use crate::rejection::{Outcome, Refusal};
 use crate::state::{State, Subnet};
 use crate::tx::Tx;
 use crate::units::{Hash32, Height, PlayerId, Rao};
-use crate::{children, coinbase, decide, epoch, root_claims};
+use crate::{children, coinbase, decide, epoch, key_swaps, root_claims};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,7 @@ pub type Phase = fn(&mut Tx<'_>);
 /// The block step, in the chain's order (20 §2). Phases not built yet are in docs/limitations.md.
 pub const PHASES: &[(&str, Phase)] = &[
     ("entropy", |tx| tx.emit(Event::EntropyDrawn { entropy: tx.entropy() })),
+    ("hotkey swaps", key_swaps::forget_old_swaps),
     ("registration terms", adjust_registration_terms),
     ("emission shares", coinbase::share),
     ("emission", coinbase::emit),

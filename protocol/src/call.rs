@@ -180,6 +180,18 @@ pub enum Call {
     SetSubnetIdentity { netuid: NetUid, identity: Box<SubnetIdentity> },
     /// Root: dissolves a subnet; the coldkey is not looked at.
     DissolveNetwork { coldkey: AccountId, netuid: NetUid },
+    /// Puts a hotkey in another's place, on one subnet or everywhere.
+    SwapHotkey { hotkey: AccountId, new_hotkey: AccountId, netuid: Option<NetUid> },
+    /// Announces the hash of the coldkey that will take the signer's place.
+    AnnounceColdkeySwap { new_coldkey_hash: Hash32 },
+    /// Carries an announced swap out.
+    SwapColdkeyAnnounced { new_coldkey: AccountId },
+    /// Freezes the signer until root resets its announced swap.
+    DisputeColdkeySwap,
+    /// Root: forgets a coldkey's announcement and dispute.
+    ResetColdkeySwap { coldkey: AccountId },
+    /// Root: swaps a coldkey at once, at a cost to it.
+    SwapColdkey { old_coldkey: AccountId, new_coldkey: AccountId, swap_cost: Rao },
 }
 
 /// A parameter that a call of root sets, with its new value; named as the chain's `sudo_set_…`. Those
@@ -313,6 +325,16 @@ pub enum Setting {
     FeeRate {
         netuid: NetUid,
         value: u16,
+    },
+    /// Blocks between swaps of hotkeys.
+    TxRateLimit {
+        value: u64,
+    },
+    ColdkeySwapAnnouncementDelay {
+        value: u64,
+    },
+    ColdkeySwapReannouncementDelay {
+        value: u64,
     },
 }
 

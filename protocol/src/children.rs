@@ -13,7 +13,7 @@ use crate::staking::hotkey_value;
 use crate::state::{Links, State, Subnet};
 use crate::tx::Tx;
 use crate::units::{AccountId, NetUid};
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 /// Children a hotkey may order.
@@ -80,13 +80,15 @@ pub fn apply_due(tx: &mut Tx<'_>) {
         let Some(pending) = subnet.pending_children.get(&hotkey) else { continue };
         let none = Links::default();
         let links = subnet.links.get(&hotkey).unwrap_or(&none);
-        if fits(&hotkey, &pending.children, links).is_err() {
+        // Sorted, and each once: a swap can put one hotkey twice into an order; its last part counts.
+        let children: BTreeMap<[u8; 32], (u64, AccountId)> =
+            pending.children.iter().map(|entry| (order.key(entry.1), *entry)).collect();
+        let children: Vec<(u64, AccountId)> = children.into_values().collect();
+        if fits(&hotkey, &children, links).is_err() {
             tx.emit(Event::ChildrenDiscarded { hotkey, netuid });
             continue;
         }
-        let mut children = pending.children.clone();
         let mut parents = links.parents.clone();
-        children.sort_by_key(|(_, child)| order.key(*child));
         parents.sort_by_key(|(_, parent)| order.key(*parent));
         tx.emit(Event::ChildrenSet { hotkey, netuid, children, parents });
     }

@@ -7,6 +7,7 @@ use crate::call::{Call, Origin, Signed};
 use crate::commits::{Opening, commit_hash};
 use crate::event::Event;
 use crate::fees::fee;
+use crate::key_swaps::HotkeySwap;
 use crate::ledger::Position;
 use crate::registration::Proof;
 use crate::rejection::{Outcome, Refusal, Rejection};
@@ -17,8 +18,8 @@ use crate::tx::Tx;
 use crate::units::{AccountId, NetUid, Rao};
 use crate::weights::Order;
 use crate::{
-    children, commits, delegation, dissolution, hyperparameters, identities, registration,
-    root_claims, serving, weights,
+    children, commits, delegation, dissolution, hyperparameters, identities, key_swaps,
+    registration, root_claims, serving, weights,
 };
 
 /// Admits a call, decides it, and says what became of it. A failed call leaves its nonce; a refused
@@ -125,6 +126,15 @@ fn admit_if(holds: bool, otherwise: Refusal) -> Result<(), Refusal> {
 /// # Errors
 /// Why the answer is no.
 pub fn decide(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Result<(), Rejection> {
+    if let Origin::Signed(signer) = signed.origin {
+        let about_swaps = matches!(
+            signed.call,
+            Call::AnnounceColdkeySwap { .. }
+                | Call::SwapColdkeyAnnounced { .. }
+                | Call::DisputeColdkeySwap
+        );
+        key_swaps::guard(tx.state(), &signer, about_swaps)?;
+    }
     match signed.call {
         Call::TransferAllowDeath { dest, value } => {
             transfer(tx, signer(signed.origin)?, *dest, *value)
@@ -240,6 +250,27 @@ pub fn decide(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Result<(), Rejection> 
         Call::DissolveNetwork { netuid, .. } => {
             require(signed.origin == Origin::Root, Rejection::BadOrigin)?;
             dissolution::root_dissolve_network(tx, *netuid)
+        }
+        Call::SwapHotkey { hotkey, new_hotkey, netuid } => {
+            let coldkey = signer(signed.origin)?;
+            let order = HotkeySwap { coldkey, old: *hotkey, new: *new_hotkey, netuid: *netuid };
+            key_swaps::swap_hotkey(tx, &order)
+        }
+        Call::AnnounceColdkeySwap { new_coldkey_hash } => {
+            key_swaps::announce(tx, signer(signed.origin)?, *new_coldkey_hash)
+        }
+        Call::SwapColdkeyAnnounced { new_coldkey } => {
+            key_swaps::swap_announced(tx, signer(signed.origin)?, *new_coldkey)
+        }
+        Call::DisputeColdkeySwap => key_swaps::dispute(tx, signer(signed.origin)?),
+        Call::ResetColdkeySwap { coldkey } => {
+            require(signed.origin == Origin::Root, Rejection::BadOrigin)?;
+            key_swaps::reset(tx, *coldkey);
+            Ok(())
+        }
+        Call::SwapColdkey { old_coldkey, new_coldkey, swap_cost } => {
+            require(signed.origin == Origin::Root, Rejection::BadOrigin)?;
+            key_swaps::swap_by_root(tx, *old_coldkey, *new_coldkey, *swap_cost)
         }
         Call::SwitchRules { rules } => {
             require(signed.origin == Origin::Root, Rejection::BadOrigin)?;

@@ -233,6 +233,29 @@ pub enum Event {
     SubnetIdentitySet { netuid: NetUid, identity: Box<SubnetIdentity> },
     /// A coldkey says who it is.
     ColdkeyIdentitySet { coldkey: AccountId, identity: Box<ColdkeyIdentity> },
+    /// A hotkey took another's place, on one subnet or everywhere: ownership, takes and timers. What it
+    /// has on subnets moves by the facts that follow.
+    HotkeySwapped {
+        coldkey: AccountId,
+        old_hotkey: AccountId,
+        new_hotkey: AccountId,
+        netuid: Option<NetUid>,
+    },
+    /// Everything a subnet keeps under a hotkey is another's now.
+    HotkeyMoved(Box<HotkeyMoved>),
+    /// A hotkey took another's place in lists of hotkeys that coldkeys stake on.
+    StakingHotkeyReplaced { old_hotkey: AccountId, new_hotkey: AccountId, coldkeys: Vec<AccountId> },
+    /// Hotkey swaps on a subnet are so long ago that they limit nobody any more.
+    HotkeySwapsForgotten { netuid: NetUid, coldkeys: Vec<AccountId> },
+    /// A coldkey will be swapped for another, known by its hash; until then it may do little else.
+    ColdkeySwapAnnounced { coldkey: AccountId, hash: Hash32, executable_at: u64 },
+    /// A coldkey's announced swap is disputed; the coldkey may do nothing until root resets it.
+    ColdkeySwapDisputed { coldkey: AccountId },
+    /// Announcement and dispute of a coldkey swap are gone: it was carried out, or root reset it.
+    ColdkeySwapCleared { coldkey: AccountId },
+    /// Everything that was a coldkey's is another's now, but for free balance, which facts of its own
+    /// move.
+    ColdkeySwapped(Box<ColdkeySwapped>),
 }
 
 /// How a neuron came to its uid.
@@ -287,6 +310,9 @@ pub enum Parameter {
     SubnetMovingAlpha,
     EmaPriceHalvingBlocks,
     FeeRate,
+    TxRateLimit,
+    ColdkeySwapAnnouncementDelay,
+    ColdkeySwapReannouncementDelay,
 }
 
 impl Parameter {
@@ -341,6 +367,41 @@ pub struct SubnetDissolved {
     pub alpha: Vec<Alpha>,
     /// What each gets.
     pub tao: Vec<Rao>,
+}
+
+/// See [`Event::HotkeyMoved`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields are named for what they hold; units are their types")]
+pub struct HotkeyMoved {
+    pub netuid: NetUid,
+    pub old_hotkey: AccountId,
+    pub new_hotkey: AccountId,
+    /// The uid that changed hands, if there is one.
+    pub uid: Option<u16>,
+    /// Children of the new hotkey, (proportion of 2⁶⁴−1, account).
+    pub children: Vec<(u64, AccountId)>,
+    /// Parents of the new hotkey.
+    pub parents: Vec<(u64, AccountId)>,
+    /// Coldkeys whose mining income follows the hotkey.
+    pub auto_stakers: Vec<AccountId>,
+    /// Who held stake behind it.
+    pub holders: Vec<AccountId>,
+    /// How much each.
+    pub alpha: Vec<Alpha>,
+}
+
+/// See [`Event::ColdkeySwapped`]; columns have one entry per position.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields are named for what they hold; units are their types")]
+pub struct ColdkeySwapped {
+    pub old_coldkey: AccountId,
+    pub new_coldkey: AccountId,
+    /// Where each position that went over is.
+    pub netuids: Vec<NetUid>,
+    /// Behind whom.
+    pub hotkeys: Vec<AccountId>,
+    /// What it holds.
+    pub alpha: Vec<Alpha>,
 }
 
 /// See [`Event::PoolSwapped`].

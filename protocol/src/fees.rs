@@ -34,7 +34,8 @@ fn weight(call: &Call) -> Option<u64> {
         | Call::RevealMechanismWeights { .. }
         | Call::ServeAxon { .. }
         | Call::IncreaseTake { .. }
-        | Call::DecreaseTake { .. } => return None,
+        | Call::DecreaseTake { .. }
+        | Call::SwapHotkey { .. } => return None,
         // Not an extrinsic of the chain.
         Call::SwitchRules { .. } => return None,
         Call::TransferAllowDeath { .. } => 130_000,
@@ -75,6 +76,11 @@ fn weight(call: &Call) -> Option<u64> {
         Call::SetIdentity(_) => 106_615,
         Call::SetSubnetIdentity { .. } => 74_675,
         Call::DissolveNetwork { .. } => 1_684_500,
+        Call::AnnounceColdkeySwap { .. } => 227_850,
+        Call::SwapColdkeyAnnounced { .. } => 555_350,
+        Call::DisputeColdkeySwap => 85_375,
+        Call::ResetColdkeySwap { .. } => 104_488,
+        Call::SwapColdkey { .. } => 793_350,
     })
 }
 
@@ -140,6 +146,12 @@ fn arguments_bytes(call: &Call) -> u64 {
         Call::SetIdentity(identity) => texts(&identity.texts()),
         Call::SetSubnetIdentity { identity, .. } => 2 + texts(&identity.texts()),
         Call::DissolveNetwork { .. } => ACCOUNT_BYTES + 2,
+        Call::SwapHotkey { netuid, .. } => 2 * ACCOUNT_BYTES + 1 + netuid.map_or(0, |_| 2),
+        Call::AnnounceColdkeySwap { .. }
+        | Call::SwapColdkeyAnnounced { .. }
+        | Call::ResetColdkeySwap { .. } => ACCOUNT_BYTES,
+        Call::DisputeColdkeySwap => 0,
+        Call::SwapColdkey { .. } => 2 * ACCOUNT_BYTES + 8,
     }
 }
 

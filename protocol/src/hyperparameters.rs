@@ -251,6 +251,13 @@ fn set_by_root_global(setting: &Setting) -> Result<(Option<NetUid>, Parameter, u
         Setting::SubnetMovingAlpha { value } => {
             (Parameter::SubnetMovingAlpha, value.cast_unsigned())
         }
+        Setting::TxRateLimit { value } => (Parameter::TxRateLimit, u128::from(value)),
+        Setting::ColdkeySwapAnnouncementDelay { value } => {
+            (Parameter::ColdkeySwapAnnouncementDelay, u128::from(value))
+        }
+        Setting::ColdkeySwapReannouncementDelay { value } => {
+            (Parameter::ColdkeySwapReannouncementDelay, u128::from(value))
+        }
         // Those of one subnet are decided by the callers.
         _ => return Err(Rejection::BadOrigin),
     };

@@ -46,6 +46,8 @@ pub mod fees;
 pub mod hyperparameters;
 /// Who coldkeys and subnets say they are.
 pub mod identities;
+/// Swaps of hotkeys and coldkeys.
+pub mod key_swaps;
 /// What moves stake and the pools' books.
 pub mod ledger;
 /// How much a limit price allows.

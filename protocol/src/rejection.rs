@@ -124,6 +124,20 @@ reasons! {
         InvalidWorkBlock: "The work names a block of the future, or one that is too old.",
         InvalidDifficulty: "The work does not meet the difficulty.",
         InvalidSeal: "The work is not the seal of its nonce.",
+        NewHotKeyIsSameWithOld: "The new hotkey is the old one.",
+        HotKeySetTxRateLimitExceeded: "The coldkey swapped a hotkey too recently.",
+        HotKeySwapOnSubnetIntervalNotPassed: "The coldkey swapped a hotkey on the subnet too recently.",
+        NotEnoughBalanceToPaySwapHotKey: "The coldkey cannot pay for the swap.",
+        NotEnoughBalanceToPaySwapColdKey: "The coldkey cannot pay for its swap.",
+        ColdkeySwapReannouncedTooEarly: "A coldkey swap was announced too recently.",
+        ColdkeySwapAnnouncementNotFound: "No coldkey swap was announced.",
+        AnnouncedColdkeyHashDoesNotMatch: "Another coldkey was announced.",
+        ColdkeySwapTooEarly: "The announced swap has to wait.",
+        ColdkeySwapAlreadyDisputed: "The announced swap is disputed already.",
+        ColdKeyAlreadyAssociated: "The new coldkey is in use.",
+        NewColdKeyIsHotkey: "The new coldkey is a hotkey.",
+        ColdkeySwapAnnounced: "The signer has announced a coldkey swap and may do nothing else.",
+        ColdkeySwapDisputed: "The signer's coldkey swap is disputed; it may do nothing.",
     }
 }
 

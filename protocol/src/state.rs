@@ -82,8 +82,10 @@ pub struct Hotkey {
     pub root_claimable: Option<BTreeMap<NetUid, i128>>,
     /// Block of the last change of the take, 0 for none.
     pub take_changed_at: u64,
+    /// Netuids on which a swap noted that it is no member; the chain tells them from others.
+    pub not_member: BTreeSet<NetUid>,
 }
-canon_struct!(Hotkey { 1: owner, 2: take, 3: root_claimable, 4: take_changed_at });
+canon_struct!(Hotkey { 1: owner, 2: take, 3: root_claimable, 4: take_changed_at, 5: not_member });
 
 /// A coldkey's lists, in insertion order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +103,14 @@ pub struct Coldkey {
     pub auto_stake: BTreeMap<NetUid, AccountId>,
     /// Who it says it is.
     pub identity: Option<ColdkeyIdentity>,
+    /// Block of the last swap of keys, 0 for none.
+    pub last_tx_block: u64,
+    /// Blocks of its last hotkey swaps on single subnets.
+    pub hotkey_swaps: BTreeMap<NetUid, u64>,
+    /// Its announced swap for another coldkey.
+    pub swap_announcement: Option<SwapAnnouncement>,
+    /// When it disputed the announcement.
+    pub swap_disputed_at: Option<u64>,
 }
 canon_struct!(Coldkey {
     1: owned,
@@ -109,7 +119,21 @@ canon_struct!(Coldkey {
     4: root_claim_type,
     5: auto_stake,
     6: identity,
+    7: last_tx_block,
+    8: hotkey_swaps,
+    9: swap_announcement,
+    10: swap_disputed_at,
 });
+
+/// A coldkey swap that was announced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwapAnnouncement {
+    /// BLAKE2b-256 of the new coldkey.
+    pub hash: Hash32,
+    /// First block in which it may be carried out.
+    pub executable_at: u64,
+}
+canon_struct!(SwapAnnouncement { 1: hash, 2: executable_at });
 
 /// Who a coldkey says it is (30 §11.2); texts of the chain are bytes, these are UTF-8.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -295,6 +319,12 @@ pub struct Global {
     pub root_walk: Option<(AccountId, AccountId, NetUid)>,
     /// Entropy of the last blocks, the newest first: what proofs of work build upon.
     pub entropies: Vec<Hash32>,
+    /// Blocks that must pass, and one more, between a coldkey's swaps of hotkeys; 0 for no limit.
+    pub tx_rate_limit: u64,
+    /// Blocks between the announcement of a coldkey swap and the swap.
+    pub coldkey_swap_announcement_delay: u64,
+    /// Blocks between the moment a coldkey swap may be carried out and another announcement.
+    pub coldkey_swap_reannouncement_delay: u64,
 }
 
 impl Default for Global {
@@ -336,6 +366,9 @@ impl Default for Global {
             owner_hyperparam_rate_limit: 2,
             root_walk: None,
             entropies: Vec::new(),
+            tx_rate_limit: 1_000,
+            coldkey_swap_announcement_delay: 36_000,
+            coldkey_swap_reannouncement_delay: 7_200,
         }
     }
 }
@@ -376,6 +409,9 @@ canon_struct!(Global {
     34: owner_hyperparam_rate_limit,
     35: root_walk,
     36: entropies,
+    37: tx_rate_limit,
+    38: coldkey_swap_announcement_delay,
+    39: coldkey_swap_reannouncement_delay,
 });
 
 impl Global {
@@ -534,7 +570,7 @@ pub struct Subnet {
     pub pools: BTreeMap<AccountId, HotkeyPool>,
     /// Last epoch's dividends by hotkey: (alpha, root alpha). After a dissolution only root's
     /// part is left behind.
-    pub last_dividends: BTreeMap<AccountId, (Option<Alpha>, Alpha)>,
+    pub last_dividends: BTreeMap<AccountId, (Option<Alpha>, Option<Alpha>)>,
     /// Root alpha already claimed: (hotkey, coldkey) → amount.
     pub root_claimed: BTreeMap<(AccountId, AccountId), u128>,
     /// Served endpoints by hotkey.

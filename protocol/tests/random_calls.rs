@@ -209,6 +209,7 @@ const RARE: &[&str] = &[
     "TooManySwapSteps",
     "InvalidNumRootClaim",
     "TooManyUIDsPerMechanism",
+    "ColdkeySwapAlreadyDisputed",
 ];
 
 proptest::proptest! {

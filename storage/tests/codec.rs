@@ -3,8 +3,9 @@
 
 use protocol::call::{Call, Origin, Setting};
 use protocol::event::{
-    Cause, EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event,
-    Parameter, PoolSwapped, PotsDrained, Sealed, SubnetDissolved, SubnetRegistered, Via,
+    Cause, ColdkeySwapped, EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun,
+    Event, HotkeyMoved, Parameter, PoolSwapped, PotsDrained, Sealed, SubnetDissolved,
+    SubnetRegistered, Via,
 };
 use protocol::frame::{CallRecord, Facts, Frame, Header, Messages, RefusedCount};
 use protocol::rejection::{Outcome, Refusal, Rejection};
@@ -168,6 +169,12 @@ fn calls() -> Vec<Call> {
         Call::SetIdentity(coldkey_identity()),
         Call::SetSubnetIdentity { netuid: N, identity: subnet_identity() },
         Call::DissolveNetwork { coldkey: A, netuid: N },
+        Call::SwapHotkey { hotkey: A, new_hotkey: B, netuid: Some(N) },
+        Call::AnnounceColdkeySwap { new_coldkey_hash: Hash32([1; 32]) },
+        Call::SwapColdkeyAnnounced { new_coldkey: A },
+        Call::DisputeColdkeySwap,
+        Call::ResetColdkeySwap { coldkey: A },
+        Call::SwapColdkey { old_coldkey: A, new_coldkey: B, swap_cost: Rao(1) },
     ];
     let place = |call: &Call| match call {
         Call::TransferAllowDeath { .. } => 0,
@@ -215,8 +222,14 @@ fn calls() -> Vec<Call> {
         Call::SetIdentity(_) => 42,
         Call::SetSubnetIdentity { .. } => 43,
         Call::DissolveNetwork { .. } => 44,
+        Call::SwapHotkey { .. } => 45,
+        Call::AnnounceColdkeySwap { .. } => 46,
+        Call::SwapColdkeyAnnounced { .. } => 47,
+        Call::DisputeColdkeySwap => 48,
+        Call::ResetColdkeySwap { .. } => 49,
+        Call::SwapColdkey { .. } => 50,
     };
-    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..45).collect::<Vec<_>>());
+    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..51).collect::<Vec<_>>());
     calls
 }
 
@@ -255,6 +268,9 @@ fn settings() -> Vec<Setting> {
         Setting::SubnetMovingAlpha { value: -15 },
         Setting::EmaPriceHalvingPeriod { netuid: N, value: 12 },
         Setting::FeeRate { netuid: N, value: 13 },
+        Setting::TxRateLimit { value: 14 },
+        Setting::ColdkeySwapAnnouncementDelay { value: 15 },
+        Setting::ColdkeySwapReannouncementDelay { value: 16 },
     ];
     let place = |setting: &Setting| match setting {
         Setting::Tempo { .. } => 0,
@@ -290,8 +306,11 @@ fn settings() -> Vec<Setting> {
         Setting::SubnetMovingAlpha { .. } => 30,
         Setting::EmaPriceHalvingPeriod { .. } => 31,
         Setting::FeeRate { .. } => 32,
+        Setting::TxRateLimit { .. } => 33,
+        Setting::ColdkeySwapAnnouncementDelay { .. } => 34,
+        Setting::ColdkeySwapReannouncementDelay { .. } => 35,
     };
-    assert_eq!(settings.iter().map(place).collect::<Vec<_>>(), (0..33).collect::<Vec<_>>());
+    assert_eq!(settings.iter().map(place).collect::<Vec<_>>(), (0..36).collect::<Vec<_>>());
     settings
 }
 
@@ -488,6 +507,30 @@ fn events() -> Vec<Event> {
         Event::SymbolUpdated { netuid: N, symbol: "β".to_owned() },
         Event::SubnetIdentitySet { netuid: N, identity: subnet_identity() },
         Event::ColdkeyIdentitySet { coldkey: A, identity: coldkey_identity() },
+        Event::HotkeySwapped { coldkey: A, old_hotkey: A, new_hotkey: B, netuid: Some(N) },
+        Event::HotkeyMoved(Box::new(HotkeyMoved {
+            netuid: N,
+            old_hotkey: A,
+            new_hotkey: B,
+            uid: Some(1),
+            children: vec![(2, A)],
+            parents: vec![(3, B)],
+            auto_stakers: vec![A],
+            holders: vec![B],
+            alpha: vec![Alpha(4)],
+        })),
+        Event::StakingHotkeyReplaced { old_hotkey: A, new_hotkey: B, coldkeys: vec![A] },
+        Event::HotkeySwapsForgotten { netuid: N, coldkeys: vec![A] },
+        Event::ColdkeySwapAnnounced { coldkey: A, hash: Hash32([1; 32]), executable_at: 2 },
+        Event::ColdkeySwapDisputed { coldkey: A },
+        Event::ColdkeySwapCleared { coldkey: A },
+        Event::ColdkeySwapped(Box::new(ColdkeySwapped {
+            old_coldkey: A,
+            new_coldkey: B,
+            netuids: vec![N],
+            hotkeys: vec![A],
+            alpha: vec![Alpha(1)],
+        })),
     ];
     let place = |event: &Event| match event {
         Event::BlockOpened { .. } => 0,
@@ -555,8 +598,16 @@ fn events() -> Vec<Event> {
         Event::SymbolUpdated { .. } => 62,
         Event::SubnetIdentitySet { .. } => 63,
         Event::ColdkeyIdentitySet { .. } => 64,
+        Event::HotkeySwapped { .. } => 65,
+        Event::HotkeyMoved(_) => 66,
+        Event::StakingHotkeyReplaced { .. } => 67,
+        Event::HotkeySwapsForgotten { .. } => 68,
+        Event::ColdkeySwapAnnounced { .. } => 69,
+        Event::ColdkeySwapDisputed { .. } => 70,
+        Event::ColdkeySwapCleared { .. } => 71,
+        Event::ColdkeySwapped(_) => 72,
     };
-    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..65).collect::<Vec<_>>());
+    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..73).collect::<Vec<_>>());
     events
 }
 
@@ -628,7 +679,7 @@ fn state() -> State {
     subnet.neurons.hotkeys.push(A);
     subnet.mechanisms.push(Mechanism { weights: vec![vec![(1, 2)]], ..Mechanism::default() });
     subnet.pools.insert(A, HotkeyPool { holders: [(B, 1)].into(), ..HotkeyPool::default() });
-    subnet.last_dividends.insert(A, (Some(Alpha(1)), Alpha(2)));
+    subnet.last_dividends.insert(A, (Some(Alpha(1)), Some(Alpha(2))));
     subnet.root_claimed.insert((A, B), 1);
     subnet.axons.insert(A, Axon::default());
     subnet.links.insert(A, Links { children: vec![(1, B)], ..Links::default() });

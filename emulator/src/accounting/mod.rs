@@ -20,7 +20,7 @@ pub use position::{Amount, Position, Source, price, value};
 pub use window::{Window, Yield};
 
 use orders::{Purpose, purposes};
-use protocol::event::{EpochPaid, EpochRun, Event};
+use protocol::event::{ColdkeySwapped, EpochPaid, EpochRun, Event, HotkeyMoved};
 use protocol::frame::{Frame, Projection};
 use protocol::state::State;
 use protocol::units::{AccountId, Alpha, Height, NetUid, Rao};
@@ -251,6 +251,8 @@ impl<'a> Day<'a> {
                     self.pay(run.filter(|run| run.netuid == paid.netuid), paid);
                 }
                 Event::SubnetDissolved(facts) => self.dissolve(facts.netuid, index),
+                Event::HotkeyMoved(facts) => self.follow_hotkey(facts),
+                Event::ColdkeySwapped(facts) => self.follow_coldkey(facts),
                 Event::FeePaid { payer, amount } if self.accounts.watch.sees(payer) => {
                     let book = self.accounts.books.entry(*payer).or_default();
                     book.fees = book.fees.plus(*amount);
@@ -367,6 +369,30 @@ impl<'a> Day<'a> {
         }
         for book in self.accounts.books.values_mut() {
             dissolve_book(book, netuid, 0);
+        }
+    }
+
+    /// A hotkey that was swapped: positions go on behind the new one, with their cost.
+    fn follow_hotkey(&mut self, facts: &HotkeyMoved) {
+        let old = (facts.netuid, facts.old_hotkey);
+        let new = (facts.netuid, facts.new_hotkey);
+        self.touched.extend([old, new]);
+        for (coldkey, alpha) in facts.holders.iter().zip(&facts.alpha) {
+            let mut cost = Rao::ZERO;
+            self.with(*coldkey, old, |position| cost = position.move_out(*alpha));
+            self.with(*coldkey, new, |position| position.move_in(*alpha, cost));
+        }
+    }
+
+    /// A coldkey that was swapped gives its positions to the new one, as by transfers.
+    fn follow_coldkey(&mut self, facts: &ColdkeySwapped) {
+        let places = facts.netuids.iter().copied().zip(facts.hotkeys.iter().copied());
+        for (place, alpha) in places.zip(&facts.alpha) {
+            self.touched.insert(place);
+            let worth = value(*alpha, self.price(place.0));
+            let (old, new) = (facts.old_coldkey, facts.new_coldkey);
+            self.with(old, place, |position| position.give(*alpha, worth, Alpha::ZERO));
+            self.with(new, place, |position| position.receive(*alpha, worth, Rao::ZERO));
         }
     }
 

@@ -259,6 +259,14 @@ fn call(name: &str, args: &Value, signer: AccountId) -> Answer<Call> {
             Call::SetColdkeyAutoStakeHotkey { netuid: netuid()?, hotkey: account(args, "hotkey")? }
         }
         "claim_root" => Call::ClaimRoot { subnets: subnets(list(args, "subnets")?)? },
+        "swap_hotkey" => Call::SwapHotkey {
+            hotkey: account(args, "hotkey")?,
+            new_hotkey: account(args, "new_hotkey")?,
+            netuid: match args.get("netuid") {
+                None | Some(Value::Null) => None,
+                Some(_) => Some(netuid()?),
+            },
+        },
         "set_root_claim_type" => Call::SetRootClaimType { new_root_claim_type: claim_type(args)? },
         _ => stake_call(name, args)?,
     })
@@ -439,8 +447,7 @@ fn set(state: &mut State, setting: &Value) -> Answer<()> {
         "network_rate_limit" => global.network_rate_limit = wide()?,
         "network_min_lock_cost" => global.network_min_lock_cost = Rao(wide()?),
         "network_last_lock_cost" => global.network_last_lock_cost = Rao(wide()?),
-        // The limit on hotkey swaps, which no call built so far reads.
-        "tx_rate_limit" => {}
+        "tx_rate_limit" => global.tx_rate_limit = wide()?,
         "total_issuance" => {
             let before = global.total_issuance.0;
             global.total_issuance = Rao(wide()?);
@@ -555,7 +562,7 @@ fn full_subnet(state: &State, netuid: NetUid, subnet: &Subnet) -> Value {
     let mut value = light_subnet(netuid, subnet);
     let (fast, info) = (&subnet.fast, &subnet.info);
     let step_base = fast.step_base;
-    let dividends = |pick: fn(&(Option<Alpha>, Alpha)) -> Option<Alpha>| -> Vec<Value> {
+    let dividends = |pick: fn(&(Option<Alpha>, Option<Alpha>)) -> Option<Alpha>| -> Vec<Value> {
         let mut rows: Vec<(u64, u64)> = subnet
             .last_dividends
             .iter()
@@ -604,7 +611,7 @@ fn full_subnet(state: &State, netuid: NetUid, subnet: &Subnet) -> Value {
         "first_emission_block": info.first_emission,
         "last_adjustment_block": fast.last_adjustment,
         "alpha_dividends": dividends(|pair| pair.0),
-        "root_alpha_dividends": dividends(|pair| Some(pair.1)),
+        "root_alpha_dividends": dividends(|pair| pair.1),
         "n": subnet.neurons.len(),
         "neurons": full_neurons(state, netuid, subnet),
     });

@@ -49,11 +49,21 @@ fn check_all(folder: &str, cases_min: usize) {
 
 #[test]
 fn every_golden_chain_is_reproduced() {
-    check_all("chain", 18);
+    check_all("chain", 19);
+}
+
+#[test]
+fn every_golden_random_run_is_reproduced() {
+    check_all("random", 30);
+}
+
+#[test]
+fn every_golden_large_run_is_reproduced() {
+    check_all("scale", 1);
 }
 
 /// Folders of golden cases.
-const FOLDERS: [&str; 5] = ["amm", "chain", "emission", "epoch", "registry"];
+const FOLDERS: [&str; 7] = ["amm", "chain", "emission", "epoch", "random", "registry", "scale"];
 
 #[test]
 fn one_flipped_digit_fails_a_case_of_any_folder() {

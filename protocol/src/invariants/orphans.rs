@@ -8,24 +8,22 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 
-/// A hotkey is in its owner's list and in no other; each entry of a list is owned by its holder, once.
+/// A hotkey is in its owner's list, once. A former owner may list it still: a swap can take over a
+/// hotkey that is another's (sic).
 pub(super) fn owners_list_their_hotkeys(state: &State) -> Result<(), String> {
-    let mut listed = BTreeSet::new();
     for (coldkey, lists) in &state.coldkeys {
-        for hotkey in &lists.owned {
-            if state.owner(hotkey) != Some(*coldkey) {
-                return Err(format!("{coldkey} lists {hotkey}, which is not its own"));
-            }
-            if !listed.insert(*hotkey) {
-                return Err(format!("{hotkey} is listed twice"));
-            }
+        let distinct: BTreeSet<&AccountId> = lists.owned.iter().collect();
+        if distinct.len() != lists.owned.len() {
+            return Err(format!("{coldkey} lists a hotkey twice"));
         }
     }
-    let mut owned = state.hotkeys.iter().filter(|(_, entry)| entry.owner.is_some());
-    match owned.find(|(hotkey, _)| !listed.contains(*hotkey)) {
-        Some((hotkey, _)) => Err(format!("the owner of {hotkey} does not list it")),
-        None => Ok(()),
+    for (hotkey, entry) in &state.hotkeys {
+        let lists = entry.owner.map(|owner| state.coldkeys.get(&owner));
+        if lists.is_some_and(|lists| !lists.is_some_and(|lists| lists.owned.contains(hotkey))) {
+            return Err(format!("the owner of {hotkey} does not list it"));
+        }
     }
+    Ok(())
 }
 
 /// Every neuron's hotkey has an owner.

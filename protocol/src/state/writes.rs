@@ -52,7 +52,7 @@ enum Undo {
     Pool(NetUid, AccountId, Option<(Alpha, u128, Alpha)>),
     WholePool(NetUid, AccountId, Option<Box<HotkeyPool>>),
     Holder(NetUid, AccountId, AccountId, Option<u128>),
-    LastDividends(NetUid, BTreeMap<AccountId, (Option<Alpha>, Alpha)>),
+    LastDividends(NetUid, BTreeMap<AccountId, (Option<Alpha>, Option<Alpha>)>),
     RootClaimed(NetUid, (AccountId, AccountId), Option<u128>),
     Axon(NetUid, AccountId, Option<Axon>),
     Links(NetUid, AccountId, Option<Box<Links>>),
@@ -502,7 +502,7 @@ impl State {
     pub(crate) fn last_dividends_mut(
         &mut self,
         id: NetUid,
-    ) -> &mut BTreeMap<AccountId, (Option<Alpha>, Alpha)> {
+    ) -> &mut BTreeMap<AccountId, (Option<Alpha>, Option<Alpha>)> {
         self.remember(|state| {
             let old = state.subnets.get(&id).map(|subnet| subnet.last_dividends.clone());
             Undo::LastDividends(id, old.unwrap_or_default())
@@ -526,6 +526,88 @@ impl State {
         });
         self.cache.subnet(id).claims = None;
         self.subnet_entry(id).root_claimed.insert(key, claimed);
+    }
+
+    /// Forgets what a coldkey claimed behind a hotkey.
+    pub(crate) fn drop_root_claimed(&mut self, id: NetUid, hotkey: AccountId, coldkey: AccountId) {
+        let key = (hotkey, coldkey);
+        let old = self.subnets.get(&id).and_then(|subnet| subnet.root_claimed.get(&key).copied());
+        if old.is_some() {
+            self.remember(|_| Undo::RootClaimed(id, key, old));
+            self.cache.subnet(id).claims = None;
+            self.subnet_entry(id).root_claimed.remove(&key);
+        }
+    }
+
+    /// Adds a hotkey's pool to another's, which exists from then on.
+    pub(crate) fn move_pool(
+        &mut self,
+        id: NetUid,
+        from: AccountId,
+        to: AccountId,
+    ) -> Result<(), &'static str> {
+        self.remember_entry(id);
+        for hotkey in [from, to] {
+            self.remember(|state| {
+                let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
+                Undo::WholePool(id, hotkey, pool.cloned().map(Box::new))
+            });
+            self.cache.subnet(id).forget_pool(&hotkey);
+        }
+        self.index.forget_holders();
+        let pools = &mut self.subnet_entry(id).pools;
+        let old = pools.remove(&from).unwrap_or_default();
+        let new = pools.entry(to).or_default();
+        new.alpha = Alpha(new.alpha.0.checked_add(old.alpha.0).ok_or("a hotkey's alpha")?);
+        new.alpha_last_epoch = new.alpha_last_epoch.plus(old.alpha_last_epoch);
+        new.shares = new.shares.checked_add(old.shares).ok_or("a hotkey's shares")?;
+        for (coldkey, share) in old.holders {
+            let held = new.holders.entry(coldkey).or_default();
+            *held = held.checked_add(share).ok_or("a holder's shares")?;
+        }
+        Ok(())
+    }
+
+    /// Removes a pool that holds nothing, as the chain deletes zero values when it adds to them.
+    pub(crate) fn drop_empty_pool(&mut self, id: NetUid, hotkey: AccountId) {
+        let pool = self.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
+        let old = pool.filter(|pool| **pool == HotkeyPool::default()).cloned();
+        if let Some(old) = old {
+            self.remember(|_| Undo::WholePool(id, hotkey, Some(Box::new(old))));
+            self.cache.subnet(id).forget_pool(&hotkey);
+            self.subnet_entry(id).pools.remove(&hotkey);
+        }
+    }
+
+    /// Adds a coldkey's shares behind a hotkey to another's.
+    pub(crate) fn move_holder(
+        &mut self,
+        id: NetUid,
+        hotkey: AccountId,
+        from: AccountId,
+        to: AccountId,
+    ) -> Result<(), &'static str> {
+        let share = |state: &Self, coldkey: &AccountId| {
+            let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
+            pool.and_then(|pool| pool.holders.get(coldkey)).copied()
+        };
+        let (own, others) = (share(self, &from), share(self, &to));
+        self.remember(|_| Undo::Holder(id, hotkey, from, own));
+        self.remember(|_| Undo::Holder(id, hotkey, to, others));
+        let sum = own.unwrap_or(0).checked_add(others.unwrap_or(0)).ok_or("a holder's shares")?;
+        self.cache.subnet(id).forget_pool(&hotkey);
+        self.put_holder(id, hotkey, from, 0);
+        self.put_holder(id, hotkey, to, sum);
+        Ok(())
+    }
+
+    /// Removes a hotkey's entry that says nothing.
+    pub(crate) fn drop_empty_hotkey(&mut self, id: AccountId) {
+        if self.hotkeys.get(&id).is_some_and(|entry| *entry == Hotkey::default()) {
+            self.remember(|_| Undo::Hotkey(id, Some(Box::default())));
+            self.cache.hotkeys.mark(&id);
+            self.hotkeys.remove(&id);
+        }
     }
 
     pub(crate) fn set_axon(&mut self, id: NetUid, hotkey: AccountId, axon: Axon) {

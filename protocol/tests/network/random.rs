@@ -4,13 +4,15 @@
 use protocol::call::{Call, Origin, Setting};
 use protocol::commits::{Opening, commit_hash};
 use protocol::dice::Dice;
+use protocol::key_swaps::coldkey_hash;
 use protocol::ledger::Position;
 use protocol::registration::work_hash;
 use protocol::rules::{FeeSchedule, Mode, RuleVersion, Rules};
 use protocol::state::{
-    Account, ColdkeyIdentity, Global, Info, Params, RootClaimType, State, Subnet, SubnetIdentity,
+    Account, Coldkey, ColdkeyIdentity, Global, Info, Params, RootClaimType, State, Subnet,
+    SubnetIdentity,
 };
-use protocol::units::{AccountId, Alpha, Hash32, NetUid, Rao};
+use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, Rao};
 use protocol::weights::Order;
 use protocol::work;
 use std::collections::BTreeSet;
@@ -35,7 +37,12 @@ pub fn hotkey(number: u64) -> AccountId {
 /// A network that has only root, and people with much, little or nearly nothing. Every other seed
 /// runs in `sound` mode, every other two with fees; of eight seeds one has no block author.
 pub fn genesis(seed: u64) -> State {
+    // So late that a hotkey may be swapped on one subnet, and that old swaps are forgotten soon.
     let mut state = State::default();
+    state.height = Height(71_900);
+    let swaps = [(NetUid(1), 9), (NetUid(2), 9)].into();
+    let entry = Coldkey { hotkey_swaps: swaps, ..Coldkey::default() };
+    state.coldkeys.insert(coldkey(0), entry);
     state.rules.mode = if seed.is_multiple_of(2) { Mode::Reference } else { Mode::Sound };
     state.rules.fees =
         if (seed / 2).is_multiple_of(2) { FeeSchedule::None } else { FeeSchedule::Reference };
@@ -52,6 +59,9 @@ pub fn genesis(seed: u64) -> State {
         pending_childkey_cooldown: 3,
         moving_alpha: 1 << 30,
         admin_freeze_window: 2,
+        tx_rate_limit: 3,
+        coldkey_swap_announcement_delay: 20,
+        coldkey_swap_reannouncement_delay: 10,
         owner_hyperparam_rate_limit: 1,
         ..Global::default()
     };
@@ -122,7 +132,7 @@ impl Draw<'_> {
     }
 
     fn person(&mut self) -> AccountId {
-        coldkey(self.dice.below(PEOPLE + 1))
+        coldkey(self.dice.below(PEOPLE + 4))
     }
 
     fn any_hotkey(&mut self) -> AccountId {
@@ -246,8 +256,9 @@ impl Draw<'_> {
         let signer = self.person();
         let hotkey = self.own_hotkey(signer);
         let netuid = self.netuid();
-        let call = match self.dice.below(15) {
+        let call = match self.dice.below(18) {
             0 => Call::RegisterNetwork { hotkey },
+            15..18 => return self.swap(signer, hotkey),
             10 | 11 => return self.work(hotkey),
             12 | 13 => return self.name(signer),
             14 => {
@@ -298,10 +309,63 @@ impl Draw<'_> {
         let first = self.dice.below(1_000);
         let seals = (first..first + 40).map(|nonce| (nonce, work::seal(&hash, &hotkey, nonce)));
         let mut seals = seals.filter(|(_, seal)| work::meets(seal, difficulty));
-        let (mut nonce, work) = seals.next().unwrap_or((0, Hash32([9; 32])));
+        let found = seals.next().filter(|_| !self.one_in(10));
+        let (mut nonce, work) = found.unwrap_or((0, Hash32([0xff; 32])));
         nonce += u64::from(self.one_in(8));
         let signer = if self.one_in(12) { coldkey } else { hotkey };
         let call = Call::Register { netuid, block_number, nonce, work, hotkey, coldkey };
+        (Origin::Signed(signer), call)
+    }
+
+    /// Swaps of hotkeys, mostly to fresh ones, and steps of coldkey swaps.
+    fn swap(&mut self, signer: AccountId, hotkey: AccountId) -> (Origin, Call) {
+        let fresh = self::hotkey(HOTKEYS + self.dice.below(4));
+        let new_hotkey = if self.one_in(4) { self.any_hotkey() } else { fresh };
+        // Mostly somebody who stakes nothing: whoever was swapped can be swapped to.
+        let people: Vec<AccountId> = (0..PEOPLE + 4).map(coldkey).collect();
+        let idle = |person: &&AccountId| {
+            self.state.coldkeys.get(*person).is_none_or(|keys| keys.staking.is_empty())
+        };
+        let idle: Vec<AccountId> = people.iter().filter(idle).copied().collect();
+        let new_coldkey = match idle[..] {
+            [] => self.person(),
+            _ if self.one_in(6) => self.person(),
+            _ => idle[usize::from(self.small(idle.len() as u64))],
+        };
+        let announced = self.state.coldkeys.iter();
+        let announced = announced.filter(|(_, keys)| keys.swap_announcement.is_some());
+        let announced: Vec<AccountId> = announced.map(|(coldkey, _)| *coldkey).collect();
+        let bound = match announced[..] {
+            [] => signer,
+            _ => announced[usize::from(self.small(announced.len() as u64))],
+        };
+        let call = match self.dice.below(12) {
+            0..4 => Call::SwapHotkey { hotkey, new_hotkey, netuid: None },
+            4..7 => Call::SwapHotkey { hotkey, new_hotkey, netuid: Some(self.netuid()) },
+            7 => {
+                let new_coldkey_hash = coldkey_hash(&new_coldkey);
+                let by = if self.one_in(3) { bound } else { signer };
+                let call = Call::AnnounceColdkeySwap { new_coldkey_hash };
+                return (Origin::Signed(by), call);
+            }
+            8 => {
+                let keys = self.state.coldkeys.get(&bound);
+                let hash = keys.and_then(|keys| keys.swap_announcement).map(|said| said.hash);
+                let meant = people.iter().find(|person| Some(coldkey_hash(person)) == hash);
+                let meant = meant.copied().filter(|_| !self.one_in(5));
+                let new_coldkey = meant.unwrap_or(new_coldkey);
+                return (Origin::Signed(bound), Call::SwapColdkeyAnnounced { new_coldkey });
+            }
+            9 if self.one_in(2) => return (Origin::Signed(bound), Call::DisputeColdkeySwap),
+            9 | 10 => return (Origin::Root, Call::ResetColdkeySwap { coldkey: bound }),
+            _ => {
+                let swap_cost = Rao(self.dice.below(2) * TAO);
+                let new_coldkey = if self.one_in(6) { self.any_hotkey() } else { new_coldkey };
+                let old_coldkey = if self.one_in(2) { bound } else { self.person() };
+                let origin = if self.one_in(9) { Origin::Signed(signer) } else { Origin::Root };
+                return (origin, Call::SwapColdkey { old_coldkey, new_coldkey, swap_cost });
+            }
+        };
         (Origin::Signed(signer), call)
     }
 

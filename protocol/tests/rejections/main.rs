@@ -16,6 +16,7 @@ mod registrations;
 mod root_claims;
 mod settings;
 mod stakes;
+mod swaps;
 mod takes;
 mod weights;
 
