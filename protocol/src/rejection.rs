@@ -115,6 +115,8 @@ reasons! {
         ExpiredWeightCommit: "The commit can no longer be opened.",
         InvalidRevealCommitHashNotMatch: "No commit has the hash of what was revealed.",
         RevealTooEarly: "The commit cannot be opened yet.",
+        IncorrectCommitRevealVersion: "The commit is sealed for another version.",
+        InputLengthsUnequal: "The lists of a batch differ in length.",
     }
 }
 
@@ -136,6 +138,8 @@ reasons! {
         BadSigner: "The signer may not submit this call.",
         CommitNotFound: "Code 16: nobody committed to what is revealed.",
         CommitBlockNotInRevealRange: "Code 17: the commit cannot be opened in this epoch.",
+        InvalidRevealRound: "Code 15: the round is older than the last one stored.",
+        InputLengthsUnequal: "Code 18: the lists of a batch differ in length.",
     }
 }
 

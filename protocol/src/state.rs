@@ -4,6 +4,7 @@
 //! facts (`event`), hashing (`root`), writing (`writes`). Every write marks its component dirty and,
 //! inside a savepoint, remembers the old value.
 
+use crate::beacon::Beacon;
 use crate::canon::{Canon, canon_struct};
 use crate::event::Parameter;
 use crate::index::Index;
@@ -11,6 +12,7 @@ use crate::pool::Pool;
 use crate::root::RootCache;
 use crate::rules::Rules;
 use crate::units::{AccountId, Alpha, Hash32, Height, NetUid, Rao};
+use crate::vault::Vault;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -58,6 +60,8 @@ pub struct State {
     pub(crate) index: Index,
     #[serde(skip)]
     pub(crate) undo: writes::UndoList,
+    #[serde(skip)]
+    pub(crate) vault: Vault,
 }
 
 /// An account's free balance and the number of its calls included so far.
@@ -212,6 +216,10 @@ pub struct Global {
     pub owner_hyperparam_rate_limit: u16,
     /// Last share entry that the search for root stakers has visited; absent between passes.
     pub root_walk: Option<(AccountId, AccountId, NetUid)>,
+    /// The version that timelocked commits must have.
+    pub commit_reveal_version: u16,
+    /// The randomness beacon.
+    pub beacon: Beacon,
 }
 
 impl Default for Global {
@@ -252,6 +260,8 @@ impl Default for Global {
             max_mechanism_count: 2,
             owner_hyperparam_rate_limit: 2,
             root_walk: None,
+            commit_reveal_version: 4,
+            beacon: Beacon::default(),
         }
     }
 }
@@ -291,6 +301,8 @@ canon_struct!(Global {
     33: max_mechanism_count,
     34: owner_hyperparam_rate_limit,
     35: root_walk,
+    36: commit_reveal_version,
+    37: beacon,
 });
 
 impl Global {
@@ -462,6 +474,8 @@ pub struct Subnet {
     pub stamps: BTreeMap<Stamp, u64>,
     /// Committed weights that wait to be opened, oldest first, by mechanism and hotkey.
     pub commits: BTreeMap<(u8, AccountId), Vec<Commit>>,
+    /// Sealed weights that wait for their round, by mechanism and epoch, in the order they came.
+    pub timelocked: BTreeMap<(u8, u64), Vec<TimelockedCommit>>,
 }
 
 /// A weight row known by its hash only.
@@ -477,6 +491,20 @@ pub struct Commit {
     pub last_reveal: u64,
 }
 canon_struct!(Commit { 1: hash, 2: block, 3: first_reveal, 4: last_reveal });
+
+/// A sealed weight row; the vault has its bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimelockedCommit {
+    /// BLAKE2b-256 of the sealed bytes.
+    pub hash: Hash32,
+    /// Who committed it.
+    pub hotkey: AccountId,
+    /// When it was committed.
+    pub block: u64,
+    /// The beacon's round that opens it.
+    pub round: u64,
+}
+canon_struct!(TimelockedCommit { 1: hash, 2: hotkey, 3: block, 4: round });
 
 impl Default for Subnet {
     fn default() -> Self {
@@ -498,6 +526,7 @@ impl Default for Subnet {
             pending_children: BTreeMap::new(),
             stamps: BTreeMap::new(),
             commits: BTreeMap::new(),
+            timelocked: BTreeMap::new(),
         }
     }
 }

@@ -80,6 +80,7 @@ fn frames() -> Vec<Frame> {
             }],
             surplus: Vec::new(),
             refused_kept_max: 10,
+            beacon_round: None,
         };
         let decided = decide_block(&mut state, &input);
         let facts = Facts::default();

@@ -7,6 +7,7 @@
 use crate::plan::{Limits, Network, Plan, TimelineCall};
 use actors::host::{Delivery, Outgoing, SliceDone, SubmittedCall};
 use actors::machine::Receipt;
+use protocol::beacon::Beacon;
 use protocol::block::{BlockInput, Submitted};
 use protocol::call::{Call, Origin};
 use protocol::dice::{Dice, Domain};
@@ -37,6 +38,7 @@ pub struct Hub {
     network: Network,
     limits: Limits,
     timeline: Vec<TimelineCall>,
+    beacon: Beacon,
     players: BTreeSet<PlayerId>,
     memory: HubMemory,
 }
@@ -109,6 +111,7 @@ impl Hub {
             network: plan.network.clone(),
             limits: plan.limits.clone(),
             timeline: plan.timeline.clone(),
+            beacon: plan.genesis.global.beacon,
             players: plan.players.iter().map(|seat| seat.identity.id).collect(),
             memory,
         }
@@ -242,6 +245,8 @@ impl Hub {
             calls,
             surplus: arrived.map(block_input_call).collect(),
             refused_kept_max: self.limits.refused_kept_max as usize,
+            // What was published a block ago is known to the chain by now.
+            beacon_round: self.beacon.round_at(time_ms.saturating_sub(BLOCK_MS)),
         }
     }
 
