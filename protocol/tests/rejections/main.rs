@@ -15,6 +15,7 @@ mod root_claims;
 mod settings;
 mod stakes;
 mod takes;
+mod timelock;
 mod weights;
 
 use network::{STAKER, execute, network, unexplained, untouched};
