@@ -3,15 +3,15 @@
 
 use protocol::call::{Call, Origin, Setting};
 use protocol::event::{
-    EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event, Parameter,
-    PoolSwapped, PotsDrained, Sealed, SubnetRegistered, Via,
+    DropReason, EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event,
+    Parameter, PoolSwapped, PotsDrained, Sealed, SubnetRegistered, Via,
 };
 use protocol::frame::{CallRecord, Facts, Frame, Header, Messages, RefusedCount};
 use protocol::rejection::{Outcome, Refusal, Rejection};
 use protocol::rules::Rules;
 use protocol::state::{
     Account, Axon, Coldkey, Commit, Hotkey, HotkeyPool, Leak, Links, Mechanism, PendingChildren,
-    RootClaimType, Stamp, State, Subnet,
+    RootClaimType, Stamp, State, Subnet, TimelockedCommit,
 };
 use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, PlayerId, Rao};
 use serde::Serialize;
@@ -126,6 +126,38 @@ fn calls() -> Vec<Call> {
             salt: vec![3],
             version_key: 4,
         },
+        Call::CommitTimelockedWeights {
+            netuid: N,
+            commit: vec![1, 2],
+            reveal_round: 3,
+            commit_reveal_version: 4,
+        },
+        Call::CommitTimelockedMechanismWeights {
+            netuid: N,
+            mecid: 1,
+            commit: vec![1, 2],
+            reveal_round: 3,
+            commit_reveal_version: 4,
+        },
+        Call::CommitCrv3MechanismWeights {
+            netuid: N,
+            mecid: 1,
+            commit: vec![1, 2],
+            reveal_round: 3,
+        },
+        Call::BatchSetWeights {
+            netuids: vec![N],
+            weights: vec![vec![(1, 2)]],
+            version_keys: vec![3],
+        },
+        Call::BatchCommitWeights { netuids: vec![N], commit_hashes: vec![Hash32([1; 32])] },
+        Call::BatchRevealWeights {
+            netuid: N,
+            uids_list: vec![vec![1]],
+            values_list: vec![vec![2]],
+            salts_list: vec![vec![3]],
+            version_keys: vec![4],
+        },
     ];
     let place = |call: &Call| match call {
         Call::TransferAllowDeath { .. } => 0,
@@ -165,8 +197,14 @@ fn calls() -> Vec<Call> {
         Call::RevealWeights { .. } => 34,
         Call::CommitMechanismWeights { .. } => 35,
         Call::RevealMechanismWeights { .. } => 36,
+        Call::CommitTimelockedWeights { .. } => 37,
+        Call::CommitTimelockedMechanismWeights { .. } => 38,
+        Call::CommitCrv3MechanismWeights { .. } => 39,
+        Call::BatchSetWeights { .. } => 40,
+        Call::BatchCommitWeights { .. } => 41,
+        Call::BatchRevealWeights { .. } => 42,
     };
-    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..37).collect::<Vec<_>>());
+    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..43).collect::<Vec<_>>());
     calls
 }
 
@@ -205,6 +243,7 @@ fn settings() -> Vec<Setting> {
         Setting::SubnetMovingAlpha { value: -15 },
         Setting::EmaPriceHalvingPeriod { netuid: N, value: 12 },
         Setting::FeeRate { netuid: N, value: 13 },
+        Setting::CommitRevealVersion { value: 16 },
     ];
     let place = |setting: &Setting| match setting {
         Setting::Tempo { .. } => 0,
@@ -240,8 +279,9 @@ fn settings() -> Vec<Setting> {
         Setting::SubnetMovingAlpha { .. } => 30,
         Setting::EmaPriceHalvingPeriod { .. } => 31,
         Setting::FeeRate { .. } => 32,
+        Setting::CommitRevealVersion { .. } => 33,
     };
-    assert_eq!(settings.iter().map(place).collect::<Vec<_>>(), (0..33).collect::<Vec<_>>());
+    assert_eq!(settings.iter().map(place).collect::<Vec<_>>(), (0..34).collect::<Vec<_>>());
     settings
 }
 
@@ -423,6 +463,47 @@ fn events() -> Vec<Event> {
             hash: Hash32([1; 32]),
             removed: 2,
         },
+        Event::BeaconRoundsStored { oldest: 1, last: 2 },
+        Event::TimelockedWeightsCommitted {
+            hotkey: A,
+            netuid: N,
+            mechanism: 0,
+            uid: 1,
+            hash: Hash32([1; 32]),
+            epoch: 2,
+            reveal_round: 3,
+        },
+        Event::TimelockedWeightsRevealed {
+            hotkey: A,
+            netuid: N,
+            mechanism: 0,
+            hash: Hash32([1; 32]),
+            epoch: 2,
+            place: 3,
+        },
+        Event::TimelockedCommitDropped {
+            hotkey: A,
+            netuid: N,
+            mechanism: 0,
+            hash: Hash32([1; 32]),
+            epoch: 2,
+            place: 3,
+            reason: DropReason::Rejected(Rejection::DuplicateUids),
+        },
+        Event::TimelockedCommitsExpired { netuid: N, mechanism: 0, epoch: 1, commits: 2 },
+        Event::WeightsBatchRevealed {
+            hotkey: A,
+            netuid: N,
+            hashes: vec![Hash32([1; 32])],
+            expired: 1,
+        },
+        Event::BatchCompletedWithErrors { hotkey: A },
+        Event::BatchWeightItemFailed {
+            hotkey: A,
+            netuid: N,
+            reason: Rejection::CommitRevealEnabled,
+        },
+        Event::BatchWeightsCompleted { hotkey: A, netuids: vec![N] },
     ];
     let place = |event: &Event| match event {
         Event::BlockOpened { .. } => 0,
@@ -486,8 +567,17 @@ fn events() -> Vec<Event> {
         Event::FeePaid { .. } => 58,
         Event::WeightsCommitted { .. } => 59,
         Event::WeightsRevealed { .. } => 60,
+        Event::BeaconRoundsStored { .. } => 61,
+        Event::TimelockedWeightsCommitted { .. } => 62,
+        Event::TimelockedWeightsRevealed { .. } => 63,
+        Event::TimelockedCommitDropped { .. } => 64,
+        Event::TimelockedCommitsExpired { .. } => 65,
+        Event::WeightsBatchRevealed { .. } => 66,
+        Event::BatchCompletedWithErrors { .. } => 67,
+        Event::BatchWeightItemFailed { .. } => 68,
+        Event::BatchWeightsCompleted { .. } => 69,
     };
-    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..61).collect::<Vec<_>>());
+    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..70).collect::<Vec<_>>());
     events
 }
 
@@ -566,6 +656,7 @@ fn state() -> State {
     subnet.pending_children.insert(A, PendingChildren { children: vec![(1, B)], apply_block: 2 });
     subnet.stamps.insert(Stamp::AddStakeBurn, 1);
     subnet.commits.insert((0, A), vec![Commit::default()]);
+    subnet.timelocked.insert((0, 1), vec![TimelockedCommit::default()]);
     let mut state = State::default();
     state.subnets.insert(N, subnet);
     state.accounts.insert(A, Account { free: Rao(1), nonce: 2 });
@@ -605,6 +696,9 @@ fn every_word_has_its_bytes() {
     }
     for outcome in outcomes() {
         line(&mut text, &format!("outcome {} {}", outcome.class(), outcome.reason()), &outcome);
+    }
+    for reason in [DropReason::Unreadable, DropReason::OtherHotkey] {
+        line(&mut text, &format!("dropped {reason:?}"), &reason);
     }
     for origin in [Origin::Root, Origin::Signed(A)] {
         line(&mut text, "origin", &origin);
