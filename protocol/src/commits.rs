@@ -46,9 +46,12 @@ pub fn commit_hash(hotkey: &AccountId, opening: &Opening<'_>) -> Hash32 {
 
 /// Where a commit stands at a block, by the present tempo (30 §9.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Window {
+pub enum Window {
+    /// It cannot be opened yet.
     TooEarly,
+    /// It can be opened.
     Open,
+    /// It can no longer be opened.
     Expired,
 }
 
@@ -189,11 +192,22 @@ pub fn reveal_batch(
 /// Whether a row's commit is known, from anybody, and may be opened now: what is checked before a
 /// reveal is included (30 §14.1).
 pub fn reveal_expected(state: &State, netuid: NetUid, hash: Hash32) -> Result<bool, Unknown> {
-    let subnet = state.subnet(netuid).ok_or(Unknown)?;
+    Ok(standing(state, netuid, hash).ok_or(Unknown)? == Window::Open)
+}
+
+/// Where a commit stands that somebody made on mechanism 0; `None` if nobody did.
+pub fn standing(state: &State, netuid: NetUid, hash: Hash32) -> Option<Window> {
+    let subnet = state.subnet(netuid)?;
     let mut commits = subnet.commits.iter().filter(|((mechanism, _), _)| *mechanism == 0);
-    let found = commits.find_map(|(_, queue)| queue.iter().find(|commit| commit.hash == hash));
-    let found = found.ok_or(Unknown)?;
-    Ok(window(netuid, subnet, state.height.0, found) == Window::Open)
+    let found = commits.find_map(|(_, queue)| queue.iter().find(|commit| commit.hash == hash))?;
+    Some(window(netuid, subnet, state.height.0, found))
+}
+
+/// How many commits of a hotkey wait that can still be opened.
+pub fn waiting(state: &State, netuid: NetUid, mechanism: u8, hotkey: &AccountId) -> usize {
+    let Some(subnet) = state.subnet(netuid) else { return 0 };
+    let queue = queue(subnet, mechanism, hotkey);
+    queue.len() - expired(netuid, subnet, state.height.0, queue)
 }
 
 /// Nobody committed to that hash.

@@ -9,7 +9,7 @@ use crate::event::{DropReason, Event, Sealed};
 use crate::payload::{Payload, hash_of};
 use crate::registration_math::{blocks_until_epoch, epoch_index};
 use crate::rejection::Rejection;
-use crate::state::TimelockedCommit;
+use crate::state::{Subnet, TimelockedCommit};
 use crate::tx::Tx;
 use crate::units::{AccountId, NetUid};
 use crate::weights::{Order, rested, store_weights};
@@ -39,6 +39,12 @@ pub fn commit_epoch(netuid: NetUid, tempo: u16, block: u64) -> u64 {
     epoch_index(netuid.0, tempo, block).saturating_add(u64::from(tick))
 }
 
+/// How many sealed rows of a hotkey wait under an epoch.
+pub fn waiting(subnet: &Subnet, mechanism: u8, epoch: u64, hotkey: &AccountId) -> usize {
+    let queue = subnet.timelocked.get(&(mechanism, epoch)).into_iter().flatten();
+    queue.filter(|commit| commit.hotkey == *hotkey).count()
+}
+
 /// `commit_timelocked_weights`, `commit_timelocked_mechanism_weights` and
 /// `commit_crv3_mechanism_weights`.
 ///
@@ -61,8 +67,7 @@ pub fn commit_timelocked_weights(
     let block = state.height.0;
     require(rested(subnet, mechanism, uid, block), Rejection::CommittingWeightsTooFast)?;
     let epoch = commit_epoch(netuid, params.tempo, block);
-    let queue = subnet.timelocked.get(&(mechanism, epoch)).into_iter().flatten();
-    let own = queue.filter(|waiting| waiting.hotkey == hotkey).count();
+    let own = waiting(subnet, mechanism, epoch, &hotkey);
     require(own < COMMITS_MAX, Rejection::TooManyUnrevealedCommits)?;
 
     let hash = hash_of(commit);
