@@ -172,6 +172,7 @@ const TIMELINE: &[(&str, &str)] = &[
     ("root_dissolve_network", "netuid = 3"),
     ("switch_rules", "value = \"price\""),
     ("switch_rules", "value = { mode = \"sound\", fees = \"reference\" }"),
+    ("sudo_set_commit_reveal_version", "value = 5"),
 ];
 
 #[test]

@@ -215,13 +215,17 @@ impl Hub {
         Dice::new(self.seed, Domain::Net, sender.0, receiver.0, sequence)
     }
 
-    /// What a block is decided from: the timeline's calls, then the oldest of the pool; calls that find the pool
-    /// full, the newest ones, are surplus.
+    /// What a block is decided from: the timeline's calls, then the oldest of the pool, an `add_stake_burn` before
+    /// others; calls that find the pool full, the newest ones, are surplus.
     pub fn block_input(&mut self, height: Height, entropy: Hash32) -> BlockInput {
         let time_ms = self.block_ms(height);
         self.memory.now_ms = time_ms;
         let later = self.memory.calls.split_off(&(time_ms, PlayerId::CHAIN, 0));
-        let mut arrived = std::mem::replace(&mut self.memory.calls, later).into_iter();
+        let mut arrived: Vec<_> =
+            std::mem::replace(&mut self.memory.calls, later).into_iter().collect();
+        // The one class of calls that the chain's pool puts before the others (30 §14.2).
+        arrived.sort_by_key(|(_, waiting)| !matches!(waiting.call, Call::AddStakeBurn { .. }));
+        let mut arrived = arrived.into_iter();
         let planned = self.timeline.iter().filter(|planned| planned.height == height);
         let mut calls: Vec<Submitted> = planned
             .enumerate()
@@ -529,6 +533,42 @@ mod tests {
         hub.accept(slice(12_000), SliceDone::default());
         let input = hub.block_input(Height(102), Hash32([0; 32]));
         assert_eq!(sequences(&input.calls), [2]);
+    }
+
+    #[test]
+    fn a_burn_of_an_owner_overtakes_what_came_before_it() {
+        let mut hub = hub(&plan(calm(), wide()));
+        let hotkey = AccountId([2; 32]);
+        let call = |sequence| SubmittedCall {
+            sent_ms: sequence * 10,
+            player: player_id("miners", 0),
+            sequence,
+            signer: AccountId([1; 32]),
+            call: if sequence < 2 {
+                Call::TransferAllowDeath { dest: hotkey, value: Rao(1) }
+            } else {
+                Call::AddStakeBurn { hotkey, netuid: NetUid(1), amount: Rao(1), limit: None }
+            },
+        };
+        let done = SliceDone { calls: (0..4).map(call).collect(), ..SliceDone::default() };
+        hub.accept(slice(0), done);
+        let input = hub.block_input(Height(101), Hash32([0; 32]));
+        let sequences: Vec<u64> = input.calls[1..].iter().map(|call| call.sequence).collect();
+        assert_eq!(sequences, [2, 3, 0, 1]);
+    }
+
+    #[test]
+    fn pulses_are_known_a_block_after_they_were_published() {
+        let mut plan = plan(calm(), wide());
+        let round = |plan: &Plan, height| {
+            hub(plan).block_input(Height(height), Hash32([0; 32])).beacon_round
+        };
+        assert_eq!(round(&plan, 101), None, "there is no beacon");
+        plan.genesis.global.beacon =
+            Beacon { period_ms: 3_000, first_round: 10, ..Beacon::default() };
+        for (height, last) in [(101, 10), (102, 14), (103, 18)] {
+            assert_eq!(round(&plan, height), Some(last), "block {height}");
+        }
     }
 
     #[test]
