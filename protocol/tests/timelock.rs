@@ -208,7 +208,8 @@ fn rows_are_opened_after_commits_are_switched_off_and_then_count_as_set() {
 
 #[test]
 fn what_is_erased_takes_its_sealed_rows_along() {
-    let erase: [(&str, fn(NetUid) -> Call); 2] = [
+    type Erase = fn(NetUid) -> Call;
+    let erase: [(&str, Erase); 2] = [
         ("the subnet", |netuid| Call::RootDissolveNetwork { netuid }),
         ("the mechanism", |netuid| Call::SudoSet(Setting::MechanismCount { netuid, value: 1 })),
     ];
@@ -225,7 +226,7 @@ fn what_is_erased_takes_its_sealed_rows_along() {
             reveal_round: SOON,
         };
         let sealed = (Origin::Signed(HOTKEY), sealed);
-        play.block(&[sealed.clone()]);
+        play.block(std::slice::from_ref(&sealed));
         assert_eq!(play.state.vault().len(), 1, "{what}");
         // Even what is sealed in the same block.
         play.block(&[sealed, (Origin::Root, erase(ONE))]);
