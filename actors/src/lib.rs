@@ -20,6 +20,8 @@ pub mod validator;
 
 /// When a player acts: blocks, epochs and gaps in simulated time.
 pub mod calendar;
+/// How a validator keeps its row to itself until it counts.
+pub mod commitment;
 /// The only transcendental functions a player may use.
 pub mod maths;
 

@@ -308,6 +308,7 @@ impl Stage {
             calls: calls.collect(),
             surplus: Vec::new(),
             refused_kept_max: 100,
+            beacon_round: self.state.global.beacon.round_at(self.now_ms - BLOCK_MS),
         };
         let decided = decide_block(&mut self.state, &input);
         for host in &mut self.hosts {

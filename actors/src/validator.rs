@@ -1,12 +1,14 @@
 //! Validators. `sampler`: asks a sample of miners each tempo, keeps a running score per hotkey and sets
-//! weights from it once per tempo, some blocks before the epoch.
+//! weights from it once per tempo, some blocks before the epoch: directly, or committed where the chain asks for it.
 //!
 //! It acts on timers alone and reads the chain only when one fires, so an idle validator costs nothing.
 
 use crate::calendar::{block_ms, next_tick};
+use crate::commitment::{CommitKind, Committed, Intent, later_ms, reveal_ms, timelocked};
 use crate::machine::{Context, Input, Machine};
 use crate::registry::{InvalidSetting, ppm, within};
 use protocol::call::Call;
+use protocol::commits::Window;
 use protocol::envelope::{Body, Envelope};
 use protocol::state::{Neurons, Subnet};
 use protocol::units::{AccountId, BLOCK_MS, BLOCKS_PER_DAY, NetUid, PlayerId};
@@ -41,6 +43,8 @@ pub struct SamplerSettings {
     /// The part of the tempo over which the group's validators spread their moment of setting weights, in
     /// millionths; each draws its own, once.
     pub stagger_ppm: u32,
+    /// How rows are committed on a subnet that asks for it.
+    pub commit: CommitKind,
 }
 
 impl Default for SamplerSettings {
@@ -52,6 +56,7 @@ impl Default for SamplerSettings {
             penalise_silence: false,
             lead_blocks: 3,
             stagger_ppm: 500_000,
+            commit: CommitKind::default(),
         }
     }
 }
@@ -80,6 +85,8 @@ pub struct Sampler {
     /// The block of the last epoch it worked towards.
     tick: u64,
     round: Option<Round>,
+    /// Rows committed by hash that wait to be revealed, oldest first.
+    committed: Vec<Committed>,
 }
 
 /// The work towards one epoch.
@@ -98,12 +105,21 @@ enum Alarm {
     Begin = 0,
     Ask = 1,
     Set = 2,
+    /// About a commit, whatever epoch is worked towards.
+    Reveal = 3,
 }
 
 impl Sampler {
     /// A validator that has not started.
     pub const fn new(settings: SamplerSettings) -> Self {
-        Self { settings, stagger_ppm: 0, scores: BTreeMap::new(), tick: 0, round: None }
+        Self {
+            settings,
+            stagger_ppm: 0,
+            scores: BTreeMap::new(),
+            tick: 0,
+            round: None,
+            committed: Vec::new(),
+        }
     }
 
     /// Its running score of a hotkey, in thousandths of a millionth of a perfect answer.
@@ -231,14 +247,58 @@ impl Sampler {
             if self.settings.penalise_silence {
                 self.set_penalties();
             }
-            let (dests, weights) = self.set_row(&subnet.neurons, &context.me.hotkey);
-            if self.round.is_some() && set_allowed(subnet, dests.len(), context) {
+            let (uids, values) = self.set_row(&subnet.neurons, &context.me.hotkey);
+            if self.round.is_some() && set_allowed(subnet, uids.len(), context) {
                 let version_key = subnet.params.weights_version_key;
-                let call = Call::SetWeights { netuid, dests, weights, version_key };
-                context.submit(context.me.hotkey, call);
+                self.set_submit(Intent { netuid, uids, values, version_key }, subnet, context);
             }
         }
         self.begin(context);
+    }
+
+    /// Sets a row, or commits to it where the chain asks for that.
+    fn set_submit(&mut self, intent: Intent, subnet: &Subnet, context: &mut Context<'_>) {
+        let call = match (subnet.params.commit_reveal, self.settings.commit) {
+            (false, _) => {
+                let Intent { netuid, uids: dests, values: weights, version_key } = intent;
+                Some(Call::SetWeights { netuid, dests, weights, version_key })
+            }
+            (true, CommitKind::Timelocked) => timelocked(intent, subnet, context),
+            (true, CommitKind::Hash) => {
+                let at_ms = reveal_ms(intent.netuid, subnet, context);
+                Committed::new(intent, context).map(|committed| {
+                    let call = committed.commit();
+                    self.committed.push(committed);
+                    self.wake(at_ms, Alarm::Reveal, context);
+                    call
+                })
+            }
+        };
+        if let Some(call) = call {
+            context.submit(context.me.hotkey, call);
+        }
+    }
+
+    /// Reveals what can be revealed, looks again later at what is too early, and forgets the rest.
+    fn reveal(&mut self, context: &mut Context<'_>) {
+        let view = context.view;
+        let Some(netuid) = context.me.netuid else { return };
+        let Some(subnet) = view.state().subnet(netuid) else { return };
+        let mut early = Vec::new();
+        for committed in std::mem::take(&mut self.committed) {
+            match committed.standing(context) {
+                Some(Window::Open) if counts(subnet, context) => {
+                    context.submit(context.me.hotkey, committed.reveal());
+                }
+                Some(Window::TooEarly) => early.push(committed),
+                Some(Window::Open | Window::Expired) | None => {}
+            }
+        }
+        let later_ms = later_ms(netuid, subnet, context);
+        if let (false, Some(later_ms)) = (early.is_empty(), later_ms) {
+            self.wake(later_ms, Alarm::Reveal, context);
+        }
+        self.committed = early;
     }
 
     fn set_penalties(&mut self) {
@@ -280,24 +340,30 @@ fn validates(subnet: &Subnet, uid: u16) -> bool {
 
 /// Whether the chain would take this many weights of the player in the next block, by what is public.
 fn set_allowed(subnet: &Subnet, entries: usize, context: &Context<'_>) -> bool {
-    let state = context.view.state();
     let Some(uid) = subnet.neurons.uid(&context.me.hotkey) else {
         return false;
     };
-    let params = &subnet.params;
-    let enough = subnet.neurons.len().min(usize::from(params.min_allowed_weights)).max(1);
-    let stake = stake_weight(state, subnet, &context.me.hotkey);
+    let least = usize::from(subnet.params.min_allowed_weights);
+    let enough = subnet.neurons.len().min(least).max(1);
     entries >= enough
-        && !params.commit_reveal
-        && subnet.neurons.validator_permit.get(usize::from(uid)) == Some(&true)
-        && stake >= i128::from(state.global.stake_threshold) << 64
-        && rested(subnet, 0, uid, state.height.0 + 1)
+        && counts(subnet, context)
+        && rested(subnet, 0, uid, context.view.state().height.0 + 1)
+}
+
+/// Whether the player's weights count on a subnet: it has a permit there, and enough stake.
+fn counts(subnet: &Subnet, context: &Context<'_>) -> bool {
+    let (state, me) = (context.view.state(), &context.me.hotkey);
+    let uid = subnet.neurons.uid(me).map(usize::from);
+    let permit = uid.and_then(|uid| subnet.neurons.validator_permit.get(uid));
+    let threshold = i128::from(state.global.stake_threshold) << 64;
+    permit == Some(&true) && stake_weight(state, subnet, me) >= threshold
 }
 
 impl Machine for Sampler {
     fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
         match input {
             Input::Start => self.enter(context),
+            Input::Timer { tag } if tag & 3 == Alarm::Reveal as u64 => self.reveal(context),
             Input::Timer { tag } if tag >> 2 != self.tick => {}
             Input::Timer { tag } if tag & 3 == Alarm::Set as u64 => self.set(context),
             Input::Timer { tag } if tag & 3 == Alarm::Ask as u64 => self.ask(context),
@@ -405,7 +471,11 @@ mod tests {
             ("nothing", |_| {}, 1),
             ("no subnet", |state| subnet(state).added = false, 0),
             ("no epochs", |state| subnet(state).params.tempo = 0, 0),
-            ("sealed weights", |state| subnet(state).params.commit_reveal = true, 0),
+            (
+                "sealed weights, without a beacon",
+                |state| subnet(state).params.commit_reveal = true,
+                0,
+            ),
             ("more weights", |state| subnet(state).params.min_allowed_weights = 3, 0),
             ("more stake", |state| state.global.stake_threshold = u64::MAX >> 8, 0),
             (
@@ -424,6 +494,72 @@ mod tests {
             assert!(set >= at_least && (set == 0) == (at_least == 0), "{asks}: {set}");
             assert_eq!(stage.refusals(), [""; 0], "{asks}");
         }
+    }
+
+    /// A subnet that asks for commits, on a chain with a beacon.
+    fn sealing(state: &mut State) {
+        let beacon = &mut state.global.beacon;
+        (beacon.period_ms, beacon.first_round) = (3_000, 1);
+        state.subnets.get_mut(&NetUid(1)).expect("it was made").params.commit_reveal = true;
+    }
+
+    /// Whichever way it is committed, a row counts one epoch later than one set directly.
+    #[test]
+    fn committed_rows_are_the_same_one_epoch_later() {
+        let expected = vec![(3, 65_535), (4, 32_767), (5, 7_281)];
+        for (commit, calls) in [
+            (CommitKind::Timelocked, &["commit_timelocked_weights"][..]),
+            (CommitKind::Hash, &["commit_weights", "reveal_weights"]),
+        ] {
+            let settings = SamplerSettings { commit, ..SamplerSettings::default() };
+            let mut stage = stage(&settings, &[900_000, 450_000, 100_000, 0], sealing);
+            // Blocks 9, 20, 31, … are the epochs. The first commits are those towards 9 or 20.
+            stage.play(19);
+            let first = stage.count(calls[0]);
+            assert!(first > 0, "{calls:?}");
+            stage.play(12 + 4);
+            assert!(rows(&stage).contains(&expected), "{calls:?}: {:?}", rows(&stage));
+            stage.play(2 * EPOCH);
+            assert_eq!(rows(&stage), vec![expected.clone(); 3], "{calls:?}");
+            assert_eq!(stage.refusals(), [""; 0]);
+            for call in calls {
+                assert!(stage.count(call) >= 6, "{call}: {}", stage.count(call));
+            }
+            let all = calls.iter().map(|call| stage.count(call)).sum::<usize>();
+            assert_eq!(all, stage.records.len(), "and nothing else");
+            let waiting: usize = match stage.player(identity("validators", 0, None).id) {
+                Player::Sampler(sampler) => sampler.committed.len(),
+                other => panic!("{other:?} is no validator"),
+            };
+            assert!(waiting <= 2, "{waiting} are remembered");
+        }
+    }
+
+    #[test]
+    fn a_reveal_waits_for_its_epoch_and_what_nobody_knows_is_forgotten() {
+        let settings = SamplerSettings { commit: CommitKind::Hash, ..SamplerSettings::default() };
+        let mut stage = stage(&settings, &[500_000; 2], |state| {
+            sealing(state);
+            state.subnets.get_mut(&NetUid(1)).expect("it was made").params.reveal_period = 1;
+        });
+        stage.play(19);
+        assert!(stage.count("commit_weights") > 0);
+        // Rows must wait twice as long from now on.
+        let mut state = stage.state.clone();
+        let subnet = state.subnets.get_mut(&NetUid(1)).expect("it was made");
+        subnet.params.reveal_period = 2;
+        let lost = identity("validators", 1, None).hotkey;
+        subnet.commits.remove(&(0, lost));
+        let seats = stage.hosts[0].checkpoint().seats;
+        let mut after = Stage::new(state, seats, 1);
+        after.now_ms = stage.now_ms;
+        after.play(12);
+        assert_eq!(after.count("reveal_weights"), 0, "they are too early");
+        after.play(EPOCH);
+        assert!(after.count("reveal_weights") > 0);
+        assert_eq!(after.refusals(), [""; 0]);
+        let rows = rows(&after);
+        assert!(rows[1].is_empty() && !(rows[0].is_empty() && rows[2].is_empty()), "{rows:?}");
     }
 
     #[test]

@@ -112,6 +112,7 @@ impl Network {
             calls: calls.collect(),
             surplus: Vec::new(),
             refused_kept_max: 100,
+            beacon_round: None,
         };
         let decided = decide_block(&mut self.state, &input);
         self.host.fold(&decided.events).expect("the view fits its own chain");

@@ -158,6 +158,7 @@ fn input(height: Height) -> BlockInput {
         calls: Vec::new(),
         surplus: Vec::new(),
         refused_kept_max: 0,
+        beacon_round: None,
     }
 }
 

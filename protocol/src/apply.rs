@@ -11,6 +11,7 @@ use crate::event::{
 use crate::state::writes::ShareWrite;
 use crate::state::{
     Fast, Hotkey, Info, Params, PendingChildren, Stamp, State, Subnet, SwapAnnouncement,
+    TimelockedCommit,
 };
 use crate::units::{AccountId, Alpha, NetUid, Rao};
 use alloc::vec;
@@ -254,6 +255,12 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             for (key, length) in gone {
                 state.change_commits(*netuid, key, length, None).ok_or("commits")?;
             }
+            let queues = existing(state, *netuid)?.timelocked.keys();
+            let gone: Vec<_> =
+                queues.copied().filter(|(mechanism, _)| mechanism >= count).collect();
+            for key in gone {
+                state.set_timelocked(*netuid, key, Vec::new());
+            }
         }
         Event::WeightsCommitted { hotkey, netuid, mechanism, uid, commit, dropped } => {
             if usize::from(*uid) >= existing(state, *netuid)?.neurons.len() {
@@ -329,8 +336,69 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
         | Event::AlphaBurned { .. }
         | Event::AddStakeBurned { .. }
         | Event::FeePaid { .. } => {}
+        Event::BeaconRoundsStored { oldest, last } => {
+            let beacon = &mut state.global_mut().beacon;
+            (beacon.oldest, beacon.last) = (*oldest, *last);
+        }
+        Event::TimelockedWeightsCommitted {
+            hotkey,
+            netuid,
+            mechanism,
+            uid,
+            hash,
+            epoch,
+            reveal_round,
+        } => {
+            if usize::from(*uid) >= existing(state, *netuid)?.neurons.len() {
+                return Err("no such uid");
+            }
+            let (block, key) = (state.height.0, (*mechanism, *epoch));
+            let mut queue = timelocked(state, *netuid, key)?;
+            let (hash, hotkey, round) = (*hash, *hotkey, *reveal_round);
+            queue.push(TimelockedCommit { hash, hotkey, block, round });
+            state.set_timelocked(*netuid, key, queue);
+            *state.last_update_mut(*netuid, *mechanism, *uid) = block;
+        }
+        Event::TimelockedWeightsRevealed { netuid, mechanism, hash, epoch, place, .. }
+        | Event::TimelockedCommitDropped { netuid, mechanism, hash, epoch, place, .. } => {
+            let (key, place) = ((*mechanism, *epoch), *place as usize);
+            let mut queue = timelocked(state, *netuid, key)?;
+            if queue.get(place).is_none_or(|commit| commit.hash != *hash) {
+                return Err("the commit is not at that place");
+            }
+            queue.remove(place);
+            state.set_timelocked(*netuid, key, queue);
+        }
+        Event::TimelockedCommitsExpired { netuid, mechanism, epoch, commits } => {
+            let key = (*mechanism, *epoch);
+            if timelocked(state, *netuid, key)?.len() != *commits as usize {
+                return Err("not so many commits wait");
+            }
+            state.set_timelocked(*netuid, key, Vec::new());
+        }
+        Event::WeightsBatchRevealed { hotkey, netuid, hashes, expired } => {
+            let key = (0, *hotkey);
+            let changed = state.change_commits(*netuid, key, *expired as usize, None);
+            changed.ok_or("fewer commits wait than are dropped")?;
+            let mut queue =
+                existing(state, *netuid)?.commits.get(&key).cloned().unwrap_or_default();
+            for hash in hashes {
+                let place = queue.iter().position(|commit| commit.hash == *hash);
+                queue.remove(place.ok_or("an opened commit does not wait")?);
+            }
+            state.set_commits(*netuid, key, queue);
+        }
+        Event::BatchCompletedWithErrors { .. }
+        | Event::BatchWeightItemFailed { .. }
+        | Event::BatchWeightsCompleted { .. } => {}
     }
     Ok(())
+}
+
+/// A queue of sealed weights.
+fn timelocked(state: &State, netuid: NetUid, key: (u8, u64)) -> Fit<Vec<TimelockedCommit>> {
+    let queues = &existing(state, netuid)?.timelocked;
+    Ok(queues.get(&key).cloned().unwrap_or_default())
 }
 
 /// Puts a list of children in force: the hotkey's own lists as given, and their mirror images.
@@ -482,6 +550,9 @@ fn set_parameter(
             state.params_mut(netuid).ema_price_halving_blocks = wide?;
         }
         (Some(netuid), Parameter::FeeRate) => fast(state, netuid)?.pool.fee_rate = narrow?,
+        (None, Parameter::CommitRevealVersion) => {
+            state.global_mut().commit_reveal_version = narrow?;
+        }
         _ => return Err("the parameter does not belong there"),
     }
     Ok(())

@@ -8,7 +8,7 @@ use crate::rejection::{Outcome, Refusal};
 use crate::state::{State, Subnet};
 use crate::tx::Tx;
 use crate::units::{Hash32, Height, PlayerId, Rao};
-use crate::{children, coinbase, decide, epoch, key_swaps, root_claims};
+use crate::{beacon, children, coinbase, decide, epoch, key_swaps, root_claims, timelock};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,8 @@ pub struct BlockInput {
     pub surplus: Vec<Submitted>,
     /// Bodies of refused calls kept; further ones are counted.
     pub refused_kept_max: usize,
+    /// The last round that the beacon published a block before this one; `None` for no beacon.
+    pub beacon_round: Option<u64>,
 }
 
 /// What was decided.
@@ -70,6 +72,7 @@ pub const PHASES: &[(&str, Phase)] = &[
     ("entropy", |tx| tx.emit(Event::EntropyDrawn { entropy: tx.entropy() })),
     ("hotkey swaps", key_swaps::forget_old_swaps),
     ("registration terms", adjust_registration_terms),
+    ("timelocked weights", timelock::reveal_due),
     ("emission shares", coinbase::share),
     ("emission", coinbase::emit),
     ("epochs", run_epochs),
@@ -95,6 +98,9 @@ pub fn decide_block(state: &mut State, input: &BlockInput) -> Decided {
     for (_, phase) in PHASES {
         phase(&mut tx);
     }
+    if let Some(round) = input.beacon_round {
+        beacon::store(&mut tx, round);
+    }
     let mut records = Records::new(input.refused_kept_max);
     for submitted in &input.calls {
         let nonce = submitted.nonce.unwrap_or_else(|| match submitted.origin {
@@ -113,6 +119,7 @@ pub fn decide_block(state: &mut State, input: &BlockInput) -> Decided {
         tx.emit(Event::StakeMarkersCleared);
     }
     let (events, sealed) = tx.finish();
+    state.keep_sealed(&events, &sealed);
     let refused = records.counted();
     Decided { calls: records.calls, refused, outcomes: records.outcomes, events, sealed }
 }

@@ -192,6 +192,35 @@ pub enum Call {
     ResetColdkeySwap { coldkey: AccountId },
     /// Root: swaps a coldkey at once, at a cost to it.
     SwapColdkey { old_coldkey: AccountId, new_coldkey: AccountId, swap_cost: Rao },
+    /// Seals a weight row until a round of the beacon.
+    CommitTimelockedWeights {
+        netuid: NetUid,
+        commit: Vec<u8>,
+        reveal_round: u64,
+        commit_reveal_version: u16,
+    },
+    /// As `commit_timelocked_weights`, on a mechanism.
+    CommitTimelockedMechanismWeights {
+        netuid: NetUid,
+        mecid: u8,
+        commit: Vec<u8>,
+        reveal_round: u64,
+        commit_reveal_version: u16,
+    },
+    /// As `commit_timelocked_mechanism_weights`, of version 4.
+    CommitCrv3MechanismWeights { netuid: NetUid, mecid: u8, commit: Vec<u8>, reveal_round: u64 },
+    /// Sets rows on mechanism 0 of several subnets; each stands or falls by itself.
+    BatchSetWeights { netuids: Vec<NetUid>, weights: Vec<Vec<(u16, u16)>>, version_keys: Vec<u64> },
+    /// Commits to rows on several subnets by their hashes; each stands or falls by itself.
+    BatchCommitWeights { netuids: Vec<NetUid>, commit_hashes: Vec<Hash32> },
+    /// Opens several commits on a subnet, all or none.
+    BatchRevealWeights {
+        netuid: NetUid,
+        uids_list: Vec<Vec<u16>>,
+        values_list: Vec<Vec<u16>>,
+        salts_list: Vec<Vec<u16>>,
+        version_keys: Vec<u64>,
+    },
 }
 
 /// A parameter that a call of root sets, with its new value; named as the chain's `sudo_set_…`. Those
@@ -335,6 +364,10 @@ pub enum Setting {
     },
     ColdkeySwapReannouncementDelay {
         value: u64,
+    },
+    /// The version that timelocked commits must have.
+    CommitRevealVersion {
+        value: u16,
     },
 }
 

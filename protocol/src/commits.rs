@@ -5,21 +5,19 @@
 
 use crate::balances::require;
 use crate::event::Event;
+use crate::payload::{hash_of, write_length};
 use crate::registration_math::epoch_index;
 use crate::rejection::Rejection;
-use crate::state::{Commit, State, Subnet};
+use crate::state::{Commit, State, Subnet, TimelockedCommit};
 use crate::tx::Tx;
 use crate::units::{AccountId, Hash32, NetUid};
 use crate::weights::{Order, rested, store_weights};
 use alloc::vec::Vec;
-use blake2::Digest as _;
 
 /// Commits of one hotkey that may wait on one mechanism.
 pub const COMMITS_MAX: usize = 10;
 /// Mechanisms are numbered apart from subnets by this stride.
 const MECHANISM_STRIDE: u16 = 4_096;
-
-type Blake2b256 = blake2::Blake2b<blake2::digest::consts::U32>;
 
 /// What a reveal opens: the unscaled row, salted.
 #[derive(Clone, Copy, Debug)]
@@ -39,28 +37,21 @@ pub fn commit_hash(hotkey: &AccountId, opening: &Opening<'_>) -> Hash32 {
     bytes.extend_from_slice(&hotkey.0);
     bytes.extend_from_slice(&index.saturating_add(order.netuid.0).to_le_bytes());
     for list in [order.dests, order.weights, salt] {
-        commit_hash_length(list.len(), &mut bytes);
+        write_length(list.len(), &mut bytes);
         bytes.extend(list.iter().flat_map(|item| item.to_le_bytes()));
     }
     bytes.extend_from_slice(&order.version_key.to_le_bytes());
-    Hash32(Blake2b256::digest(bytes).into())
-}
-
-/// A SCALE compact length.
-fn commit_hash_length(length: usize, bytes: &mut Vec<u8>) {
-    let length = u32::try_from(length).unwrap_or(u32::MAX >> 2);
-    match length {
-        0..64 => bytes.push((length as u8) << 2),
-        64..16_384 => bytes.extend_from_slice(&((length as u16) << 2 | 1).to_le_bytes()),
-        _ => bytes.extend_from_slice(&(length << 2 | 2).to_le_bytes()),
-    }
+    hash_of(&bytes)
 }
 
 /// Where a commit stands at a block, by the present tempo (30 §9.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Window {
+pub enum Window {
+    /// It cannot be opened yet.
     TooEarly,
+    /// It can be opened.
     Open,
+    /// It can no longer be opened.
     Expired,
 }
 
@@ -159,21 +150,71 @@ pub fn reveal_weights(
     Ok(())
 }
 
+/// Opens several commits of mechanism 0, each by itself: those before it stay. All of it or nothing.
+///
+/// # Errors
+/// The first check that fails, in the chain's order.
+pub fn reveal_batch(
+    tx: &mut Tx<'_>,
+    hotkey: AccountId,
+    netuid: NetUid,
+    openings: &[Opening<'_>],
+) -> Result<(), Rejection> {
+    let state = tx.state();
+    require(enabled(state, netuid), Rejection::CommitRevealDisabled)?;
+    let subnet = state.subnet(netuid).ok_or(Rejection::NoWeightsCommitFound)?;
+    let queue = queue(subnet, 0, &hotkey);
+    require(!queue.is_empty(), Rejection::NoWeightsCommitFound)?;
+    let block = state.height.0;
+    let (gone, waiting) = queue.split_at(expired(netuid, subnet, block, queue));
+    let hashes: Vec<Hash32> =
+        openings.iter().map(|opening| commit_hash(&hotkey, opening)).collect();
+    for hash in &hashes {
+        let found = waiting.iter().find(|commit| commit.hash == *hash);
+        let too_late = found.is_none() && gone.iter().any(|commit| commit.hash == *hash);
+        require(!too_late, Rejection::ExpiredWeightCommit)?;
+        let found = found.ok_or(Rejection::InvalidRevealCommitHashNotMatch)?;
+        let open = window(netuid, subnet, block, found) == Window::Open;
+        require(open, Rejection::RevealTooEarly)?;
+    }
+    let expired = gone.len() as u32;
+    let mut left: Vec<Hash32> = waiting.iter().map(|commit| commit.hash).collect();
+
+    for (opening, hash) in openings.iter().zip(&hashes) {
+        let place = left.iter().position(|waiting| waiting == hash);
+        left.remove(place.ok_or(Rejection::InvalidRevealCommitHashNotMatch)?);
+        store_weights(tx, hotkey, &opening.order)?;
+    }
+    tx.emit(Event::WeightsBatchRevealed { hotkey, netuid, hashes, expired });
+    Ok(())
+}
+
 /// Whether a row's commit is known, from anybody, and may be opened now: what is checked before a
 /// reveal is included (30 §14.1).
 pub fn reveal_expected(state: &State, netuid: NetUid, hash: Hash32) -> Result<bool, Unknown> {
-    let subnet = state.subnet(netuid).ok_or(Unknown)?;
+    Ok(standing(state, netuid, hash).ok_or(Unknown)? == Window::Open)
+}
+
+/// Where a commit stands that somebody made on mechanism 0; `None` if nobody did.
+pub fn standing(state: &State, netuid: NetUid, hash: Hash32) -> Option<Window> {
+    let subnet = state.subnet(netuid)?;
     let mut commits = subnet.commits.iter().filter(|((mechanism, _), _)| *mechanism == 0);
-    let found = commits.find_map(|(_, queue)| queue.iter().find(|commit| commit.hash == hash));
-    let found = found.ok_or(Unknown)?;
-    Ok(window(netuid, subnet, state.height.0, found) == Window::Open)
+    let found = commits.find_map(|(_, queue)| queue.iter().find(|commit| commit.hash == hash))?;
+    Some(window(netuid, subnet, state.height.0, found))
+}
+
+/// How many commits of a hotkey wait that can still be opened.
+pub fn waiting(state: &State, netuid: NetUid, mechanism: u8, hotkey: &AccountId) -> usize {
+    let Some(subnet) = state.subnet(netuid) else { return 0 };
+    let queue = queue(subnet, mechanism, hotkey);
+    queue.len() - expired(netuid, subnet, state.height.0, queue)
 }
 
 /// Nobody committed to that hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unknown;
 
-/// Block of each uid's earliest commit that can still be opened (10 §6.1).
+/// Block of each uid's earliest commit that can still be opened, by hash or by time (10 §6.1).
 pub fn earliest_blocks(state: &State, netuid: NetUid, mechanism: u8) -> Vec<Option<u64>> {
     let Some(subnet) = state.subnet(netuid) else { return Vec::new() };
     let mut blocks = alloc::vec![None; subnet.neurons.len()];
@@ -183,6 +224,16 @@ pub fn earliest_blocks(state: &State, netuid: NetUid, mechanism: u8) -> Vec<Opti
         let dropped = expired(netuid, subnet, state.height.0, queue);
         if let (Some(uid), Some(commit)) = (subnet.neurons.uid(hotkey), queue.get(dropped)) {
             blocks[usize::from(uid)] = Some(commit.block);
+        }
+    }
+    for (_, queue) in subnet.timelocked.range((mechanism, 0)..=(mechanism, u64::MAX)) {
+        for TimelockedCommit { hotkey, block, .. } in queue {
+            let commit = Commit { block: *block, ..Commit::default() };
+            let past = window(netuid, subnet, state.height.0, &commit) == Window::Expired;
+            if let (Some(uid), false) = (subnet.neurons.uid(hotkey), past) {
+                let earliest = &mut blocks[usize::from(uid)];
+                *earliest = Some(earliest.map_or(*block, |known: u64| known.min(*block)));
+            }
         }
     }
     blocks
@@ -206,22 +257,6 @@ mod tests {
             let order = Order { netuid, mechanism, dests, weights, version_key };
             let hash = commit_hash(&AccountId(who), &Opening { order, salt: &[11, 22, 33, 44] });
             assert_eq!(Ok(hash), expected.parse(), "mechanism {mechanism}");
-        }
-    }
-
-    #[test]
-    fn lengths_of_the_codec() {
-        let rows: [(usize, &[u8]); 5] = [
-            (0, &[0]),
-            (63, &[252]),
-            (64, &[1, 1]),
-            (16_383, &[253, 255]),
-            (16_384, &[2, 0, 1, 0]),
-        ];
-        for (length, expected) in rows {
-            let mut bytes = Vec::new();
-            commit_hash_length(length, &mut bytes);
-            assert_eq!(bytes, expected, "{length}");
         }
     }
 

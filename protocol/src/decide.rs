@@ -3,24 +3,28 @@
 use crate::balances::{
     EXISTENTIAL_DEPOSIT, Ending, credit, lose, require, transfer, transfer_all, transfer_keep_alive,
 };
+use crate::batches::Reveals;
 use crate::call::{Call, Origin, Signed};
 use crate::commits::{Opening, commit_hash};
 use crate::event::Event;
 use crate::fees::fee;
 use crate::key_swaps::HotkeySwap;
 use crate::ledger::Position;
+use crate::payload::COMMIT_BYTES_MAX;
 use crate::registration::Proof;
 use crate::rejection::{Outcome, Refusal, Rejection};
 use crate::rules::FeeSchedule;
 use crate::staking::{self, Filling, Limit, Move, Purpose};
 use crate::state::{Axon, Leak, State};
+use crate::timelock::{CRV3_VERSION, Sealing};
 use crate::tx::Tx;
 use crate::units::{AccountId, NetUid, Rao};
 use crate::weights::Order;
 use crate::{
-    children, commits, delegation, dissolution, hyperparameters, identities, key_swaps,
-    registration, root_claims, serving, weights,
+    batches, children, commits, delegation, dissolution, hyperparameters, identities, key_swaps,
+    registration, root_claims, serving, timelock, weights,
 };
+use alloc::vec::Vec;
 
 /// Admits a call, decides it, and says what became of it. A failed call leaves its nonce; a refused
 /// one leaves nothing.
@@ -74,6 +78,25 @@ pub fn admit(state: &State, signed: &Signed<&Call>) -> Result<(), Refusal> {
                 Ok(open) => admit_if(open, Refusal::CommitBlockNotInRevealRange),
             }
         }
+        Call::CommitTimelockedWeights { netuid, commit, reveal_round, .. } => {
+            admit_size(commit)?;
+            admit_stake(state, &signer, *netuid)?;
+            let coming = *reveal_round >= state.global.beacon.last;
+            admit_if(coming, Refusal::InvalidRevealRound)
+        }
+        Call::CommitTimelockedMechanismWeights { commit, .. }
+        | Call::CommitCrv3MechanismWeights { commit, .. } => admit_size(commit),
+        Call::BatchRevealWeights { netuid, .. } => {
+            admit_stake(state, &signer, *netuid)?;
+            let openings = reveals_of(signed.call).and_then(|reveals| reveals.openings());
+            let openings = openings.ok_or(Refusal::InputLengthsUnequal)?;
+            let hashes = openings.iter().map(|opening| commit_hash(&signer, opening));
+            let found: Result<Vec<bool>, commits::Unknown> =
+                hashes.map(|hash| commits::reveal_expected(state, *netuid, hash)).collect();
+            let found = found.map_err(|commits::Unknown| Refusal::CommitNotFound)?;
+            let open = found.iter().all(|open| *open);
+            admit_if(open, Refusal::CommitBlockNotInRevealRange)
+        }
         Call::BurnedRegister { netuid, .. } | Call::Register { netuid, .. } => {
             let open = state.subnet(*netuid).is_none_or(registration::interval_open);
             admit_if(open, Refusal::RateLimitExceeded)
@@ -115,6 +138,11 @@ fn admit_stake(state: &State, hotkey: &AccountId, netuid: NetUid) -> Result<(), 
     let subnet = state.subnets.get(&netuid);
     let stake = subnet.map_or(0, |subnet| weights::stake_weight(state, subnet, hotkey));
     admit_if(stake >= threshold, Refusal::StakeAmountTooLow)
+}
+
+/// A longer commit is no extrinsic at all.
+fn admit_size(commit: &[u8]) -> Result<(), Refusal> {
+    admit_if(commit.len() <= COMMIT_BYTES_MAX, Refusal::BadRequest)
 }
 
 fn admit_if(holds: bool, otherwise: Refusal) -> Result<(), Refusal> {
@@ -277,6 +305,23 @@ pub fn decide(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Result<(), Rejection> 
             tx.emit(Event::RulesSwitched { rules: *rules });
             Ok(())
         }
+        Call::CommitTimelockedWeights { .. }
+        | Call::CommitTimelockedMechanismWeights { .. }
+        | Call::CommitCrv3MechanismWeights { .. } => {
+            let sealing = sealing_of(signed.call).ok_or(Rejection::BadOrigin)?;
+            timelock::commit_timelocked_weights(tx, signer(signed.origin)?, &sealing)
+        }
+        Call::BatchSetWeights { netuids, weights, version_keys } => {
+            let hotkey = signer(signed.origin)?;
+            batches::batch_set_weights(tx, hotkey, netuids, weights, version_keys)
+        }
+        Call::BatchCommitWeights { netuids, commit_hashes } => {
+            batches::batch_commit_weights(tx, signer(signed.origin)?, netuids, commit_hashes)
+        }
+        Call::BatchRevealWeights { .. } => {
+            let reveals = reveals_of(signed.call).ok_or(Rejection::BadOrigin)?;
+            batches::batch_reveal_weights(tx, signer(signed.origin)?, &reveals)
+        }
     }
 }
 
@@ -405,6 +450,44 @@ fn opening_of(call: &Call) -> Option<Opening<'_>> {
     let (netuid, version_key) = (*netuid, *version_key);
     let order = Order { netuid, mechanism, dests: uids, weights: values, version_key };
     Some(Opening { order, salt })
+}
+
+/// What a timelocked commit seals.
+fn sealing_of(call: &Call) -> Option<Sealing<'_>> {
+    let (netuid, mechanism, commit, reveal_round, version) = match call {
+        Call::CommitTimelockedWeights { netuid, commit, reveal_round, commit_reveal_version } => {
+            (netuid, 0, commit, reveal_round, *commit_reveal_version)
+        }
+        Call::CommitTimelockedMechanismWeights {
+            netuid,
+            mecid,
+            commit,
+            reveal_round,
+            commit_reveal_version,
+        } => (netuid, *mecid, commit, reveal_round, *commit_reveal_version),
+        Call::CommitCrv3MechanismWeights { netuid, mecid, commit, reveal_round } => {
+            (netuid, *mecid, commit, reveal_round, CRV3_VERSION)
+        }
+        _ => return None,
+    };
+    let (netuid, reveal_round) = (*netuid, *reveal_round);
+    Some(Sealing { netuid, mechanism, commit, reveal_round, version })
+}
+
+/// What a batch of reveals opens.
+fn reveals_of(call: &Call) -> Option<Reveals<'_>> {
+    match call {
+        Call::BatchRevealWeights { netuid, uids_list, values_list, salts_list, version_keys } => {
+            Some(Reveals {
+                netuid: *netuid,
+                uids: uids_list,
+                values: values_list,
+                salts: salts_list,
+                version_keys,
+            })
+        }
+        _ => None,
+    }
 }
 
 fn signer(origin: Origin) -> Result<AccountId, Rejection> {

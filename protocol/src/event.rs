@@ -4,6 +4,7 @@
 //! each. Append variants only: their position is part of every log. Amounts are checked deltas;
 //! fixed-point values are new raw bits.
 
+use crate::rejection::Rejection;
 use crate::rules::Rules;
 use crate::state::{
     Axon, ColdkeyIdentity, Commit, Leak, RootClaimType, Row, Stamp, SubnetIdentity,
@@ -256,6 +257,59 @@ pub enum Event {
     /// Everything that was a coldkey's is another's now, but for free balance, which facts of its own
     /// move.
     ColdkeySwapped(Box<ColdkeySwapped>),
+    /// The chain has the beacon's pulses up to `last`, and keeps those from `oldest` on.
+    BeaconRoundsStored { oldest: u64, last: u64 },
+    /// A hotkey sealed a weight row, known by the hash of its bytes. It waits under an epoch.
+    TimelockedWeightsCommitted {
+        hotkey: AccountId,
+        netuid: NetUid,
+        mechanism: u8,
+        uid: u16,
+        hash: Hash32,
+        epoch: u64,
+        reveal_round: u64,
+    },
+    /// The chain opened a sealed row, the one at `place` of those left in its queue, and set it.
+    TimelockedWeightsRevealed {
+        hotkey: AccountId,
+        netuid: NetUid,
+        mechanism: u8,
+        hash: Hash32,
+        epoch: u64,
+        place: u32,
+    },
+    /// The chain opened a sealed row and could not set it. The chain says nothing of this.
+    TimelockedCommitDropped {
+        hotkey: AccountId,
+        netuid: NetUid,
+        mechanism: u8,
+        hash: Hash32,
+        epoch: u64,
+        place: u32,
+        reason: DropReason,
+    },
+    /// The sealed rows of an epoch were not opened in time. The chain says nothing of this.
+    TimelockedCommitsExpired { netuid: NetUid, mechanism: u8, epoch: u64, commits: u32 },
+    /// Several commits were opened, each by itself, after the first `expired` were dropped.
+    WeightsBatchRevealed { hotkey: AccountId, netuid: NetUid, hashes: Vec<Hash32>, expired: u32 },
+    /// Some items of a batch failed. A headline.
+    BatchCompletedWithErrors { hotkey: AccountId },
+    /// An item of a batch failed. A headline.
+    BatchWeightItemFailed { hotkey: AccountId, netuid: NetUid, reason: Rejection },
+    /// A batch of weights or commits was worked through. A headline.
+    BatchWeightsCompleted { hotkey: AccountId, netuids: Vec<NetUid> },
+}
+
+/// Why a sealed row that was opened was not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DropReason {
+    /// Its bytes are no row.
+    Unreadable,
+    /// It names another hotkey than the one that committed it.
+    OtherHotkey,
+    /// Its row may not be set.
+    Rejected(Rejection),
 }
 
 /// How a neuron came to its uid.
@@ -313,6 +367,7 @@ pub enum Parameter {
     TxRateLimit,
     ColdkeySwapAnnouncementDelay,
     ColdkeySwapReannouncementDelay,
+    CommitRevealVersion,
 }
 
 impl Parameter {

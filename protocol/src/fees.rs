@@ -35,7 +35,13 @@ fn weight(call: &Call) -> Option<u64> {
         | Call::ServeAxon { .. }
         | Call::IncreaseTake { .. }
         | Call::DecreaseTake { .. }
-        | Call::SwapHotkey { .. } => return None,
+        | Call::SwapHotkey { .. }
+        | Call::CommitTimelockedWeights { .. }
+        | Call::CommitTimelockedMechanismWeights { .. }
+        | Call::CommitCrv3MechanismWeights { .. }
+        | Call::BatchSetWeights { .. }
+        | Call::BatchCommitWeights { .. }
+        | Call::BatchRevealWeights { .. } => return None,
         // Not an extrinsic of the chain.
         Call::SwitchRules { .. } => return None,
         Call::TransferAllowDeath { .. } => 130_000,
@@ -152,6 +158,23 @@ fn arguments_bytes(call: &Call) -> u64 {
         | Call::ResetColdkeySwap { .. } => ACCOUNT_BYTES,
         Call::DisputeColdkeySwap => 0,
         Call::SwapColdkey { .. } => 2 * ACCOUNT_BYTES + 8,
+        Call::CommitTimelockedWeights { commit, .. } => 12 + list(commit.len(), 1),
+        Call::CommitTimelockedMechanismWeights { commit, .. } => 13 + list(commit.len(), 1),
+        Call::CommitCrv3MechanismWeights { commit, .. } => 11 + list(commit.len(), 1),
+        Call::BatchSetWeights { netuids, weights, version_keys } => {
+            let rows: u64 = weights.iter().map(|row| list(row.len(), 4)).sum();
+            list(netuids.len(), 2) + 1 + rows + list(version_keys.len(), 8)
+        }
+        Call::BatchCommitWeights { netuids, commit_hashes } => {
+            list(netuids.len(), 2) + list(commit_hashes.len(), 32)
+        }
+        Call::BatchRevealWeights { uids_list, values_list, salts_list, version_keys, .. } => {
+            let lists = [uids_list, values_list, salts_list].into_iter();
+            let rows: u64 = lists
+                .map(|lists| 1 + lists.iter().map(|row| list(row.len(), 2)).sum::<u64>())
+                .sum();
+            2 + rows + list(version_keys.len(), 8)
+        }
     }
 }
 

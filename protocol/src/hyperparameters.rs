@@ -258,6 +258,9 @@ fn set_by_root_global(setting: &Setting) -> Result<(Option<NetUid>, Parameter, u
         Setting::ColdkeySwapReannouncementDelay { value } => {
             (Parameter::ColdkeySwapReannouncementDelay, u128::from(value))
         }
+        Setting::CommitRevealVersion { value } => {
+            (Parameter::CommitRevealVersion, u128::from(value))
+        }
         // Those of one subnet are decided by the callers.
         _ => return Err(Rejection::BadOrigin),
     };

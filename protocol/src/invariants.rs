@@ -3,6 +3,7 @@
 /// Nothing points at what is not there.
 mod orphans;
 
+use crate::commits::COMMITS_MAX;
 use crate::issuance::{BLOCK_EMISSION_RAO, SUPPLY_MAX_RAO};
 use crate::pool::{SQRT_PRICE_MAX_RAW, SQRT_PRICE_MIN_RAW};
 use crate::rules::Mode;
@@ -45,6 +46,7 @@ pub const INVARIANTS: &[(&str, Check)] = &[
     ("links_mirrored", orphans::links_mirrored),
     ("dissolved_leave_nothing", orphans::dissolved_leave_nothing),
     ("root_stakers_numbered", orphans::root_stakers_numbered),
+    ("sealed_weights_kept", sealed_weights_kept),
 ];
 
 /// Checks a run block by block; remembers what one state alone cannot show.
@@ -325,4 +327,29 @@ fn staking_hotkeys_listed(state: &State) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Queues of sealed weights have entries, no more than ten of a hotkey, on a mechanism there is; and the
+/// vault has their bytes and no others.
+fn sealed_weights_kept(state: &State) -> Result<(), String> {
+    for (netuid, subnet) in state.networks() {
+        for ((mechanism, epoch), queue) in &subnet.timelocked {
+            let mut of_hotkey = BTreeMap::new();
+            for commit in queue {
+                *of_hotkey.entry(commit.hotkey).or_insert(0) += 1;
+            }
+            let most = of_hotkey.values().copied().max().unwrap_or(0);
+            let known = *mechanism < subnet.params.mechanism_count;
+            if !known || !(1..=COMMITS_MAX).contains(&most) {
+                return Err(format!(
+                    "subnet {netuid}, mechanism {mechanism}, epoch {epoch}: {most} of one hotkey"
+                ));
+            }
+        }
+    }
+    if state.vault().covers(state) {
+        Ok(())
+    } else {
+        Err(format!("{:?} does not hold what waits", state.vault()))
+    }
 }

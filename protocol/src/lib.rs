@@ -26,6 +26,10 @@ pub mod tx;
 
 /// Free balances.
 pub mod balances;
+/// Several rows or commits in one call.
+pub mod batches;
+/// Rounds of the randomness beacon.
+pub mod beacon;
 /// Parents, children and their takes.
 pub mod children;
 /// Emission of a block.
@@ -52,6 +56,8 @@ pub mod key_swaps;
 pub mod ledger;
 /// How much a limit price allows.
 pub mod limits;
+/// What a timelocked commit seals.
+pub mod payload;
 /// Subnets, neurons, root membership.
 pub mod registration;
 /// Root dividends: what is owed, claims.
@@ -62,6 +68,8 @@ pub mod serving;
 pub mod staking;
 /// Token symbols.
 pub mod symbols;
+/// Weights sealed until a round of the beacon.
+pub mod timelock;
 /// Weights and the stake behind them.
 pub mod weights;
 /// Seals of proof-of-work registrations.
@@ -73,6 +81,8 @@ pub mod block;
 pub mod frame;
 /// What the chain stores.
 pub mod state;
+/// Sealed bytes that only the chain has.
+pub mod vault;
 
 /// Emission terms and accrual, as numbers.
 pub mod emission;

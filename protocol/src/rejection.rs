@@ -138,6 +138,8 @@ reasons! {
         NewColdKeyIsHotkey: "The new coldkey is a hotkey.",
         ColdkeySwapAnnounced: "The signer has announced a coldkey swap and may do nothing else.",
         ColdkeySwapDisputed: "The signer's coldkey swap is disputed; it may do nothing.",
+        IncorrectCommitRevealVersion: "The commit is sealed for another version.",
+        InputLengthsUnequal: "The lists of a batch differ in length.",
     }
 }
 
@@ -159,6 +161,8 @@ reasons! {
         BadSigner: "The signer may not submit this call.",
         CommitNotFound: "Code 16: nobody committed to what is revealed.",
         CommitBlockNotInRevealRange: "Code 17: the commit cannot be opened in this epoch.",
+        InvalidRevealRound: "Code 15: the round is older than the last one stored.",
+        InputLengthsUnequal: "Code 18: the lists of a batch differ in length.",
     }
 }
 

@@ -102,6 +102,7 @@ pub(crate) struct SubnetCache {
     pub pending_children: Option<Hash32>,
     pub stamps: Option<Hash32>,
     pub commits: Option<Hash32>,
+    pub timelocked: Option<Hash32>,
     pools: [Option<Hash32>; POOL_BUCKETS],
 }
 
@@ -157,6 +158,7 @@ impl SubnetCache {
         }));
         parts.push(component(&mut self.stamps, &|out| canon_map(&subnet.stamps, out)));
         parts.push(component(&mut self.commits, &|out| canon_map(&subnet.commits, out)));
+        parts.push(component(&mut self.timelocked, &|out| canon_map(&subnet.timelocked, out)));
         let all = Preimage::new("subnet", buffer);
         subnet.added.canon(all.bytes);
         for (tag, part) in (1u16..).zip(&parts) {

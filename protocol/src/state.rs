@@ -4,6 +4,7 @@
 //! facts (`event`), hashing (`root`), writing (`writes`). Every write marks its component dirty and,
 //! inside a savepoint, remembers the old value.
 
+use crate::beacon::Beacon;
 use crate::canon::{Canon, canon_struct};
 use crate::event::Parameter;
 use crate::index::Index;
@@ -11,6 +12,7 @@ use crate::pool::Pool;
 use crate::root::RootCache;
 use crate::rules::Rules;
 use crate::units::{AccountId, Alpha, Hash32, Height, NetUid, Rao};
+use crate::vault::Vault;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -58,6 +60,8 @@ pub struct State {
     pub(crate) index: Index,
     #[serde(skip)]
     pub(crate) undo: writes::UndoList,
+    #[serde(skip)]
+    pub(crate) vault: Vault,
 }
 
 /// An account's free balance and the number of its calls included so far.
@@ -325,6 +329,10 @@ pub struct Global {
     pub coldkey_swap_announcement_delay: u64,
     /// Blocks between the moment a coldkey swap may be carried out and another announcement.
     pub coldkey_swap_reannouncement_delay: u64,
+    /// The version that timelocked commits must have.
+    pub commit_reveal_version: u16,
+    /// The randomness beacon.
+    pub beacon: Beacon,
 }
 
 impl Default for Global {
@@ -369,6 +377,8 @@ impl Default for Global {
             tx_rate_limit: 1_000,
             coldkey_swap_announcement_delay: 36_000,
             coldkey_swap_reannouncement_delay: 7_200,
+            commit_reveal_version: 4,
+            beacon: Beacon::default(),
         }
     }
 }
@@ -412,6 +422,8 @@ canon_struct!(Global {
     37: tx_rate_limit,
     38: coldkey_swap_announcement_delay,
     39: coldkey_swap_reannouncement_delay,
+    40: commit_reveal_version,
+    41: beacon,
 });
 
 impl Global {
@@ -583,6 +595,8 @@ pub struct Subnet {
     pub stamps: BTreeMap<Stamp, u64>,
     /// Committed weights that wait to be opened, oldest first, by mechanism and hotkey.
     pub commits: BTreeMap<(u8, AccountId), Vec<Commit>>,
+    /// Sealed weights that wait for their round, by mechanism and epoch, in the order they came.
+    pub timelocked: BTreeMap<(u8, u64), Vec<TimelockedCommit>>,
 }
 
 /// A weight row known by its hash only.
@@ -598,6 +612,20 @@ pub struct Commit {
     pub last_reveal: u64,
 }
 canon_struct!(Commit { 1: hash, 2: block, 3: first_reveal, 4: last_reveal });
+
+/// A sealed weight row; the vault has its bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimelockedCommit {
+    /// BLAKE2b-256 of the sealed bytes.
+    pub hash: Hash32,
+    /// Who committed it.
+    pub hotkey: AccountId,
+    /// When it was committed.
+    pub block: u64,
+    /// The beacon's round that opens it.
+    pub round: u64,
+}
+canon_struct!(TimelockedCommit { 1: hash, 2: hotkey, 3: block, 4: round });
 
 impl Default for Subnet {
     fn default() -> Self {
@@ -619,6 +647,7 @@ impl Default for Subnet {
             pending_children: BTreeMap::new(),
             stamps: BTreeMap::new(),
             commits: BTreeMap::new(),
+            timelocked: BTreeMap::new(),
         }
     }
 }

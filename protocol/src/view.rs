@@ -12,8 +12,9 @@ pub struct View {
 }
 
 impl View {
-    /// A view that starts from a state.
-    pub fn new(state: State) -> Self {
+    /// A view that starts from a state, without the vault.
+    pub fn new(mut state: State) -> Self {
+        drop(state.take_vault());
         Self { state }
     }
 

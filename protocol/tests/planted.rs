@@ -32,6 +32,7 @@ fn block(
             calls: (0..).zip(calls).map(submit).collect(),
             surplus: Vec::new(),
             refused_kept_max: 0,
+            beacon_round: None,
         },
     );
     checker.check(state).map(|()| decided)

@@ -7,6 +7,7 @@ mod network;
 
 use network::{execute_in, random, untouched};
 use protocol::apply::apply;
+use protocol::beacon;
 use protocol::block::PHASES;
 use protocol::call::{Call, Origin};
 use protocol::dice::{Dice, Domain};
@@ -15,7 +16,7 @@ use protocol::invariants::Checker;
 use protocol::rejection::{Outcome, Rejection};
 use protocol::state::State;
 use protocol::tx::Tx;
-use protocol::units::{Hash32, Height, NetUid, Rao};
+use protocol::units::{BLOCK_MS, Hash32, Height, NetUid, Rao};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Seeds of the fixed run; the first sixteen are every combination of mode, fees and author.
@@ -61,6 +62,8 @@ impl Run {
         for (_, phase) in PHASES {
             phase(&mut tx);
         }
+        let round = tx.state().global.beacon.round_at(BLOCK_MS * (height.0 - 1));
+        beacon::store(&mut tx, round.expect("the beacon runs"));
         let mut calls = Vec::new();
         for _ in 0..dice.below(16) {
             let (origin, call) = random::call(tx.state(), &mut dice);
@@ -72,7 +75,8 @@ impl Run {
         if !tx.state().stake_markers.is_empty() {
             tx.emit(Event::StakeMarkersCleared);
         }
-        let (events, _) = tx.finish();
+        let (events, sealed) = tx.finish();
+        self.state.keep_sealed(&events, &sealed);
         self.check(&before, entropy, &calls, &events);
         calls.len()
     }

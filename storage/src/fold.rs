@@ -1,11 +1,12 @@
 //! Replay: the state as a fold of frames, every hash and root checked on the way.
 
-use crate::cache::{Cache, CacheKind};
+use crate::cache::{Cache, CacheError, CacheKind};
 use crate::log::{EventLog, LogError, SledLog};
 use protocol::apply::{Inconsistent, apply};
 use protocol::frame::{Frame, Header, calls_root, events_root, facts_root};
 use protocol::state::State;
 use protocol::units::{Hash32, Height};
+use protocol::vault::Vault;
 
 /// Why a frame does not fold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,6 +101,7 @@ impl Folder {
                 error,
             })?;
         }
+        self.state.keep_sealed(&frame.events, &frame.sealed);
         check(height, "the state root", self.state.root(), header.state_root)?;
         self.header = header.clone();
         Ok(())
@@ -133,6 +135,14 @@ fn check(
     Err(FoldError::Hash { height, what, found, stated })
 }
 
+/// Keeps a state for [`state_at`], with its vault beside it: a state by itself never has one.
+///
+/// # Errors
+/// It cannot be written.
+pub fn store_snapshot(cache: &Cache, state: &State, block: Hash32) -> Result<(), CacheError> {
+    cache.store(CacheKind::Snapshot, state.height, block, &(state, state.vault()))
+}
+
 /// The state after a block: from the newest sound snapshot at or before it, else from genesis.
 ///
 /// # Errors
@@ -160,10 +170,12 @@ fn state_at_snapshot(log: &SledLog, cache: &Cache, at: Height) -> Result<Option<
     let heights = cache.heights(CacheKind::Snapshot).into_iter().rev();
     for height in heights.filter(|height| *height <= at && *height > log.genesis_height()) {
         let header = log.frame(height)?.header;
-        let state = cache.load::<State>(CacheKind::Snapshot, height, header.hash());
-        let sound = state.filter(|state| state.height == height).and_then(|mut state| {
+        let kept = cache.load::<(State, Vault)>(CacheKind::Snapshot, height, header.hash());
+        let sound = kept.and_then(|(mut state, vault)| {
+            let whole = state.height == height && vault.covers(&state) && vault.is_sound();
             let root = state.root();
-            (root == header.state_root).then_some(state)
+            state.restore_vault(vault);
+            (whole && root == header.state_root).then_some(state)
         });
         if let Some(state) = sound {
             return Ok(Some(Folder::at(state, header)));

@@ -3,16 +3,16 @@
 
 use protocol::call::{Call, Origin, Setting};
 use protocol::event::{
-    Cause, ColdkeySwapped, EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun,
-    Event, HotkeyMoved, Parameter, PoolSwapped, PotsDrained, Sealed, SubnetDissolved,
-    SubnetRegistered, Via,
+    Cause, ColdkeySwapped, DropReason, EmissionAccrued, EmissionInjected, EmissionShared,
+    EpochPaid, EpochRun, Event, HotkeyMoved, Parameter, PoolSwapped, PotsDrained, Sealed,
+    SubnetDissolved, SubnetRegistered, Via,
 };
 use protocol::frame::{CallRecord, Facts, Frame, Header, Messages, RefusedCount};
 use protocol::rejection::{Outcome, Refusal, Rejection};
 use protocol::rules::Rules;
 use protocol::state::{
     Account, Axon, Coldkey, ColdkeyIdentity, Commit, Hotkey, HotkeyPool, Leak, Links, Mechanism,
-    PendingChildren, RootClaimType, Stamp, State, Subnet, SubnetIdentity,
+    PendingChildren, RootClaimType, Stamp, State, Subnet, SubnetIdentity, TimelockedCommit,
 };
 use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, PlayerId, Rao};
 use serde::Serialize;
@@ -175,6 +175,38 @@ fn calls() -> Vec<Call> {
         Call::DisputeColdkeySwap,
         Call::ResetColdkeySwap { coldkey: A },
         Call::SwapColdkey { old_coldkey: A, new_coldkey: B, swap_cost: Rao(1) },
+        Call::CommitTimelockedWeights {
+            netuid: N,
+            commit: vec![1, 2],
+            reveal_round: 3,
+            commit_reveal_version: 4,
+        },
+        Call::CommitTimelockedMechanismWeights {
+            netuid: N,
+            mecid: 1,
+            commit: vec![1, 2],
+            reveal_round: 3,
+            commit_reveal_version: 4,
+        },
+        Call::CommitCrv3MechanismWeights {
+            netuid: N,
+            mecid: 1,
+            commit: vec![1, 2],
+            reveal_round: 3,
+        },
+        Call::BatchSetWeights {
+            netuids: vec![N],
+            weights: vec![vec![(1, 2)]],
+            version_keys: vec![3],
+        },
+        Call::BatchCommitWeights { netuids: vec![N], commit_hashes: vec![Hash32([1; 32])] },
+        Call::BatchRevealWeights {
+            netuid: N,
+            uids_list: vec![vec![1]],
+            values_list: vec![vec![2]],
+            salts_list: vec![vec![3]],
+            version_keys: vec![4],
+        },
     ];
     let place = |call: &Call| match call {
         Call::TransferAllowDeath { .. } => 0,
@@ -228,8 +260,14 @@ fn calls() -> Vec<Call> {
         Call::DisputeColdkeySwap => 48,
         Call::ResetColdkeySwap { .. } => 49,
         Call::SwapColdkey { .. } => 50,
+        Call::CommitTimelockedWeights { .. } => 51,
+        Call::CommitTimelockedMechanismWeights { .. } => 52,
+        Call::CommitCrv3MechanismWeights { .. } => 53,
+        Call::BatchSetWeights { .. } => 54,
+        Call::BatchCommitWeights { .. } => 55,
+        Call::BatchRevealWeights { .. } => 56,
     };
-    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..51).collect::<Vec<_>>());
+    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..57).collect::<Vec<_>>());
     calls
 }
 
@@ -271,6 +309,7 @@ fn settings() -> Vec<Setting> {
         Setting::TxRateLimit { value: 14 },
         Setting::ColdkeySwapAnnouncementDelay { value: 15 },
         Setting::ColdkeySwapReannouncementDelay { value: 16 },
+        Setting::CommitRevealVersion { value: 16 },
     ];
     let place = |setting: &Setting| match setting {
         Setting::Tempo { .. } => 0,
@@ -309,8 +348,9 @@ fn settings() -> Vec<Setting> {
         Setting::TxRateLimit { .. } => 33,
         Setting::ColdkeySwapAnnouncementDelay { .. } => 34,
         Setting::ColdkeySwapReannouncementDelay { .. } => 35,
+        Setting::CommitRevealVersion { .. } => 36,
     };
-    assert_eq!(settings.iter().map(place).collect::<Vec<_>>(), (0..36).collect::<Vec<_>>());
+    assert_eq!(settings.iter().map(place).collect::<Vec<_>>(), (0..37).collect::<Vec<_>>());
     settings
 }
 
@@ -531,6 +571,47 @@ fn events() -> Vec<Event> {
             hotkeys: vec![A],
             alpha: vec![Alpha(1)],
         })),
+        Event::BeaconRoundsStored { oldest: 1, last: 2 },
+        Event::TimelockedWeightsCommitted {
+            hotkey: A,
+            netuid: N,
+            mechanism: 0,
+            uid: 1,
+            hash: Hash32([1; 32]),
+            epoch: 2,
+            reveal_round: 3,
+        },
+        Event::TimelockedWeightsRevealed {
+            hotkey: A,
+            netuid: N,
+            mechanism: 0,
+            hash: Hash32([1; 32]),
+            epoch: 2,
+            place: 3,
+        },
+        Event::TimelockedCommitDropped {
+            hotkey: A,
+            netuid: N,
+            mechanism: 0,
+            hash: Hash32([1; 32]),
+            epoch: 2,
+            place: 3,
+            reason: DropReason::Rejected(Rejection::DuplicateUids),
+        },
+        Event::TimelockedCommitsExpired { netuid: N, mechanism: 0, epoch: 1, commits: 2 },
+        Event::WeightsBatchRevealed {
+            hotkey: A,
+            netuid: N,
+            hashes: vec![Hash32([1; 32])],
+            expired: 1,
+        },
+        Event::BatchCompletedWithErrors { hotkey: A },
+        Event::BatchWeightItemFailed {
+            hotkey: A,
+            netuid: N,
+            reason: Rejection::CommitRevealEnabled,
+        },
+        Event::BatchWeightsCompleted { hotkey: A, netuids: vec![N] },
     ];
     let place = |event: &Event| match event {
         Event::BlockOpened { .. } => 0,
@@ -606,8 +687,17 @@ fn events() -> Vec<Event> {
         Event::ColdkeySwapDisputed { .. } => 70,
         Event::ColdkeySwapCleared { .. } => 71,
         Event::ColdkeySwapped(_) => 72,
+        Event::BeaconRoundsStored { .. } => 73,
+        Event::TimelockedWeightsCommitted { .. } => 74,
+        Event::TimelockedWeightsRevealed { .. } => 75,
+        Event::TimelockedCommitDropped { .. } => 76,
+        Event::TimelockedCommitsExpired { .. } => 77,
+        Event::WeightsBatchRevealed { .. } => 78,
+        Event::BatchCompletedWithErrors { .. } => 79,
+        Event::BatchWeightItemFailed { .. } => 80,
+        Event::BatchWeightsCompleted { .. } => 81,
     };
-    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..73).collect::<Vec<_>>());
+    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..82).collect::<Vec<_>>());
     events
 }
 
@@ -686,6 +776,7 @@ fn state() -> State {
     subnet.pending_children.insert(A, PendingChildren { children: vec![(1, B)], apply_block: 2 });
     subnet.stamps.insert(Stamp::AddStakeBurn, 1);
     subnet.commits.insert((0, A), vec![Commit::default()]);
+    subnet.timelocked.insert((0, 1), vec![TimelockedCommit::default()]);
     let mut state = State::default();
     state.subnets.insert(N, subnet);
     state.accounts.insert(A, Account { free: Rao(1), nonce: 2 });
@@ -725,6 +816,9 @@ fn every_word_has_its_bytes() {
     }
     for outcome in outcomes() {
         line(&mut text, &format!("outcome {} {}", outcome.class(), outcome.reason()), &outcome);
+    }
+    for reason in [DropReason::Unreadable, DropReason::OtherHotkey] {
+        line(&mut text, &format!("dropped {reason:?}"), &reason);
     }
     for origin in [Origin::Root, Origin::Signed(A)] {
         line(&mut text, "origin", &origin);

@@ -2,13 +2,14 @@
 
 use protocol::block::{BlockInput, Submitted, decide_block, seal};
 use protocol::call::{Call, Origin};
-use protocol::event::Event;
+use protocol::event::{Event, Sealed};
 use protocol::frame::{Facts, Frame, Header, calls_root, events_root, facts_root};
 use protocol::state::{Account, Mechanism, Params, State, Subnet};
 use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, PlayerId, Rao};
+use protocol::vault::Vault;
 use std::path::Path;
 use storage::cache::{Cache, CacheKind};
-use storage::fold::{FoldError, Folder, ReadError, state_at};
+use storage::fold::{FoldError, Folder, ReadError, state_at, store_snapshot};
 use storage::journal::Journal;
 use storage::log::{Durability, EventLog, LogError, SledLog};
 use storage::record::{Genesis, RecordError};
@@ -36,10 +37,24 @@ fn genesis() -> State {
         ..Subnet::default()
     };
     subnet.info.first_emission = Some(1);
+    // The rich one may seal weights on a subnet of its own.
+    let mut sealing = Subnet { added: true, ..Subnet::default() };
+    sealing.mechanisms.push(Mechanism::default());
+    let neurons = &mut sealing.neurons;
+    neurons.uids.insert(RICH, 0);
+    neurons.hotkeys.push(RICH);
+    neurons.registered_at.push(1);
+    neurons.active.push(true);
+    neurons.emission.push(Alpha::ZERO);
+    neurons.consensus.push(0);
+    neurons.dividends.push(0);
+    neurons.validator_trust.push(0);
+    neurons.validator_permit.push(false);
     subnet.fast.pool.tao = Rao::whole(10_000).0;
     subnet.fast.pool.alpha = Alpha::whole(100_000).0;
     state.subnets.insert(NetUid::ROOT, root);
     state.subnets.insert(NetUid(1), subnet);
+    state.subnets.insert(NetUid(2), sealing);
     state.accounts.insert(RICH, Account { free: Rao::whole(1_000), nonce: 0 });
     state.global.total_issuance = Rao::whole(11_000);
     state.global.total_stake = Rao::whole(10_000);
@@ -59,27 +74,39 @@ fn genesis_header(state: &State) -> Header {
     }
 }
 
-/// Blocks with a transfer each.
+/// What is sealed in the third block; nothing ever opens it.
+const SEALED: [u8; 40] = [0xab; 40];
+
+/// Blocks with a transfer each, and one sealed commit.
 fn frames() -> Vec<Frame> {
     let mut state = genesis();
     let mut parent = genesis_header(&state).hash();
     let mut frames = Vec::new();
     for block in 1..=BLOCKS {
         let transfer = Call::TransferAllowDeath { dest: POOR, value: Rao::whole(block) };
+        let commit = Call::CommitTimelockedWeights {
+            netuid: NetUid(2),
+            commit: SEALED.to_vec(),
+            reveal_round: 9,
+            commit_reveal_version: 4,
+        };
+        let calls = [transfer].into_iter().chain((block == 3).then_some(commit));
+        let submitted = |(index, call): (u64, Call)| Submitted {
+            due_ms: block * 12_000 - 1,
+            player: PlayerId(9),
+            sequence: 2 * block + index,
+            origin: Origin::Signed(RICH),
+            nonce: None,
+            call,
+        };
         let input = BlockInput {
             height: Height(GENESIS + block),
             time_ms: block * 12_000,
             entropy: Hash32([block as u8; 32]),
-            calls: vec![Submitted {
-                due_ms: block * 12_000 - 1,
-                player: PlayerId(9),
-                sequence: block,
-                origin: Origin::Signed(RICH),
-                nonce: None,
-                call: transfer,
-            }],
+            calls: (0..).zip(calls).map(submitted).collect(),
             surplus: Vec::new(),
             refused_kept_max: 10,
+            beacon_round: None,
         };
         let decided = decide_block(&mut state, &input);
         let facts = Facts::default();
@@ -264,15 +291,17 @@ fn caches_change_no_answer_and_bad_ones_count_as_absent() {
     let middle = Height(GENESIS + 5);
     let header = frames[4].header.clone();
     let state = state_at(&log, &cache, genesis, middle).expect("it folds").into_state();
-    cache.store(CacheKind::Snapshot, middle, header.hash(), &state).expect("writable");
+    store_snapshot(&cache, &state, header.hash()).expect("writable");
     assert_eq!(cache.heights(CacheKind::Snapshot), [middle]);
     assert_eq!(answer(&cache), without);
     let mut wrong = state.clone();
     wrong.height = Height(GENESIS + 4);
-    cache.store(CacheKind::Snapshot, middle, header.hash(), &wrong).expect("writable");
+    cache
+        .store(CacheKind::Snapshot, middle, header.hash(), &(&wrong, state.vault()))
+        .expect("writable");
     assert_eq!(answer(&cache), without, "another state under the same block");
-    cache.store(CacheKind::Snapshot, middle, Hash32([3; 32]), &state).expect("writable");
-    assert!(cache.load::<State>(CacheKind::Snapshot, middle, header.hash()).is_none());
+    store_snapshot(&cache, &state, Hash32([3; 32])).expect("writable");
+    assert!(cache.load::<(State, Vault)>(CacheKind::Snapshot, middle, header.hash()).is_none());
     assert_eq!(answer(&cache), without, "a snapshot of another history");
     let file = folder.path().join("cache").join(format!("snapshot-{middle}.bin"));
     for bytes in [vec![], vec![0; 10], vec![0xff; 4_000]] {
@@ -285,6 +314,41 @@ fn caches_change_no_answer_and_bad_ones_count_as_absent() {
     cache.thin(CacheKind::Checkpoint, 2);
     assert_eq!(cache.heights(CacheKind::Checkpoint), [Height(3), Height(4)]);
     assert_eq!(cache.load::<u64>(CacheKind::Checkpoint, Height(4), without), Some(4));
+}
+
+/// The vault is beside the state, never in it, and a snapshot without all of it is none.
+#[test]
+fn sealed_bytes_come_back_from_snapshots_and_from_frames_alike() {
+    let folder = tempfile::tempdir().expect("writable");
+    let frames = frames();
+    let log = log_of(&folder.path().join("log"), &frames, Durability::End);
+    let cache = Cache::new(folder.path().join("cache"));
+    let genesis = || Ok((genesis(), genesis_header(&genesis())));
+    let at = |height| {
+        let folded = state_at(&log, &cache, genesis, Height(GENESIS + height)).expect("it folds");
+        folded.into_state()
+    };
+    assert!(at(2).vault().is_empty());
+    let state = at(5);
+    let hash = protocol::payload::hash_of(&SEALED);
+    assert_eq!(state.vault().get(&hash), Some(&SEALED[..]), "from frames");
+    let bytes = storage::codec::encode(&state);
+    assert!(!bytes.windows(SEALED.len()).any(|window| window == SEALED), "a state has no vault");
+    let (middle, block) = (Height(GENESIS + 5), frames[4].header.hash());
+    let other = |bytes: &[u8]| {
+        let mut other = state.clone();
+        let payload = bytes.to_vec();
+        drop(other.take_vault());
+        other.keep_sealed(&[], &[Sealed::CommitPayload { commit: hash, payload }]);
+        other.take_vault()
+    };
+    for (vault, what) in [(Vault::default(), "none"), (other(&[1]), "forged")] {
+        cache.store(CacheKind::Snapshot, middle, block, &(&state, vault)).expect("writable");
+        assert_eq!(at(6).vault(), state.vault(), "{what}: the snapshot counts as absent");
+    }
+    store_snapshot(&cache, &state, block).expect("writable");
+    assert_eq!(at(5).vault(), state.vault(), "from a snapshot");
+    assert_eq!(at(BLOCKS).vault(), state.vault(), "and from there on");
 }
 
 #[test]

@@ -23,5 +23,7 @@ mod metrics;
 mod reading;
 /// Scenario commands and the shipped scenarios.
 mod scenarios;
+/// Weights that are sealed until they count.
+mod sealed;
 /// Log lines.
 mod telling;

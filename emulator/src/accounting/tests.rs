@@ -111,6 +111,7 @@ impl World {
             calls: calls.collect(),
             surplus: Vec::new(),
             refused_kept_max: 100,
+            beacon_round: None,
         };
         let before = self.state.clone();
         let decided = decide_block(&mut self.state, &input);

@@ -59,6 +59,7 @@ fn facts_rows(event: &Event, fields: Map<String, Value>) -> Vec<Map<String, Valu
         Event::EpochPaid(_) => facts_payout(fields),
         Event::SubnetDissolved(_) => facts_settlement(fields),
         Event::RootClaimedSet { .. } => vec![fields],
+        Event::BatchWeightsCompleted { netuids, .. } if netuids.is_empty() => vec![fields],
         _ => match fields.get("netuids").and_then(Value::as_array).map(Vec::len) {
             Some(count) => facts_subnets(&fields, count),
             None => vec![fields],
@@ -194,6 +195,16 @@ mod tests {
         assert!(rows[0].contains("\"flow_average\":-1180591620717411303424"), "{}", rows[0]);
         assert!(rows[0].contains("340282366920938463463374607431768211455"), "{}", rows[0]);
         assert!(rows[1].contains("\"block_emission\":5"), "{}", rows[1]);
+    }
+
+    #[test]
+    fn a_batch_is_one_fact_per_subnet_and_one_of_none_is_told_too() {
+        let hotkey = AccountId([1; 32]);
+        for (netuids, count) in [(vec![], 1), (vec![NetUid(1)], 1), (vec![NetUid(1); 3], 3)] {
+            let rows = told(&Event::BatchWeightsCompleted { hotkey, netuids });
+            assert_eq!(rows.len(), count);
+            assert!(rows.iter().all(|row| row.contains(&hotkey.to_ss58())), "{rows:?}");
+        }
     }
 
     #[test]

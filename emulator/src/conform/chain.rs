@@ -3,6 +3,7 @@
 //! Every key of the expected trace is compared; a call, setter or key that is not known is a
 //! failure, never a skip.
 
+use protocol::beacon;
 use protocol::block::PHASES;
 use protocol::call::{Call, Origin, Signed};
 use protocol::commits::{Opening, commit_hash};
@@ -10,10 +11,12 @@ use protocol::decide::decide;
 use protocol::event::Event;
 use protocol::hyperparameters::{set_mechanism_count, set_mechanism_split};
 use protocol::invariants::Checker;
+use protocol::payload::Payload;
 use protocol::registration::lock_cost;
 use protocol::rejection::Rejection;
 use protocol::rules::AccountOrder;
 use protocol::state::{Account, Global, Info, Links, Params, RootClaimType, State, Subnet};
+use protocol::timelock::CRV3_VERSION;
 use protocol::tx::Tx;
 use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, Rao};
 use protocol::weights::Order;
@@ -142,6 +145,8 @@ fn open_block(state: &mut State, block: u64) {
     for (_, phase) in PHASES {
         phase(&mut tx);
     }
+    let (events, sealed) = tx.finish();
+    state.keep_sealed(&events, &sealed);
 }
 
 fn close_block(state: &mut State) {
@@ -167,10 +172,10 @@ fn apply_event(state: &mut State, event: &Value) -> Answer<String> {
     let call = call(name, &event["args"], signer)?;
     let signed = Signed { origin, nonce: 0, call: &call };
     let mut tx = Tx::new(state);
-    Ok(match tx.attempt(|tx| decide(tx, &signed)) {
-        Ok(()) => "ok".into(),
-        Err(rejection) => error_name(rejection),
-    })
+    let decided = tx.attempt(|tx| decide(tx, &signed));
+    let (events, sealed) = tx.finish();
+    state.keep_sealed(&events, &sealed);
+    Ok(decided.map_or_else(error_name, |()| "ok".into()))
 }
 
 /// The chain's name of an error; those of the balances module are told as a token error.
@@ -235,6 +240,27 @@ fn call(name: &str, args: &Value, signer: AccountId) -> Answer<Call> {
             salt: numbers("salt")?,
             version_key: number(args, "version_key")?,
         },
+        "commit_timelocked_weights" => {
+            let hotkey = match args.get("payload_hotkey") {
+                None => signer,
+                Some(_) => account(args, "payload_hotkey")?,
+            };
+            let payload = Payload {
+                hotkey: Some(hotkey),
+                uids: numbers("uids")?,
+                values: numbers("values")?,
+                version_key: number(args, "version_key")?,
+            };
+            Call::CommitTimelockedWeights {
+                netuid: netuid()?,
+                commit: payload.seal(&[]),
+                reveal_round: number(args, "reveal_round")?,
+                commit_reveal_version: match args.get("version") {
+                    None => CRV3_VERSION,
+                    Some(_) => narrow(args, "version")?,
+                },
+            }
+        }
         "transfer" => {
             Call::TransferAllowDeath { dest: account(args, "dest")?, value: rao("amount")? }
         }
@@ -447,6 +473,7 @@ fn set(state: &mut State, setting: &Value) -> Answer<()> {
         "network_rate_limit" => global.network_rate_limit = wide()?,
         "network_min_lock_cost" => global.network_min_lock_cost = Rao(wide()?),
         "network_last_lock_cost" => global.network_last_lock_cost = Rao(wide()?),
+        "drand_pulse" => beacon::store(&mut Tx::new(state), wide()?),
         "tx_rate_limit" => global.tx_rate_limit = wide()?,
         "total_issuance" => {
             let before = global.total_issuance.0;
@@ -644,7 +671,7 @@ fn full_neurons(state: &State, netuid: NetUid, subnet: &Subnet) -> Value {
         "weights": first.weights,
         "bonds": first.bonds,
         "other_mechanisms": other_mechanisms(subnet),
-        "timelocked_commits": [],
+        "timelocked_commits": timelocked_commits(subnet),
         "weight_commits": weight_commits(subnet),
     })
 }
@@ -659,6 +686,18 @@ fn weight_commits(subnet: &Subnet) -> Value {
         })
         .collect();
     rows.sort_unstable();
+    json!(rows)
+}
+
+fn timelocked_commits(subnet: &Subnet) -> Value {
+    let first = subnet.timelocked.range((0, 0)..=(0, u64::MAX));
+    let rows: Vec<(u64, Vec<[u64; 3]>)> = first
+        .map(|((_, epoch), queue)| {
+            let queue = queue.iter();
+            let queue = queue.map(|one| [number_of(&one.hotkey), one.block, one.round]);
+            (*epoch, queue.collect())
+        })
+        .collect();
     json!(rows)
 }
 

@@ -10,10 +10,11 @@ mod snapshot;
 
 use crate::plan::{Limits, Network, Plan, TimelineCall};
 use crate::scenario::amount::{AlphaAmount, Tao};
-use crate::scenario::document::{At, Document, Group, SubnetEntry, TimelineEntry};
+use crate::scenario::document::{At, BeaconSection, Document, Group, SubnetEntry, TimelineEntry};
 use crate::scenario::{ScenarioError, meant, readable};
 use actors::registry::{BehaviourSettings, Role};
 use populate::{Population, Seating};
+use protocol::beacon::Beacon;
 use protocol::call::{Call, Setting};
 use protocol::pool::LIQUIDITY_SAFE_MIN;
 use protocol::rules::{AccountOrder, FeeSchedule, Mode, Profile, RuleVersion, Rules};
@@ -39,6 +40,7 @@ const COMPUTED: &[&str] = &[
     "root_stakers",
     "root_walk",
     "entropies",
+    "beacon",
 ];
 
 /// One subnet at genesis.
@@ -85,6 +87,7 @@ pub fn plan(
     let mut state = State::default();
     state.rules = rules(document);
     state.global = global(place, document)?;
+    state.global.beacon = beacon(document);
     let rows = match &document.genesis.snapshot {
         Some(name) => Some(snapshot::read(place, name, folder)?),
         None => None,
@@ -165,6 +168,15 @@ fn rules(document: &Document) -> Rules {
     }
 }
 
+/// The beacon before its first pulse is stored.
+fn beacon(document: &Document) -> Beacon {
+    let BeaconSection { period_ms, first_round } = document.beacon;
+    match period_ms {
+        0 => Beacon::default(),
+        _ => Beacon { period_ms, first_round, ..Beacon::default() },
+    }
+}
+
 fn check_network(document: &Document) -> Result<(), String> {
     let network = &document.network;
     if network.slice_ms == 0 || !BLOCK_MS.is_multiple_of(network.slice_ms) {
@@ -181,6 +193,9 @@ fn check_network(document: &Document) -> Result<(), String> {
         if value > 1_000_000 {
             return Err(format!("network.{key}: {value} is more than a whole, 1000000"));
         }
+    }
+    if document.beacon.first_round == 0 {
+        return Err("beacon.first_round: rounds are counted from 1".to_owned());
     }
     if document.limits.extrinsics_per_block_max == 0 {
         return Err("limits.extrinsics_per_block_max: 0 would let no call through".to_owned());
@@ -360,7 +375,8 @@ fn params(
     }
 }
 
-/// Parameters of a started subnet unless the scenario says otherwise; direct weights, because commits are not built yet.
+/// Parameters of a started subnet unless the scenario says otherwise; weights are set directly, so that they count
+/// from the first epoch on.
 fn started() -> Params {
     Params { commit_reveal: false, subtoken_enabled: true, ..Params::default() }
 }
@@ -618,6 +634,7 @@ const TIMELINE_CALLS: &[&str] = &[
     "set_fee_rate",
     "root_dissolve_network",
     "switch_rules",
+    "sudo_set_commit_reveal_version",
 ];
 
 fn timeline_call(entry: &TimelineEntry) -> Result<Planned, (String, Option<String>)> {
@@ -721,6 +738,9 @@ fn timeline_global(entry: &TimelineEntry) -> Result<Setting, (String, Option<Str
             Setting::PendingChildkeyCooldown { value: value_of(entry)? }
         }
         "sudo_set_subnet_moving_alpha" => Setting::SubnetMovingAlpha { value: wide_of(entry)? },
+        "sudo_set_commit_reveal_version" => {
+            Setting::CommitRevealVersion { value: value_of(entry)? }
+        }
         other => {
             let what = format!(".call: {other:?} is no root call of a timeline");
             return Err((what, Some(meant(other, TIMELINE_CALLS))));

@@ -54,6 +54,7 @@ fn every_invariant_holds_at_genesis_and_after_blocks() {
                 calls: Vec::new(),
                 surplus: Vec::new(),
                 refused_kept_max: 0,
+                beacon_round: None,
             };
             decide_block(&mut state, &input);
             checker.check(&state).unwrap_or_else(|violation| panic!("{name}: {violation}"));
@@ -171,6 +172,7 @@ const TIMELINE: &[(&str, &str)] = &[
     ("root_dissolve_network", "netuid = 3"),
     ("switch_rules", "value = \"price\""),
     ("switch_rules", "value = { mode = \"sound\", fees = \"reference\" }"),
+    ("sudo_set_commit_reveal_version", "value = 5"),
 ];
 
 #[test]

@@ -393,6 +393,7 @@ fn stake_follows_every_block() {
             calls: calls.collect(),
             surplus: Vec::new(),
             refused_kept_max: 10,
+            beacon_round: None,
         };
         let decided = decide_block(&mut state, &input);
         for record in &decided.calls {

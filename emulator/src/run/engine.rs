@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use storage::cache::{Cache, CacheKind};
-use storage::fold::{ReadError, state_at};
+use storage::fold::{ReadError, state_at, store_snapshot};
 use storage::log::{EventLog, LogError, SledLog};
 
 /// Newest checkpoints and snapshots that are kept.
@@ -324,7 +324,7 @@ impl Engine {
 
     fn store_snapshot(&mut self) {
         let (height, tip) = (self.header.height, self.header.hash());
-        if let Err(error) = self.cache.store(CacheKind::Snapshot, height, tip, &self.state) {
+        if let Err(error) = store_snapshot(&self.cache, &self.state, tip) {
             tracing::warn!(%error, "no snapshot at block {height}");
         }
     }

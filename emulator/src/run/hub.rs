@@ -7,6 +7,7 @@
 use crate::plan::{Limits, Network, Plan, TimelineCall};
 use actors::host::{Delivery, Outgoing, SliceDone, SubmittedCall};
 use actors::machine::Receipt;
+use protocol::beacon::Beacon;
 use protocol::block::{BlockInput, Submitted, order_calls};
 use protocol::call::{Call, Origin};
 use protocol::dice::{Dice, Domain};
@@ -37,6 +38,7 @@ pub struct Hub {
     network: Network,
     limits: Limits,
     timeline: Vec<TimelineCall>,
+    beacon: Beacon,
     players: BTreeSet<PlayerId>,
     memory: HubMemory,
 }
@@ -109,6 +111,7 @@ impl Hub {
             network: plan.network.clone(),
             limits: plan.limits.clone(),
             timeline: plan.timeline.clone(),
+            beacon: plan.genesis.global.beacon,
             players: plan.players.iter().map(|seat| seat.identity.id).collect(),
             memory,
         }
@@ -245,6 +248,8 @@ impl Hub {
             calls,
             surplus: arrived.collect(),
             refused_kept_max: self.limits.refused_kept_max as usize,
+            // What was published a block ago is known to the chain by now.
+            beacon_round: self.beacon.round_at(time_ms.saturating_sub(BLOCK_MS)),
         }
     }
 
@@ -565,6 +570,20 @@ mod tests {
         assert_eq!(sequences(&input.surplus), [4]);
         let input = hub.block_input(Height(102), Hash32([0; 32]));
         assert_eq!(sequences(&input.calls), [1, 2]);
+    }
+
+    #[test]
+    fn pulses_are_known_a_block_after_they_were_published() {
+        let mut plan = plan(calm(), wide());
+        let round = |plan: &Plan, height| {
+            hub(plan).block_input(Height(height), Hash32([0; 32])).beacon_round
+        };
+        assert_eq!(round(&plan, 101), None, "there is no beacon");
+        plan.genesis.global.beacon =
+            Beacon { period_ms: 3_000, first_round: 10, ..Beacon::default() };
+        for (height, last) in [(101, 10), (102, 14), (103, 18)] {
+            assert_eq!(round(&plan, height), Some(last), "block {height}");
+        }
     }
 
     #[test]

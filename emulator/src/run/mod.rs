@@ -14,6 +14,9 @@ pub mod hosts;
 pub mod hub;
 /// Starting and ending processes.
 pub mod launcher;
+/// What no host may learn before its time.
+#[cfg(test)]
+mod sealed;
 /// Counts and the summary.
 pub mod totals;
 /// What processes say to each other.

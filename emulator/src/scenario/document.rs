@@ -24,6 +24,8 @@ pub struct Document {
     pub hyperparameters: Table,
     /// How messages travel.
     pub network: NetworkSection,
+    /// The randomness beacon.
+    pub beacon: BeaconSection,
     /// Limits of a block.
     pub limits: LimitSection,
     /// The log.
@@ -123,6 +125,20 @@ impl Default for NetworkSection {
             loss_ppm: 0,
             duplication_ppm: 0,
         }
+    }
+}
+
+/// `[beacon]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BeaconSection {
+    pub period_ms: u64,
+    pub first_round: u64,
+}
+
+impl Default for BeaconSection {
+    fn default() -> Self {
+        Self { period_ms: 3_000, first_round: 1 }
     }
 }
 

@@ -97,6 +97,9 @@ fn every_mistake_in_a_file_has_its_sentence() {
         ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nnetuid = 1\n[run]"),
         ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nvalue = 1\n[run]"),
         ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nnetuid = 1\nvalue = -1\n[run]"),
+        ("[run]", "[beacon]\nfirst_round = 0\n[run]"),
+        ("[run]", "[rules]\nbeacon = 3\n[run]"),
+        ("count = 2 }", "count = 2, settings = { commit = \"sealed\" } }"),
     ];
     let told = rows.map(|(from, to)| {
         assert!(SMALL.contains(from), "{from}");
@@ -197,6 +200,8 @@ fn only_what_decides_is_in_the_hash() {
         ("run.seed", "8"),
         ("network.loss_ppm", "8"),
         ("limits.pool_max", "8"),
+        ("beacon.period_ms", "8"),
+        ("beacon.first_round", "8"),
         ("rules.version", "price"),
         ("rules.stake_threshold", "8"),
         ("hyperparameters.kappa", "8"),

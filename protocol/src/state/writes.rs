@@ -5,7 +5,7 @@
 
 use super::{
     Account, Axon, Coldkey, Commit, Fast, Global, Hotkey, HotkeyPool, Info, Leaks, Links,
-    Mechanism, Neurons, Params, PendingChildren, Row, Stamp, State, Subnet,
+    Mechanism, Neurons, Params, PendingChildren, Row, Stamp, State, Subnet, TimelockedCommit,
 };
 use crate::pool::Pool;
 use crate::rules::Rules;
@@ -59,6 +59,7 @@ enum Undo {
     PendingChildren(NetUid, AccountId, Option<Box<PendingChildren>>),
     Stamp(NetUid, Stamp, Option<u64>),
     Commits(NetUid, (u8, AccountId), Option<Vec<Commit>>),
+    Timelocked(NetUid, (u8, u64), Option<Vec<TimelockedCommit>>),
     Account(AccountId, Option<Account>),
     Hotkey(AccountId, Option<Box<Hotkey>>),
     Coldkey(AccountId, Option<Box<Coldkey>>),
@@ -200,6 +201,10 @@ impl State {
             Undo::Commits(id, key, old) => {
                 self.cache.subnet(id).commits = None;
                 put_back(&mut self.subnet_entry(id).commits, key, old);
+            }
+            Undo::Timelocked(id, key, old) => {
+                self.cache.subnet(id).timelocked = None;
+                put_back(&mut self.subnet_entry(id).timelocked, key, old);
             }
             Undo::Stamp(id, stamp, old) => {
                 self.cache.subnet(id).stamps = None;
@@ -677,22 +682,41 @@ impl State {
         dropped: usize,
         added: Option<Commit>,
     ) -> Option<()> {
-        let old = self.subnets.get(&id)?.commits.get(&key).cloned();
-        let mut queue = old.clone().unwrap_or_default();
+        let mut queue = self.subnets.get(&id)?.commits.get(&key).cloned().unwrap_or_default();
         if dropped > queue.len() {
             return None;
         }
         queue.drain(..dropped);
         queue.extend(added);
-        self.remember(|_| Undo::Commits(id, key, old));
+        self.set_commits(id, key, queue);
+        Some(())
+    }
+
+    /// A hotkey's queue of commits; an empty one goes.
+    pub(crate) fn set_commits(&mut self, id: NetUid, key: (u8, AccountId), queue: Vec<Commit>) {
         self.cache.subnet(id).commits = None;
         let commits = &mut self.subnet_entry(id).commits;
-        if queue.is_empty() {
-            commits.remove(&key);
-        } else {
-            commits.insert(key, queue);
-        }
-        Some(())
+        let old = match queue.is_empty() {
+            true => commits.remove(&key),
+            false => commits.insert(key, queue),
+        };
+        self.remember(|_| Undo::Commits(id, key, old));
+    }
+
+    /// A queue of sealed weights; an empty one goes.
+    pub(crate) fn set_timelocked(
+        &mut self,
+        id: NetUid,
+        key: (u8, u64),
+        queue: Vec<TimelockedCommit>,
+    ) {
+        self.cache.subnet(id).timelocked = None;
+        let queues = &mut self.subnet_entry(id).timelocked;
+        let old = match queue.is_empty() {
+            true => queues.remove(&key),
+            false => queues.insert(key, queue),
+        };
+        self.remember(|_| Undo::Timelocked(id, key, old));
     }
 
     pub(crate) fn set_stamp(&mut self, id: NetUid, stamp: Stamp, block: u64) {

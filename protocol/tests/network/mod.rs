@@ -14,7 +14,7 @@ use protocol::rejection::Outcome;
 use protocol::rules::{FeeSchedule, Mode};
 use protocol::state::{Account, Coldkey, Hotkey, Info, Params, State, Subnet};
 use protocol::tx::Tx;
-use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, PlayerId, Rao};
+use protocol::units::{AccountId, Alpha, BLOCK_MS, Hash32, Height, NetUid, PlayerId, Rao};
 
 /// Owns the subnets.
 pub const OWNER: AccountId = AccountId([1; 32]);
@@ -180,6 +180,7 @@ pub fn block(state: &mut State, calls: &[(Origin, Call)], entropy: Hash32) -> De
         calls: (0..).zip(calls).map(submitted).collect(),
         surplus: Vec::new(),
         refused_kept_max: 100,
+        beacon_round: state.global.beacon.round_at(BLOCK_MS * (height.0 - 1)),
     };
     decide_block(state, &input)
 }

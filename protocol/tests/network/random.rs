@@ -1,11 +1,13 @@
 //! Random orders that mostly make sense: by people who have something, for what they have, around the
 //! price there is, and now and then absurd.
 
+use protocol::beacon::Beacon;
 use protocol::call::{Call, Origin, Setting};
 use protocol::commits::{Opening, commit_hash};
 use protocol::dice::Dice;
 use protocol::key_swaps::coldkey_hash;
 use protocol::ledger::Position;
+use protocol::payload::Payload;
 use protocol::registration::work_hash;
 use protocol::rules::{FeeSchedule, Mode, RuleVersion, Rules};
 use protocol::state::{
@@ -63,6 +65,7 @@ pub fn genesis(seed: u64) -> State {
         coldkey_swap_announcement_delay: 20,
         coldkey_swap_reannouncement_delay: 10,
         owner_hyperparam_rate_limit: 1,
+        beacon: Beacon { period_ms: 3_000, first_round: 1, ..Beacon::default() },
         ..Global::default()
     };
     for person in 0..PEOPLE {
@@ -411,8 +414,22 @@ impl Draw<'_> {
             _ => hotkeys[usize::from(self.small(hotkeys.len().min(2) as u64))],
         };
         let mecid = u8::from(self.one_in(8));
+        if self.one_in(3) {
+            return (Origin::Signed(signer), self.sealed(signer, netuid, mecid));
+        }
         let (uids, values, salt) = (vec![0], vec![self.small(2)], vec![7, 8]);
         let version_key = 0;
+        if self.one_in(6) {
+            let count = usize::from(self.small(3));
+            let call = Call::BatchRevealWeights {
+                netuid,
+                uids_list: vec![uids; count],
+                values_list: vec![values; count],
+                salts_list: vec![salt; count],
+                version_keys: vec![version_key; count],
+            };
+            return (Origin::Signed(signer), call);
+        }
         let order = Order { netuid, mechanism: mecid, dests: &uids, weights: &values, version_key };
         let commit_hash = commit_hash(&signer, &Opening { order, salt: &salt });
         let call = match (self.one_in(2), mecid) {
@@ -427,9 +444,62 @@ impl Draw<'_> {
         (Origin::Signed(signer), call)
     }
 
+    /// A sealed row: mostly legible, the signer's, and to be opened when it is due.
+    fn sealed(&mut self, signer: AccountId, netuid: NetUid, mecid: u8) -> Call {
+        let hotkey = match self.dice.below(8) {
+            0 => None,
+            1 => Some(self.any_hotkey()),
+            _ => Some(signer),
+        };
+        let (uids, values) = (vec![0], vec![self.small(3)]);
+        let mut commit =
+            Payload { hotkey, uids, values, version_key: 0 }.seal(&[self.small(4) as u8]);
+        if self.one_in(12) {
+            commit.truncate(usize::from(self.small(8)));
+        }
+        let later = if self.one_in(6) { 1_000 } else { self.dice.below(30) };
+        let reveal_round = (self.state.global.beacon.last + later).saturating_sub(1);
+        let commit_reveal_version = if self.one_in(8) { 5 } else { 4 };
+        match (self.dice.below(4), mecid) {
+            (0, _) => Call::CommitCrv3MechanismWeights { netuid, mecid, commit, reveal_round },
+            (_, 0) => Call::CommitTimelockedWeights {
+                netuid,
+                commit,
+                reveal_round,
+                commit_reveal_version,
+            },
+            _ => Call::CommitTimelockedMechanismWeights {
+                netuid,
+                mecid,
+                commit,
+                reveal_round,
+                commit_reveal_version,
+            },
+        }
+    }
+
+    /// Several rows or commits at once.
+    fn batch(&mut self) -> (Origin, Call) {
+        let count = usize::from(self.small(3));
+        let netuids: Vec<NetUid> = (0..count).map(|_| self.netuid()).collect();
+        let lists = if self.one_in(8) { count + 1 } else { count };
+        let first = netuids.first().copied().unwrap_or_default();
+        let neurons = self.state.subnets.get(&first).map(|subnet| &subnet.neurons);
+        let signer = neurons.and_then(|neurons| neurons.hotkeys.first().copied());
+        let signer = signer.unwrap_or_else(|| self.any_hotkey());
+        let call = if self.one_in(2) {
+            let weights = (0..count).map(|_| vec![(0, self.small(9))]).collect();
+            Call::BatchSetWeights { netuids, weights, version_keys: vec![0; lists] }
+        } else {
+            let commit_hashes = vec![protocol::canon::hash("row", &[1]); lists];
+            Call::BatchCommitWeights { netuids, commit_hashes }
+        };
+        (Origin::Signed(signer), call)
+    }
+
     fn weights(&mut self) -> (Origin, Call) {
         if self.one_in(2) {
-            return self.commit();
+            return if self.one_in(8) { self.batch() } else { self.commit() };
         }
         let netuid = self.netuid();
         let neurons = self.state.subnets.get(&netuid).map(|subnet| &subnet.neurons);
@@ -643,6 +713,9 @@ impl Draw<'_> {
             19 => Setting::SubtokenEnabled { netuid, value: value || !self.one_in(4) },
             20 => Setting::NetworkRegistrationAllowed { netuid, value: value || self.one_in(2) },
             21 => Setting::MinDelegateTake { value: self.small(200) },
+            22 if self.one_in(3) => {
+                Setting::CommitRevealVersion { value: if value { 4 } else { 5 } }
+            }
             22 if self.one_in(8) => return (origin, Call::RootDissolveNetwork { netuid }),
             22 if self.one_in(8) => {
                 let coldkey = self.person();

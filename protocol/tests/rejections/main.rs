@@ -18,6 +18,7 @@ mod settings;
 mod stakes;
 mod swaps;
 mod takes;
+mod timelock;
 mod weights;
 
 use network::{STAKER, execute, network, unexplained, untouched};
