@@ -223,6 +223,13 @@ pub enum Event {
     },
     /// A commit was opened; it went with those before it, `removed` in all.
     WeightsRevealed { hotkey: AccountId, netuid: NetUid, mechanism: u8, hash: Hash32, removed: u32 },
+    /// A subnet has `max_n` uids at most. Neurons were removed, ascending by uid; those left took the
+    /// uids from 0 on, in the same order.
+    NeuronsTrimmed { netuid: NetUid, max_n: u16, removed: Vec<(u16, AccountId)> },
+    /// A subnet's owner has another hotkey there.
+    SubnetOwnerHotkeySet { netuid: NetUid, hotkey: AccountId },
+    /// A subnet's token has another symbol.
+    SymbolUpdated { netuid: NetUid, symbol: String },
 }
 
 /// How a neuron came to its uid.
@@ -277,6 +284,44 @@ pub enum Parameter {
     SubnetMovingAlpha,
     EmaPriceHalvingBlocks,
     FeeRate,
+    ServingRateLimit,
+    MinDifficulty,
+    MaxDifficulty,
+    WeightsVersionKey,
+    AdjustmentInterval,
+    AdjustmentAlpha,
+    ImmunityPeriod,
+    MinAllowedWeights,
+    MaxAllowedUids,
+    Rho,
+    ActivityCutoff,
+    PowRegistrationAllowed,
+    TargetRegistrationsPerInterval,
+    MinBurn,
+    MaxBurn,
+    Difficulty,
+    BondsMovingAverage,
+    BondsPenalty,
+    MaxRegistrationsPerBlock,
+    RaoRecycled,
+    CommitRevealEnabled,
+    RevealPeriod,
+    LiquidAlphaEnabled,
+    AlphaLow,
+    AlphaHigh,
+    AlphaSigmoidSteepness,
+    Yuma3Enabled,
+    BondsResetEnabled,
+    ImmuneOwnerUidsLimit,
+    MinNonImmuneUids,
+    MinAllowedUids,
+    TotalIssuance,
+    NetworkLockReductionInterval,
+    DissolveNetworkScheduleDuration,
+    AdminFreezeWindow,
+    OwnerHyperparamRateLimit,
+    StartCallDelay,
+    MaxMechanismCount,
 }
 
 impl Parameter {

@@ -48,6 +48,7 @@ fn weight(call: &Call) -> Option<u64> {
         Call::SudoSet(Setting::RootClaimThreshold { .. }) => 52_855,
         Call::SudoSet(Setting::TxChildkeyTakeRateLimit { .. }) => 52_830,
         Call::SudoSet(Setting::PendingChildkeyCooldown { .. }) => 985_000_000,
+        Call::SudoSet(Setting::Symbol { .. }) => 113_100,
         Call::SudoSet(_) => SETTING_WEIGHT_RAO,
         Call::RootDissolveNetwork { .. } => 1_684_500,
         Call::TryAssociateHotkey { .. } => 201_075,
@@ -107,6 +108,8 @@ fn arguments_bytes(call: &Call) -> u64 {
             RootClaimType::Swap | RootClaimType::Keep => 1,
             RootClaimType::KeepSubnets(kept) => 1 + list(kept.len(), 2),
         },
+        Call::SudoSet(Setting::SnOwnerHotkey { .. }) => ACCOUNT_BYTES + 2,
+        Call::SudoSet(Setting::Symbol { value, .. }) => 2 + list(value.len(), 1),
         Call::SudoSet(_) => 10,
         Call::SetWeights { dests, weights, .. } => {
             10 + list(dests.len(), 2) + list(weights.len(), 2)

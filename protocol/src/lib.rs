@@ -58,6 +58,8 @@ pub mod serving;
 pub mod staking;
 /// Token symbols.
 pub mod symbols;
+/// Neurons removed by a subnet's owner.
+pub mod trimming;
 /// Weights and the stake behind them.
 pub mod weights;
 

@@ -197,6 +197,22 @@ fn free_uid(state: &State, subnet: &Subnet) -> Result<(u16, Option<AccountId>), 
         let uid = u16::try_from(neurons.len()).map_err(|_| Rejection::NoNeuronIdAvailable)?;
         return Ok((uid, None));
     }
+    let emission: Vec<u64> = neurons.emission.iter().map(|alpha| alpha.0).collect();
+    let uid = registration_math::prune_neuron(&Neurons {
+        emission: &emission,
+        registered_at: &neurons.registered_at,
+        immortal: &immortal_uids(state, subnet),
+        block: state.height.0,
+        immunity_period: u64::from(subnet.params.immunity_period),
+        non_immune_min: subnet.params.min_non_immune_uids,
+    });
+    let uid = uid.ok_or(Rejection::NoNeuronIdAvailable)?;
+    Ok((uid, Some(neurons.hotkeys[usize::from(uid)])))
+}
+
+/// The owner's uids that nobody takes (30 §7.1).
+pub fn immortal_uids(state: &State, subnet: &Subnet) -> Vec<u16> {
+    let neurons = &subnet.neurons;
     let owned = subnet.info.owner.and_then(|owner| state.coldkeys.get(&owner));
     let owned: Vec<(u64, u16)> = owned
         .into_iter()
@@ -206,17 +222,7 @@ fn free_uid(state: &State, subnet: &Subnet) -> Result<(u16, Option<AccountId>), 
         .collect();
     let owner_uid = subnet.info.owner_hotkey.and_then(|hotkey| neurons.uid(&hotkey));
     let limit = subnet.params.immune_owner_uids_limit;
-    let emission: Vec<u64> = neurons.emission.iter().map(|alpha| alpha.0).collect();
-    let uid = registration_math::prune_neuron(&Neurons {
-        emission: &emission,
-        registered_at: &neurons.registered_at,
-        immortal: &registration_math::immortal_uids(&owned, owner_uid, limit),
-        block: state.height.0,
-        immunity_period: u64::from(subnet.params.immunity_period),
-        non_immune_min: subnet.params.min_non_immune_uids,
-    });
-    let uid = uid.ok_or(Rejection::NoNeuronIdAvailable)?;
-    Ok((uid, Some(neurons.hotkeys[usize::from(uid)])))
+    registration_math::immortal_uids(&owned, owner_uid, limit)
 }
 
 /// `root_register` (30 §3.2). Ownership of the hotkey is not checked, as on the chain.

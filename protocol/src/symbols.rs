@@ -1,6 +1,11 @@
 //! The table of token symbols (30 §4.5 and appendix C) as ranges of code points.
 
+use crate::balances::require;
+use crate::event::Event;
+use crate::rejection::Rejection;
 use crate::state::State;
+use crate::tx::Tx;
+use crate::units::NetUid;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 
@@ -120,6 +125,20 @@ pub fn choose(state: &State, netuid: u16) -> String {
         return own;
     }
     table().skip(1).map(String::from).find(free).unwrap_or(root)
+}
+
+/// `update_symbol` (30 §4.5). The subnet need not exist, as on the chain.
+///
+/// # Errors
+/// `SymbolDoesNotExist`, `SymbolAlreadyInUse`, also if it is the subnet's own.
+pub fn update(tx: &mut Tx<'_>, netuid: NetUid, symbol: &str) -> Result<(), Rejection> {
+    let known = table().skip(1).any(|one| symbol.chars().eq([one]));
+    require(known, Rejection::SymbolDoesNotExist)?;
+    let used = tx.state().subnets.values().any(|subnet| subnet.info.symbol == symbol);
+    require(!used, Rejection::SymbolAlreadyInUse)?;
+
+    tx.emit(Event::SymbolUpdated { netuid, symbol: symbol.into() });
+    Ok(())
 }
 
 #[cfg(test)]

@@ -205,6 +205,46 @@ fn settings() -> Vec<Setting> {
         Setting::SubnetMovingAlpha { value: -15 },
         Setting::EmaPriceHalvingPeriod { netuid: N, value: 12 },
         Setting::FeeRate { netuid: N, value: 13 },
+        Setting::ServingRateLimit { netuid: N, value: 14 },
+        Setting::MinDifficulty { netuid: N, value: 15 },
+        Setting::MaxDifficulty { netuid: N, value: 16 },
+        Setting::WeightsVersionKey { netuid: N, value: 17 },
+        Setting::AdjustmentInterval { netuid: N, value: 18 },
+        Setting::AdjustmentAlpha { netuid: N, value: 19 },
+        Setting::ImmunityPeriod { netuid: N, value: 20 },
+        Setting::MinAllowedWeights { netuid: N, value: 21 },
+        Setting::MaxAllowedUids { netuid: N, value: 22 },
+        Setting::Rho { netuid: N, value: 23 },
+        Setting::ActivityCutoff { netuid: N, value: 24 },
+        Setting::NetworkPowRegistrationAllowed { netuid: N, value: true },
+        Setting::TargetRegistrationsPerInterval { netuid: N, value: 25 },
+        Setting::MinBurn { netuid: N, value: Rao(26) },
+        Setting::MaxBurn { netuid: N, value: Rao(27) },
+        Setting::Difficulty { netuid: N, value: 28 },
+        Setting::BondsMovingAverage { netuid: N, value: 29 },
+        Setting::BondsPenalty { netuid: N, value: 30 },
+        Setting::MaxRegistrationsPerBlock { netuid: N, value: 31 },
+        Setting::RaoRecycled { netuid: N, value: Rao(32) },
+        Setting::CommitRevealWeightsEnabled { netuid: N, value: true },
+        Setting::CommitRevealWeightsInterval { netuid: N, value: 33 },
+        Setting::LiquidAlphaEnabled { netuid: N, value: true },
+        Setting::AlphaValues { netuid: N, low: 34, high: 35 },
+        Setting::AlphaSigmoidSteepness { netuid: N, value: -36 },
+        Setting::Yuma3Enabled { netuid: N, value: true },
+        Setting::BondsResetEnabled { netuid: N, value: true },
+        Setting::OwnerImmuneNeuronLimit { netuid: N, value: 37 },
+        Setting::MinNonImmuneUids { netuid: N, value: 38 },
+        Setting::MinAllowedUids { netuid: N, value: 39 },
+        Setting::SnOwnerHotkey { netuid: N, value: A },
+        Setting::TrimToMaxAllowedUids { netuid: N, value: 40 },
+        Setting::Symbol { netuid: N, value: "α".to_owned() },
+        Setting::TotalIssuance { value: Rao(41) },
+        Setting::LockReductionInterval { value: 42 },
+        Setting::DissolveNetworkScheduleDuration { value: 43 },
+        Setting::AdminFreezeWindow { value: 44 },
+        Setting::OwnerHparamRateLimit { value: 45 },
+        Setting::StartCallDelay { value: 46 },
+        Setting::MaxMechanismCount { value: 47 },
     ];
     let place = |setting: &Setting| match setting {
         Setting::Tempo { .. } => 0,
@@ -240,8 +280,48 @@ fn settings() -> Vec<Setting> {
         Setting::SubnetMovingAlpha { .. } => 30,
         Setting::EmaPriceHalvingPeriod { .. } => 31,
         Setting::FeeRate { .. } => 32,
+        Setting::ServingRateLimit { .. } => 33,
+        Setting::MinDifficulty { .. } => 34,
+        Setting::MaxDifficulty { .. } => 35,
+        Setting::WeightsVersionKey { .. } => 36,
+        Setting::AdjustmentInterval { .. } => 37,
+        Setting::AdjustmentAlpha { .. } => 38,
+        Setting::ImmunityPeriod { .. } => 39,
+        Setting::MinAllowedWeights { .. } => 40,
+        Setting::MaxAllowedUids { .. } => 41,
+        Setting::Rho { .. } => 42,
+        Setting::ActivityCutoff { .. } => 43,
+        Setting::NetworkPowRegistrationAllowed { .. } => 44,
+        Setting::TargetRegistrationsPerInterval { .. } => 45,
+        Setting::MinBurn { .. } => 46,
+        Setting::MaxBurn { .. } => 47,
+        Setting::Difficulty { .. } => 48,
+        Setting::BondsMovingAverage { .. } => 49,
+        Setting::BondsPenalty { .. } => 50,
+        Setting::MaxRegistrationsPerBlock { .. } => 51,
+        Setting::RaoRecycled { .. } => 52,
+        Setting::CommitRevealWeightsEnabled { .. } => 53,
+        Setting::CommitRevealWeightsInterval { .. } => 54,
+        Setting::LiquidAlphaEnabled { .. } => 55,
+        Setting::AlphaValues { .. } => 56,
+        Setting::AlphaSigmoidSteepness { .. } => 57,
+        Setting::Yuma3Enabled { .. } => 58,
+        Setting::BondsResetEnabled { .. } => 59,
+        Setting::OwnerImmuneNeuronLimit { .. } => 60,
+        Setting::MinNonImmuneUids { .. } => 61,
+        Setting::MinAllowedUids { .. } => 62,
+        Setting::SnOwnerHotkey { .. } => 63,
+        Setting::TrimToMaxAllowedUids { .. } => 64,
+        Setting::Symbol { .. } => 65,
+        Setting::TotalIssuance { .. } => 66,
+        Setting::LockReductionInterval { .. } => 67,
+        Setting::DissolveNetworkScheduleDuration { .. } => 68,
+        Setting::AdminFreezeWindow { .. } => 69,
+        Setting::OwnerHparamRateLimit { .. } => 70,
+        Setting::StartCallDelay { .. } => 71,
+        Setting::MaxMechanismCount { .. } => 72,
     };
-    assert_eq!(settings.iter().map(place).collect::<Vec<_>>(), (0..33).collect::<Vec<_>>());
+    assert_eq!(settings.iter().map(place).collect::<Vec<_>>(), (0..73).collect::<Vec<_>>());
     settings
 }
 
@@ -423,6 +503,9 @@ fn events() -> Vec<Event> {
             hash: Hash32([1; 32]),
             removed: 2,
         },
+        Event::NeuronsTrimmed { netuid: N, max_n: 1, removed: vec![(2, A)] },
+        Event::SubnetOwnerHotkeySet { netuid: N, hotkey: A },
+        Event::SymbolUpdated { netuid: N, symbol: "β".to_owned() },
     ];
     let place = |event: &Event| match event {
         Event::BlockOpened { .. } => 0,
@@ -486,8 +569,11 @@ fn events() -> Vec<Event> {
         Event::FeePaid { .. } => 58,
         Event::WeightsCommitted { .. } => 59,
         Event::WeightsRevealed { .. } => 60,
+        Event::NeuronsTrimmed { .. } => 61,
+        Event::SubnetOwnerHotkeySet { .. } => 62,
+        Event::SymbolUpdated { .. } => 63,
     };
-    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..61).collect::<Vec<_>>());
+    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..64).collect::<Vec<_>>());
     events
 }
 
@@ -599,9 +685,16 @@ fn every_word_has_its_bytes() {
     for leak in Leak::ALL {
         line(&mut text, &format!("leak {leak:?}"), leak);
     }
-    let stamps = [Stamp::AddStakeBurn, Stamp::MechanismCount, Stamp::MechanismSplit];
-    for stamp in stamps {
-        line(&mut text, &format!("stamp {stamp:?}"), &stamp);
+    let stamps = [
+        ("AddStakeBurn", Stamp::AddStakeBurn),
+        ("MechanismCount", Stamp::MechanismCount(A)),
+        ("MechanismSplit", Stamp::MechanismSplit(A)),
+        ("WeightsVersionKey", Stamp::WeightsVersionKey(A)),
+        ("Trim", Stamp::Trim(A)),
+        ("OwnerHotkey", Stamp::OwnerHotkey),
+    ];
+    for (name, stamp) in stamps {
+        line(&mut text, &format!("stamp {name}"), &stamp);
     }
     for outcome in outcomes() {
         line(&mut text, &format!("outcome {} {}", outcome.class(), outcome.reason()), &outcome);

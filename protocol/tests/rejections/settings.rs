@@ -60,9 +60,8 @@ fn owners_setting(stamp: Stamp, pause: u64, order: impl Fn(NetUid) -> Setting) -
 fn recycle_or_burn() {
     let order = |netuid| Setting::RecycleOrBurn { netuid, value: true };
     let mut case = owners_setting(Stamp::Parameter(Parameter::RecycleOrBurn), 720, order);
-    case.no("no such subnet", Rejection::SubnetDoesNotExist, |case| {
-        case.call = Call::SudoSet(order(NOWHERE));
-    });
+    let (state, _) = case.yes("no such subnet", |case| case.call = Call::SudoSet(order(NOWHERE)));
+    assert!(state.subnets[&NOWHERE].params.recycle_withheld);
     let (state, _) = case.yes("recycle", |case| case.call = Call::SudoSet(order(ONE)));
     assert!(state.subnets[&ONE].params.recycle_withheld);
 }
@@ -71,9 +70,8 @@ fn recycle_or_burn() {
 fn toggle_transfer() {
     let order = |netuid| Setting::ToggleTransfer { netuid, value: false };
     let mut case = owners_setting(Stamp::Parameter(Parameter::TransferToggle), 720, order);
-    case.no("no such subnet", Rejection::SubnetDoesNotExist, |case| {
-        case.call = Call::SudoSet(order(NOWHERE));
-    });
+    let (state, _) = case.yes("no such subnet", |case| case.call = Call::SudoSet(order(NOWHERE)));
+    assert!(!state.subnets[&NOWHERE].params.transfer_toggle);
     let (state, _) = case.yes("forbid", |case| case.call = Call::SudoSet(order(ONE)));
     assert!(!state.subnets[&ONE].params.transfer_toggle);
 }
@@ -104,7 +102,7 @@ fn mechanisms_setting(stamp: Stamp, order: impl Fn(NetUid) -> Setting) -> Case {
 #[test]
 fn mechanism_count() {
     let order = |netuid, value| Setting::MechanismCount { netuid, value };
-    let mut case = mechanisms_setting(Stamp::MechanismCount, |netuid| order(netuid, 2));
+    let mut case = mechanisms_setting(Stamp::MechanismCount(OWNER), |netuid| order(netuid, 2));
     case.no("no such subnet", Rejection::SubnetNotExists, |case| {
         case.call = Call::SudoSet(order(NOWHERE, 0));
     });
@@ -131,7 +129,7 @@ fn mechanism_emission_split() {
         netuid,
         value: value.map(<[u16]>::to_vec),
     };
-    let mut case = mechanisms_setting(Stamp::MechanismSplit, |netuid| order(netuid, None));
+    let mut case = mechanisms_setting(Stamp::MechanismSplit(OWNER), |netuid| order(netuid, None));
     case.no("no such subnet", Rejection::SubnetNotExists, |case| {
         case.call = Call::SudoSet(order(NOWHERE, None));
     });
@@ -192,7 +190,7 @@ fn settings_of_a_subnet() {
         (|netuid| WeightsSetRateLimit { netuid, value: 7 }, None, missing),
         (|netuid| SubtokenEnabled { netuid, value: false }, frozen, None),
         (|netuid| NetworkRegistrationAllowed { netuid, value: false }, None, None),
-        (|netuid| EmaPriceHalvingPeriod { netuid, value: 7 }, None, missing),
+        (|netuid| EmaPriceHalvingPeriod { netuid, value: 7 }, None, None),
         (|netuid| FeeRate { netuid, value: 10_000 }, None, Some(Rejection::MechanismDoesNotExist)),
     ];
     for (order, before_an_epoch, of_no_subnet) in rows {
