@@ -7,6 +7,7 @@
 #[path = "../network/mod.rs"]
 mod network;
 
+mod bounds;
 mod children;
 mod commits;
 mod fees;
@@ -14,7 +15,9 @@ mod moves;
 mod root_claims;
 mod settings;
 mod stakes;
+mod sweep;
 mod takes;
+mod trimming;
 mod weights;
 
 use network::{STAKER, execute, network, unexplained, untouched};
