@@ -94,6 +94,8 @@ pub struct Rule {
     pub unit: &'static str,
     /// What reads it.
     pub used_for: &'static str,
+    /// Whether the chain changes it by itself, so that it has no default.
+    pub moves: bool,
     read: fn(&State, &Subnet) -> Reading,
 }
 
@@ -117,6 +119,7 @@ const fn subnet(
         bounds: "",
         unit,
         used_for,
+        moves: false,
         read,
     }
 }
@@ -159,6 +162,10 @@ impl Rule {
         Self { bounds, ..self }
     }
 
+    const fn moving(self) -> Self {
+        Self { moves: true, ..self }
+    }
+
     /// The parameter's value; a netuid without a subnet has the values of a new one unless they were
     /// set.
     pub fn value(&self, state: &State, netuid: NetUid) -> Reading {
@@ -168,8 +175,12 @@ impl Rule {
         }
     }
 
-    /// The value on a new chain of that profile, of a new subnet or of root.
-    pub fn default(&self, profile: Profile, netuid: NetUid) -> Reading {
+    /// The value on a new chain of that profile, of a new subnet or of root; none where the chain changes
+    /// it by itself.
+    pub fn default(&self, profile: Profile, netuid: NetUid) -> Option<Reading> {
+        if self.moves {
+            return None;
+        }
         let mut state = State::default();
         state.global = match profile {
             Profile::Code => Global::default(),
@@ -179,7 +190,7 @@ impl Rule {
         if netuid.is_root() {
             subnet.params = Params::root();
         }
-        (self.read)(&state, &subnet)
+        Some((self.read)(&state, &subnet))
     }
 }
 
@@ -473,10 +484,11 @@ pub const RULES: &[Rule] = &[
     })
     .owners(Parameter::MaxBurn)
     .bounds("above 0.1 TAO and above min_burn (ValueNotInBounds)"),
-    subnet("difficulty", "sudo_set_difficulty", "", "the difficulty itself", |_, subnet| {
+    subnet("difficulty", "sudo_set_difficulty", "", "proof of work; 10,000,000 at first", |_, subnet| {
         number(subnet.fast.difficulty)
     })
-    .frozen(),
+    .frozen()
+    .moving(),
     subnet("min_difficulty", "sudo_set_min_difficulty", "", "difficulty: lowest", |_, subnet| {
         number(subnet.params.min_difficulty)
     })
@@ -487,7 +499,8 @@ pub const RULES: &[Rule] = &[
     .owners(Parameter::MaxDifficulty),
     subnet("rao_recycled", "sudo_set_rao_recycled", "rao", "statistics", |_, subnet| {
         number(subnet.fast.recycled_for_registration.0)
-    }),
+    })
+    .moving(),
     subnet(
         "subtoken_enabled",
         "sudo_set_subtoken_enabled",
@@ -566,12 +579,14 @@ pub const RULES: &[Rule] = &[
         |_, subnet| Reading::Account(subnet.info.owner_hotkey),
     )
     .owners_after(Pause::Everybody(50_400, Stamp::OwnerHotkey))
-    .missing(Rejection::SubnetNotExists),
+    .missing(Rejection::SubnetNotExists)
+    .moving(),
     subnet("symbol", "update_symbol", "", "display", |_, subnet| {
         Reading::Text(subnet.info.symbol.clone())
     })
     .owners_after(Pause::None)
     .anywhere()
+    .moving()
     .bounds("in the table behind root's (SymbolDoesNotExist), unused (SymbolAlreadyInUse)"),
     subnet("mechanism", "", "", "1: dynamic pool, 0: one to one", |_, subnet| {
         number(subnet.params.mechanism)
@@ -583,6 +598,7 @@ pub const RULES: &[Rule] = &[
         "block emission; the difference goes to the ledger `opening`",
         |state, _| number(state.global.total_issuance.0),
     )
+    .moving()
     .bounds("this emulator's own: what balances and pools hold, to 2^63 - 1 (InvalidValue)"),
     network("tao_weight", "", "of 2^64 - 1", "stake weight of root TAO", |state, _| {
         number(state.global.tao_weight)
@@ -665,9 +681,10 @@ pub const RULES: &[Rule] = &[
         "lock cost; a new pool's TAO",
         |state, _| number(state.global.network_min_lock_cost.0),
     ),
-    network("network_last_lock_cost", "", "rao", "lock cost", |state, _| {
+    network("network_last_lock_cost", "", "rao", "lock cost; 1,000 TAO at first", |state, _| {
         number(state.global.network_last_lock_cost.0)
-    }),
+    })
+    .moving(),
     network(
         "network_lock_reduction_interval",
         "sudo_set_lock_reduction_interval",
