@@ -11,7 +11,7 @@ use protocol::hyperparameters::table::{Freeze, Pause, RULES, Reading, Rule, Scop
 use protocol::hyperparameters::{is_frozen, owners_origin, timer_of};
 use protocol::rules::Profile;
 use protocol::state::State;
-use protocol::units::{NetUid, Rao};
+use protocol::units::{Height, NetUid, Rao};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ pub fn show(run: &Run, state: &State, wanted: &ParamsArguments, json: bool) -> R
         return rows.into_iter().try_for_each(|row| print_json(&row));
     }
     let header =
-        ["", "parameter", "value", "default", "unit", "set by", "once in", "now", "bounds"];
+        ["", "parameter", "value", "default", "unit", "set by", "once in", "window", "bounds"];
     let mut table = numbers_table(&header, &[2, 3]);
     table.set_content_arrangement(ContentArrangement::Disabled);
     for row in rows {
@@ -84,28 +84,24 @@ pub fn show(run: &Run, state: &State, wanted: &ParamsArguments, json: bool) -> R
             if row.unit == "rao" { "TAO" } else { row.unit }.to_owned(),
             row.set_by.to_owned(),
             told_pause(&row),
-            if row.frozen { "closed" } else { "" }.to_owned(),
-            row.bounds.to_owned(),
+            window(&row).to_owned(),
+            without_errors(row.bounds),
         ]);
     }
-    let title = title(state, netuid, profile);
-    print(&format!("{title}\n{table}\n"))
+    let title = title(state.height, netuid, profile);
+    let lines: Vec<String> =
+        table.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
+    print(&format!("{title}\n{}\n", lines.join("\n")))
 }
 
-fn title(state: &State, netuid: Option<NetUid>, profile: Profile) -> String {
-    let block = state.height;
+fn title(block: Height, netuid: Option<NetUid>, profile: Profile) -> String {
     match netuid {
         None => {
             let name = profile_name(profile);
             format!("network at block {block}; * differs from the profile `{name}`")
         }
         Some(netuid) => {
-            let window = if is_frozen(state, netuid) { "closed" } else { "open" };
-            let which = "calls that do not say `closed` may be made";
-            format!(
-                "subnet {netuid} at block {block}; * differs from the default; window before the \
-                 epoch: {window}, {which}"
-            )
+            format!("subnet {netuid} at block {block}; * differs from the default")
         }
     }
 }
@@ -190,6 +186,22 @@ fn told(unit: &str, value: &Value) -> String {
     }
 }
 
+/// The freeze window of a call; empty for those without.
+const fn window(row: &ParameterFacts) -> &'static str {
+    match (row.has_freeze_window, row.frozen) {
+        (false, _) => "",
+        (true, false) => "open",
+        (true, true) => "closed",
+    }
+}
+
+/// Bounds without the names of errors, which stand in brackets.
+fn without_errors(bounds: &str) -> String {
+    let mut parts = bounds.split(" (");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest))
+}
+
 fn told_pause(row: &ParameterFacts) -> String {
     let Some(blocks) = row.rate_limit_blocks else { return String::new() };
     let mut text = format!("{} blocks", thousands(blocks));
@@ -209,7 +221,7 @@ mod tests {
     use protocol::decide;
     use protocol::state::{Global, Info, Params, Subnet};
     use protocol::tx::Tx;
-    use protocol::units::{AccountId, Height};
+    use protocol::units::AccountId;
     use std::collections::BTreeSet;
 
     /// Counters, and what nobody sets.
@@ -282,6 +294,18 @@ mod tests {
     }
 
     #[test]
+    fn bounds_are_told_without_errors() {
+        let rows = [
+            ("", ""),
+            ("1 to 10 (InvalidValue)", "1 to 10"),
+            ("at most 9 (TooMany); at least 2 (A, B) or so", "at most 9; at least 2 or so"),
+        ];
+        for (bounds, told) in rows {
+            assert_eq!(without_errors(bounds), told);
+        }
+    }
+
+    #[test]
     fn a_scenario_says_its_profile() {
         assert_eq!(profile("[rules]\nprofile = \"code\""), Profile::Code);
         assert_eq!(profile("[rules]\nversion = \"price\""), Profile::Mainnet);
@@ -325,9 +349,12 @@ mod tests {
         assert_eq!(after.owner_waits_until, Some(now + 720));
         state.height = Height(now + 361 - 10);
         assert!(line(&state, "immunity_period").frozen, "ten blocks before the next index");
-        assert!(!line(&state, "kappa").frozen, "it has no window");
+        assert_eq!(window(&line(&state, "immunity_period")), "closed");
+        assert_eq!(window(&line(&state, "kappa")), "", "it has none");
         state.height = Height(now + 720);
         assert_eq!(line(&state, "immunity_period").owner_waits_until, None);
+        state.height = Height(now + 722);
+        assert_eq!(window(&line(&state, "immunity_period")), "open");
         assert_eq!(told_pause(&line(&state, "owner_hotkey")), "50,400 blocks, root too");
         assert_eq!(told_pause(&line(&state, "weights_version_key")), "1,800 blocks");
         assert_eq!(told_pause(&line(&state, "tempo")), "");

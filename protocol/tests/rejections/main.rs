@@ -10,6 +10,7 @@ mod network;
 mod bounds;
 mod children;
 mod commits;
+mod effects;
 mod fees;
 mod moves;
 mod root_claims;

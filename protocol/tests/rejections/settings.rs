@@ -1,7 +1,8 @@
 //! Parameter calls (30 §12): of root, of subnet owners, and those of mechanisms (30 §8.1).
 
 use crate::network::{
-    AUTHOR, HOTKEY, NOWHERE, ONE, OTHER, OWNER, ROOT, STAKER, at, place, put_stake,
+    AUTHOR, HOTKEY, NOWHERE, ONE, OTHER, OWNER, ROOT, STAKER, TAO, at, balance_books, place,
+    put_stake, subnet,
 };
 use crate::{Case, has};
 use protocol::call::{Call, Origin, Setting};
@@ -316,4 +317,33 @@ fn switches_and_dissolutions_are_roots() {
         case.no("root has no stake", Rejection::BadOrigin, |_| {});
         case.yes("a coldkey", |case| case.origin = Origin::Signed(STAKER));
     }
+}
+
+/// From 128 to 256 subnets in the middle of a run; lowering the limit removes none.
+#[test]
+fn the_subnet_limit_moves_in_mid_run() {
+    let limit = |value| Call::SudoSet(Setting::SubnetLimit { value });
+    let mut case = Case::new(Call::RegisterNetwork { hotkey: HOTKEY });
+    case.state.global.network_rate_limit = 0;
+    for netuid in 3..=128 {
+        case.state.subnets.insert(NetUid(netuid), subnet(TAO, TAO));
+    }
+    balance_books(&mut case.state);
+    case.no("128 of 128, all immune", Rejection::SubnetLimitReached, |_| {});
+    let register = case.call.clone();
+    case.origin = Origin::Root;
+    case.call = limit(256);
+    let (raised, _) = case.yes("raised", |_| {});
+    (case.state, case.origin, case.call) = (raised, Origin::Signed(STAKER), register.clone());
+    let (state, _) = case.yes("the 129th, in the same block", |_| {});
+    assert_eq!(state.networks().count(), 130, "root is one more");
+    case.state = state;
+    for netuid in 130..=256 {
+        case.state.subnets.insert(NetUid(netuid), subnet(TAO, TAO));
+    }
+    balance_books(&mut case.state);
+    case.no("256 of 256", Rejection::SubnetLimitReached, |_| {});
+    case.call = limit(100);
+    let (state, _) = case.yes("lowered", |case| case.origin = Origin::Root);
+    assert_eq!(state.networks().count(), 257);
 }
