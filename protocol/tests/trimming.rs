@@ -22,12 +22,15 @@ const STEPS: u64 = 60;
 /// Blocks.
 const IMMUNITY: u64 = 12;
 
+/// A row by the hotkey it is about.
+type Entries = BTreeMap<AccountId, u16>;
+
 /// What is known of a neuron, without uids: its columns, then per mechanism its incentive, its last update,
 /// and its rows by hotkey.
 #[derive(Debug, PartialEq)]
 struct Known {
     columns: (u64, bool, Alpha, [u16; 4], bool),
-    mechanisms: Vec<(u16, u64, BTreeMap<AccountId, u16>, BTreeMap<AccountId, u16>)>,
+    mechanisms: Vec<(u16, u64, Entries, Entries)>,
 }
 
 /// Everybody, in the order of uids.

@@ -181,11 +181,11 @@ impl Rule {
         if self.moves {
             return None;
         }
-        let mut state = State::default();
-        state.global = match profile {
+        let global = match profile {
             Profile::Code => Global::default(),
             Profile::Mainnet => Global::mainnet(),
         };
+        let state = State { global, ..State::default() };
         let mut subnet = Subnet::default();
         if netuid.is_root() {
             subnet.params = Params::root();
