@@ -5,17 +5,21 @@
 mod keys;
 
 use crate::event::{
-    EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event, Parameter,
-    PoolSwapped, PotsDrained, SubnetRegistered, Via,
+    EmissionAccrued, EmissionInjected, EmissionShared, EpochPaid, EpochRun, Event, PoolSwapped,
+    PotsDrained, SubnetRegistered, Via,
 };
 use crate::state::writes::ShareWrite;
 use crate::state::{
-    Fast, Hotkey, Info, Params, PendingChildren, Stamp, State, Subnet, SwapAnnouncement,
-    TimelockedCommit,
+    Fast, Hotkey, Info, Params, PendingChildren, State, Subnet, SwapAnnouncement, TimelockedCommit,
 };
 use crate::units::{AccountId, Alpha, NetUid, Rao};
 use alloc::vec;
 use alloc::vec::Vec;
+
+/// New values of parameters.
+mod parameters;
+/// Neurons that give up their uids, and the new uids of the others.
+mod trimming;
 
 /// An event that does not fit the state: a broken invariant live, a damaged log in a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +62,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
         }
         Event::RulesSwitched { rules } => *state.rules_mut() = *rules,
         Event::ParameterSet { netuid, name, value } => {
-            set_parameter(state, *netuid, *name, *value)?;
+            parameters::set(state, *netuid, *name, *value)?;
         }
         Event::BalanceWithdrawn { account, amount } => {
             let account = state.account_mut(*account);
@@ -310,8 +314,8 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             entropies.insert(0, *entropy);
             entropies.truncate(ENTROPIES_KEPT);
         }
+        // A netuid without a subnet has a symbol too.
         Event::SymbolUpdated { netuid, symbol } => {
-            existing(state, *netuid)?;
             state.info_mut(*netuid).symbol.clone_from(symbol);
         }
         Event::SubnetIdentitySet { netuid, identity } => {
@@ -326,6 +330,13 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
         Event::MechanismSplitSet { netuid, split } => {
             existing(state, *netuid)?;
             state.params_mut(*netuid).mechanism_split.clone_from(split);
+        }
+        Event::NeuronsTrimmed { netuid, max_n, removed } => {
+            trimming::trim(state, *netuid, *max_n, removed)?;
+        }
+        Event::SubnetOwnerHotkeySet { netuid, hotkey } => {
+            existing(state, *netuid)?;
+            state.info_mut(*netuid).owner_hotkey = Some(*hotkey);
         }
         Event::RootClaimed { .. }
         | Event::RootClaimsVisited { .. }
@@ -473,91 +484,6 @@ fn each_fast(
     if written == netuids.len() { Ok(()) } else { Err("no such subnet, or not in order") }
 }
 
-fn set_parameter(
-    state: &mut State,
-    netuid: Option<NetUid>,
-    name: Parameter,
-    value: u128,
-) -> Fit<()> {
-    let wide = u64::try_from(value).map_err(|_| "the value is too large");
-    let narrow = u16::try_from(value).map_err(|_| "the value is too large");
-    match (netuid, name) {
-        (None, Parameter::SubnetLimit) => state.global_mut().subnet_limit = narrow?,
-        (None, Parameter::SubnetOwnerCut) => state.global_mut().subnet_owner_cut = narrow?,
-        (None, Parameter::StakeThreshold) => state.global_mut().stake_threshold = wide?,
-        (None, Parameter::NetworkRateLimit) => state.global_mut().network_rate_limit = wide?,
-        (None, Parameter::NetworkMinLockCost) => {
-            state.global_mut().network_min_lock_cost = Rao(wide?);
-        }
-        (None, Parameter::NetworkImmunityPeriod) => {
-            state.global_mut().network_immunity_period = wide?;
-        }
-        (Some(netuid), Parameter::Tempo) => state.params_mut(netuid).tempo = narrow?,
-        (Some(netuid), Parameter::Kappa) => state.params_mut(netuid).kappa = narrow?,
-        (Some(netuid), Parameter::MaxAllowedValidators) => {
-            state.params_mut(netuid).max_allowed_validators = narrow?;
-        }
-        (Some(netuid), Parameter::WeightsSetRateLimit) => {
-            state.params_mut(netuid).weights_set_rate_limit = wide?;
-        }
-        (Some(netuid), Parameter::SubtokenEnabled) => {
-            state.params_mut(netuid).subtoken_enabled = value != 0;
-        }
-        (Some(netuid), Parameter::NetworkRegistrationAllowed) => {
-            state.params_mut(netuid).registration_allowed = value != 0;
-        }
-        (None, Parameter::NumRootClaims) => state.global_mut().root_claims_per_block = wide?,
-        (None, Parameter::NominatorMinRequiredStake) => {
-            state.global_mut().nominator_min_required_stake = wide?;
-        }
-        (None, Parameter::ChildkeyBurn) => state.global_mut().childkey_burn = wide?,
-        (None, Parameter::FlowCutoff) => state.global_mut().flow_cutoff = value.cast_signed(),
-        (None, Parameter::FlowNormExponent) => state.global_mut().flow_exponent = value,
-        (None, Parameter::FlowSmoothing) => state.global_mut().flow_smoothing = wide?,
-        (None, Parameter::MaxDelegateTake) => state.global_mut().delegate_take_max = narrow?,
-        (None, Parameter::MinDelegateTake) => state.global_mut().delegate_take_min = narrow?,
-        (None, Parameter::TxDelegateTakeRateLimit) => {
-            state.global_mut().tx_delegate_take_rate_limit = wide?;
-        }
-        (None, Parameter::TxChildkeyTakeRateLimit) => {
-            state.global_mut().tx_childkey_take_rate_limit = wide?;
-        }
-        (None, Parameter::MinChildkeyTake) => state.global_mut().childkey_take_min = narrow?,
-        (None, Parameter::MaxChildkeyTake) => state.global_mut().childkey_take_max = narrow?,
-        (None, Parameter::PendingChildkeyCooldown) => {
-            state.global_mut().pending_childkey_cooldown = wide?;
-        }
-        (None, Parameter::TxRateLimit) => state.global_mut().tx_rate_limit = wide?,
-        (None, Parameter::ColdkeySwapAnnouncementDelay) => {
-            state.global_mut().coldkey_swap_announcement_delay = wide?;
-        }
-        (None, Parameter::ColdkeySwapReannouncementDelay) => {
-            state.global_mut().coldkey_swap_reannouncement_delay = wide?;
-        }
-        (None, Parameter::SubnetMovingAlpha) => {
-            state.global_mut().moving_alpha = value.cast_signed();
-        }
-        (Some(netuid), Parameter::RecycleOrBurn) => {
-            state.params_mut(netuid).recycle_withheld = value != 0;
-        }
-        (Some(netuid), Parameter::TransferToggle) => {
-            state.params_mut(netuid).transfer_toggle = value != 0;
-        }
-        (Some(netuid), Parameter::RootClaimThreshold) => {
-            state.params_mut(netuid).root_claimable_threshold = i128::from(wide?) << 32;
-        }
-        (Some(netuid), Parameter::EmaPriceHalvingBlocks) => {
-            state.params_mut(netuid).ema_price_halving_blocks = wide?;
-        }
-        (Some(netuid), Parameter::FeeRate) => fast(state, netuid)?.pool.fee_rate = narrow?,
-        (None, Parameter::CommitRevealVersion) => {
-            state.global_mut().commit_reveal_version = narrow?;
-        }
-        _ => return Err("the parameter does not belong there"),
-    }
-    Ok(())
-}
-
 fn register_subnet(state: &mut State, facts: &SubnetRegistered) -> Fit<()> {
     if state.subnet(facts.netuid).is_some() {
         return Err("the netuid is taken");
@@ -648,9 +574,7 @@ fn dissolve_subnet(state: &mut State, netuid: NetUid, pot: Rao) -> Fit<()> {
         root.is_some()
     });
     subnet.stamps = old.stamps;
-    subnet
-        .stamps
-        .retain(|stamp, _| !matches!(stamp, Stamp::MechanismCount | Stamp::MechanismSplit));
+    subnet.stamps.retain(|stamp, _| !stamp.is_personal());
     subnet.pools = old.pools;
     subnet.pools.retain(|_, pool| pool.alpha == Alpha::ZERO && pool.shares != 0);
     let global = state.global_mut();

@@ -172,8 +172,6 @@ pub enum Call {
         hotkey: AccountId,
         coldkey: AccountId,
     },
-    /// Owner or root: changes a subnet's token symbol.
-    UpdateSymbol { netuid: NetUid, symbol: String },
     /// Says who a coldkey is.
     SetIdentity(Box<ColdkeyIdentity>),
     /// Owner: says what a subnet is.
@@ -369,6 +367,196 @@ pub enum Setting {
     CommitRevealVersion {
         value: u16,
     },
+    ServingRateLimit {
+        netuid: NetUid,
+        value: u64,
+    },
+    MinDifficulty {
+        netuid: NetUid,
+        value: u64,
+    },
+    MaxDifficulty {
+        netuid: NetUid,
+        value: u64,
+    },
+    WeightsVersionKey {
+        netuid: NetUid,
+        value: u64,
+    },
+    AdjustmentInterval {
+        netuid: NetUid,
+        value: u16,
+    },
+    /// Of 2⁶⁴−1.
+    AdjustmentAlpha {
+        netuid: NetUid,
+        value: u64,
+    },
+    ImmunityPeriod {
+        netuid: NetUid,
+        value: u16,
+    },
+    MinAllowedWeights {
+        netuid: NetUid,
+        value: u16,
+    },
+    MaxAllowedUids {
+        netuid: NetUid,
+        value: u16,
+    },
+    Rho {
+        netuid: NetUid,
+        value: u16,
+    },
+    ActivityCutoff {
+        netuid: NetUid,
+        value: u16,
+    },
+    NetworkPowRegistrationAllowed {
+        netuid: NetUid,
+        value: bool,
+    },
+    TargetRegistrationsPerInterval {
+        netuid: NetUid,
+        value: u16,
+    },
+    MinBurn {
+        netuid: NetUid,
+        value: Rao,
+    },
+    MaxBurn {
+        netuid: NetUid,
+        value: Rao,
+    },
+    Difficulty {
+        netuid: NetUid,
+        value: u64,
+    },
+    /// In millionths.
+    BondsMovingAverage {
+        netuid: NetUid,
+        value: u64,
+    },
+    /// Of 65,535.
+    BondsPenalty {
+        netuid: NetUid,
+        value: u16,
+    },
+    MaxRegistrationsPerBlock {
+        netuid: NetUid,
+        value: u16,
+    },
+    /// The statistic of what registrations recycled.
+    RaoRecycled {
+        netuid: NetUid,
+        value: Rao,
+    },
+    CommitRevealWeightsEnabled {
+        netuid: NetUid,
+        value: bool,
+    },
+    /// In epochs.
+    CommitRevealWeightsInterval {
+        netuid: NetUid,
+        value: u64,
+    },
+    LiquidAlphaEnabled {
+        netuid: NetUid,
+        value: bool,
+    },
+    /// Of 65,535.
+    AlphaValues {
+        netuid: NetUid,
+        low: u16,
+        high: u16,
+    },
+    /// In hundredths.
+    AlphaSigmoidSteepness {
+        netuid: NetUid,
+        value: i16,
+    },
+    Yuma3Enabled {
+        netuid: NetUid,
+        value: bool,
+    },
+    BondsResetEnabled {
+        netuid: NetUid,
+        value: bool,
+    },
+    OwnerImmuneNeuronLimit {
+        netuid: NetUid,
+        value: u16,
+    },
+    MinNonImmuneUids {
+        netuid: NetUid,
+        value: u16,
+    },
+    MinAllowedUids {
+        netuid: NetUid,
+        value: u16,
+    },
+    /// The chain has a second name for it, `sudo_set_subnet_owner_hotkey`.
+    SnOwnerHotkey {
+        netuid: NetUid,
+        value: AccountId,
+    },
+    /// Lowers the number of uids and removes the neurons beyond it.
+    TrimToMaxAllowedUids {
+        netuid: NetUid,
+        value: u16,
+    },
+    /// The chain's call is `update_symbol`.
+    Symbol {
+        netuid: NetUid,
+        value: String,
+    },
+    TotalIssuance {
+        value: Rao,
+    },
+    LockReductionInterval {
+        value: u64,
+    },
+    DissolveNetworkScheduleDuration {
+        value: u64,
+    },
+    AdminFreezeWindow {
+        value: u16,
+    },
+    /// In tempos.
+    OwnerHparamRateLimit {
+        value: u16,
+    },
+    StartCallDelay {
+        value: u64,
+    },
+    MaxMechanismCount {
+        value: u8,
+    },
+}
+
+impl Setting {
+    /// Calls whose name is not `sudo_set_` and the setting.
+    const OTHER_NAMES: &'static [(&'static str, &'static str)] = &[
+        ("sudo_set_fee_rate", "set_fee_rate"),
+        ("sudo_set_pending_childkey_cooldown", "set_pending_childkey_cooldown"),
+        ("sudo_set_trim_to_max_allowed_uids", "sudo_trim_to_max_allowed_uids"),
+        ("sudo_set_symbol", "update_symbol"),
+    ];
+
+    /// The chain's name of the call.
+    pub fn name(&self) -> &'static str {
+        Self::called(self.into())
+    }
+
+    /// The chain's names of all settings there are.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::VARIANTS.iter().copied().map(Self::called)
+    }
+
+    fn called(name: &'static str) -> &'static str {
+        let other = Self::OTHER_NAMES.iter().find(|(regular, _)| *regular == name);
+        other.map_or(name, |(_, other)| other)
+    }
 }
 
 /// Who orders.
@@ -405,11 +593,7 @@ impl Call {
     /// The chain's name of the call.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::SudoSet(Setting::FeeRate { .. }) => "set_fee_rate",
-            Self::SudoSet(Setting::PendingChildkeyCooldown { .. }) => {
-                "set_pending_childkey_cooldown"
-            }
-            Self::SudoSet(setting) => setting.into(),
+            Self::SudoSet(setting) => setting.name(),
             other => other.into(),
         }
     }

@@ -266,9 +266,6 @@ pub fn decide(tx: &mut Tx<'_>, signed: &Signed<&Call>) -> Result<(), Rejection> 
             };
             registration::register(tx, signer(signed.origin)?, &proof)
         }
-        Call::UpdateSymbol { netuid, symbol } => {
-            registration::update_symbol(tx, signed.origin, *netuid, symbol)
-        }
         Call::SetIdentity(identity) => {
             identities::set_identity(tx, signer(signed.origin)?, identity)
         }

@@ -298,6 +298,11 @@ pub enum Event {
     BatchWeightItemFailed { hotkey: AccountId, netuid: NetUid, reason: Rejection },
     /// A batch of weights or commits was worked through. A headline.
     BatchWeightsCompleted { hotkey: AccountId, netuids: Vec<NetUid> },
+    /// A subnet has `max_n` uids at most. Neurons were removed, ascending by uid; those left took the
+    /// uids from 0 on, in the same order.
+    NeuronsTrimmed { netuid: NetUid, max_n: u16, removed: Vec<(u16, AccountId)> },
+    /// A subnet's owner has another hotkey there.
+    SubnetOwnerHotkeySet { netuid: NetUid, hotkey: AccountId },
 }
 
 /// Why a sealed row that was opened was not set.
@@ -368,6 +373,44 @@ pub enum Parameter {
     ColdkeySwapAnnouncementDelay,
     ColdkeySwapReannouncementDelay,
     CommitRevealVersion,
+    ServingRateLimit,
+    MinDifficulty,
+    MaxDifficulty,
+    WeightsVersionKey,
+    AdjustmentInterval,
+    AdjustmentAlpha,
+    ImmunityPeriod,
+    MinAllowedWeights,
+    MaxAllowedUids,
+    Rho,
+    ActivityCutoff,
+    PowRegistrationAllowed,
+    TargetRegistrationsPerInterval,
+    MinBurn,
+    MaxBurn,
+    Difficulty,
+    BondsMovingAverage,
+    BondsPenalty,
+    MaxRegistrationsPerBlock,
+    RaoRecycled,
+    CommitRevealEnabled,
+    RevealPeriod,
+    LiquidAlphaEnabled,
+    AlphaLow,
+    AlphaHigh,
+    AlphaSigmoidSteepness,
+    Yuma3Enabled,
+    BondsResetEnabled,
+    ImmuneOwnerUidsLimit,
+    MinNonImmuneUids,
+    MinAllowedUids,
+    TotalIssuance,
+    NetworkLockReductionInterval,
+    DissolveNetworkScheduleDuration,
+    AdminFreezeWindow,
+    OwnerHyperparamRateLimit,
+    StartCallDelay,
+    MaxMechanismCount,
 }
 
 impl Parameter {

@@ -55,6 +55,7 @@ fn weight(call: &Call) -> Option<u64> {
         Call::SudoSet(Setting::RootClaimThreshold { .. }) => 52_855,
         Call::SudoSet(Setting::TxChildkeyTakeRateLimit { .. }) => 52_830,
         Call::SudoSet(Setting::PendingChildkeyCooldown { .. }) => 985_000_000,
+        Call::SudoSet(Setting::Symbol { .. }) => 113_100,
         Call::SudoSet(_) => SETTING_WEIGHT_RAO,
         Call::RootDissolveNetwork { .. } => 1_684_500,
         Call::TryAssociateHotkey { .. } => 201_075,
@@ -78,7 +79,6 @@ fn weight(call: &Call) -> Option<u64> {
         Call::TransferKeepAlive { .. } | Call::TransferAll { .. } => 130_000,
         Call::RegisterNetworkWithIdentity { .. } => 3_185_500,
         Call::Register { .. } => 1_398_950,
-        Call::UpdateSymbol { .. } => 113_100,
         Call::SetIdentity(_) => 106_615,
         Call::SetSubnetIdentity { .. } => 74_675,
         Call::DissolveNetwork { .. } => 1_684_500,
@@ -126,6 +126,8 @@ fn arguments_bytes(call: &Call) -> u64 {
             RootClaimType::Swap | RootClaimType::Keep => 1,
             RootClaimType::KeepSubnets(kept) => 1 + list(kept.len(), 2),
         },
+        Call::SudoSet(Setting::SnOwnerHotkey { .. }) => ACCOUNT_BYTES + 2,
+        Call::SudoSet(Setting::Symbol { value, .. }) => 2 + list(value.len(), 1),
         Call::SudoSet(_) => 10,
         Call::SetWeights { dests, weights, .. } => {
             10 + list(dests.len(), 2) + list(weights.len(), 2)
@@ -148,7 +150,6 @@ fn arguments_bytes(call: &Call) -> u64 {
             ACCOUNT_BYTES + 1 + texts
         }
         Call::Register { .. } => 2 * ACCOUNT_BYTES + 51,
-        Call::UpdateSymbol { symbol, .. } => 2 + texts(&[symbol]),
         Call::SetIdentity(identity) => texts(&identity.texts()),
         Call::SetSubnetIdentity { identity, .. } => 2 + texts(&identity.texts()),
         Call::DissolveNetwork { .. } => ACCOUNT_BYTES + 2,

@@ -39,6 +39,7 @@ pub const INVARIANTS: &[(&str, Check)] = &[
     ("uids_bijective", uids_bijective),
     ("columns_as_long_as_neurons", columns_as_long_as_neurons),
     ("rows_point_at_neurons", rows_point_at_neurons),
+    ("mechanisms_fit", mechanisms_fit),
     ("stake_markers_cleared", stake_markers_cleared),
     ("staking_hotkeys_listed", staking_hotkeys_listed),
     ("owners_list_their_hotkeys", orphans::owners_list_their_hotkeys),
@@ -54,11 +55,11 @@ pub const INVARIANTS: &[(&str, Check)] = &[
 pub struct Checker {
     /// By subnet: its block of registration and the alpha that was nobody's.
     unowned: BTreeMap<NetUid, (u64, i128)>,
-    /// Validator permits by subnet.
-    permits: BTreeMap<NetUid, usize>,
+    /// Validator permits and neurons by subnet.
+    seats: BTreeMap<NetUid, (usize, usize)>,
     /// The childkey burn that the next block's epochs apply.
     childkey_burn: u64,
-    /// The mode and the ledgers after the last block.
+    /// The mode and the ledgers, without the opening one, after the last block.
     leaks: (Mode, Leaks),
 }
 
@@ -68,12 +69,12 @@ impl Checker {
         let subnets = alpha_subnets(state);
         let unowned = subnets
             .map(|(netuid, subnet)| (netuid, (subnet.info.registered_at, unowned_alpha(subnet))));
-        let permits = state.networks().map(|(netuid, subnet)| (netuid, permits(subnet))).collect();
+        let seats = state.networks().map(|(netuid, subnet)| (netuid, seats(subnet))).collect();
         Self {
             unowned: unowned.collect(),
-            permits,
+            seats,
             childkey_burn: state.global.childkey_burn,
-            leaks: (state.rules.mode, state.leaks),
+            leaks: (state.rules.mode, Leaks { opening: 0, ..state.leaks }),
         }
     }
 
@@ -88,13 +89,13 @@ impl Checker {
         }
         let violation = |name| move |detail| Violation { height, name, detail };
         self.alpha_owned(state).map_err(violation("alpha_owned_or_known_residue"))?;
-        self.permits_bounded(state).map_err(violation("permits_at_most_max_validators"))?;
+        self.seats_bounded(state).map_err(violation("seats_at_most_allowed"))?;
         self.nothing_leaks(state).map_err(violation("nothing_leaks_in_sound_mode"))
     }
 
-    /// In `sound` mode no ledger moves.
+    /// In `sound` mode no ledger moves, but for the opening one when root overwrites the issuance.
     fn nothing_leaks(&mut self, state: &State) -> Result<(), String> {
-        let now = (state.rules.mode, state.leaks);
+        let now = (state.rules.mode, Leaks { opening: 0, ..state.leaks });
         let before = core::mem::replace(&mut self.leaks, now);
         if before.0 == Mode::Sound && now.0 == Mode::Sound && before.1 != now.1 {
             return Err(format!("{:?} became {:?}", before.1, now.1));
@@ -102,15 +103,22 @@ impl Checker {
         Ok(())
     }
 
-    /// No more permits than validators are allowed. Lowering the number takes none away before the
-    /// next epoch, so until then there may be as many as there were.
-    fn permits_bounded(&mut self, state: &State) -> Result<(), String> {
+    /// No more permits than validators are allowed, no more neurons than uids. Lowering the number of
+    /// validators takes no permit away before the next epoch, and a scenario may lower the number of
+    /// uids below that of its neurons, so until then there may be as many as there were.
+    fn seats_bounded(&mut self, state: &State) -> Result<(), String> {
         for (netuid, subnet) in state.networks() {
-            let now = permits(subnet);
-            let before = self.permits.insert(netuid, now).unwrap_or(0);
-            let most = usize::from(subnet.params.max_allowed_validators);
-            if now > most && now > before {
-                return Err(format!("subnet {netuid}: {now} permits, {most} allowed"));
+            let now = seats(subnet);
+            let before = self.seats.insert(netuid, now).unwrap_or((0, 0));
+            let params = &subnet.params;
+            let rows = [
+                ("permits", now.0, before.0, params.max_allowed_validators),
+                ("neurons", now.1, before.1, params.max_allowed_uids),
+            ];
+            for (what, now, before, most) in rows {
+                if now > usize::from(most) && now > before {
+                    return Err(format!("subnet {netuid}: {now} {what}, {most} allowed"));
+                }
             }
         }
         Ok(())
@@ -142,8 +150,10 @@ impl Checker {
     }
 }
 
-fn permits(subnet: &Subnet) -> usize {
-    subnet.neurons.validator_permit.iter().filter(|permit| **permit).count()
+/// Validator permits and neurons.
+fn seats(subnet: &Subnet) -> (usize, usize) {
+    let permits = subnet.neurons.validator_permit.iter().filter(|permit| **permit).count();
+    (permits, subnet.neurons.len())
 }
 
 fn alpha_subnets(state: &State) -> impl Iterator<Item = (NetUid, &Subnet)> {
@@ -185,10 +195,11 @@ fn total_stake_explained(state: &State) -> Result<(), String> {
     equal(i128::from(state.global.total_stake.0), explained)
 }
 
-/// I3, I5: no supply above 21 M by emission.
+/// I3, I5: no supply above 21 M by emission; a counter that root overwrote may start above.
 fn supply_capped(state: &State) -> Result<(), String> {
     let most = SUPPLY_MAX_RAO + 2 * BLOCK_EMISSION_RAO;
-    if state.global.total_issuance.0 > most {
+    let written = u64::try_from(state.leaks.opening).unwrap_or(0);
+    if state.global.total_issuance.0 > most.saturating_add(written) {
         return Err(format!("{} rao issued", state.global.total_issuance.0));
     }
     for (netuid, subnet) in alpha_subnets(state) {
@@ -299,6 +310,29 @@ fn rows_point_at_neurons(state: &State) -> Result<(), String> {
             let mut entries = mechanism.weights.iter().chain(&mechanism.bonds).flatten();
             if entries.any(|(uid, _)| usize::from(*uid) >= count) {
                 return Err(format!("subnet {netuid}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No more mechanisms than the subnet counts, and none longer than the neurons are many.
+fn mechanisms_fit(state: &State) -> Result<(), String> {
+    for (netuid, subnet) in state.networks() {
+        let (count, most) = (subnet.neurons.len(), usize::from(subnet.params.mechanism_count));
+        let number = subnet.mechanisms.len();
+        if number > most {
+            return Err(format!("subnet {netuid}: {number} mechanisms, {most} allowed"));
+        }
+        for mechanism in &subnet.mechanisms {
+            let lengths = [
+                mechanism.incentive.len(),
+                mechanism.last_update.len(),
+                mechanism.weights.len(),
+                mechanism.bonds.len(),
+            ];
+            if lengths.iter().any(|length| *length > count) {
+                return Err(format!("subnet {netuid}: {lengths:?} for {count} neurons"));
             }
         }
     }

@@ -70,6 +70,8 @@ pub mod staking;
 pub mod symbols;
 /// Weights sealed until a round of the beacon.
 pub mod timelock;
+/// Neurons removed by a subnet's owner.
+pub mod trimming;
 /// Weights and the stake behind them.
 pub mod weights;
 /// Seals of proof-of-work registrations.

@@ -1,7 +1,6 @@
 //! Registration of subnets and neurons, root membership, start call (30 §3–§7).
 
 use crate::balances::{credit, leak, require, withdraw};
-use crate::call::Origin;
 use crate::dissolution;
 use crate::event::{Cause, Event, SubnetRegistered, Via};
 use crate::identities;
@@ -13,7 +12,7 @@ use crate::rules::Mode;
 use crate::state::{Leak, State, Subnet, SubnetIdentity};
 use crate::tx::Tx;
 use crate::units::{AccountId, Alpha, Hash32, NetUid, Rao};
-use crate::{hyperparameters, symbols, work};
+use crate::{symbols, work};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -241,28 +240,6 @@ pub fn work_hash(state: &State, age: u64) -> Hash32 {
     known.and_then(|age| state.global.entropies.get(age)).copied().unwrap_or_default()
 }
 
-/// `update_symbol` (30 §4.5), by the subnet's owner or root.
-///
-/// # Errors
-/// `BadOrigin`, `SymbolDoesNotExist`, `SymbolAlreadyInUse`.
-pub fn update_symbol(
-    tx: &mut Tx<'_>,
-    origin: Origin,
-    netuid: NetUid,
-    symbol: &str,
-) -> Result<(), Rejection> {
-    hyperparameters::owner_or_root(tx, origin, netuid)?;
-    let state = tx.state();
-    require(symbols::may_be_chosen(symbol), Rejection::SymbolDoesNotExist)?;
-    let used = state.networks().any(|(_, subnet)| subnet.info.symbol == symbol);
-    require(!used, Rejection::SymbolAlreadyInUse)?;
-    // Root may name a netuid without a subnet; the chain writes a symbol that nothing reads then.
-    require(state.subnet(netuid).is_some(), Rejection::SubnetNotExists)?;
-
-    tx.emit(Event::SymbolUpdated { netuid, symbol: symbol.into() });
-    Ok(())
-}
-
 fn registration_limits(subnet: &Subnet) -> Result<(), Rejection> {
     let (fast, params) = (&subnet.fast, &subnet.params);
     let block_open = fast.registrations_this_block < params.max_registrations_per_block;
@@ -285,6 +262,22 @@ fn free_uid(state: &State, subnet: &Subnet) -> Result<(u16, Option<AccountId>), 
         let uid = u16::try_from(neurons.len()).map_err(|_| Rejection::NoNeuronIdAvailable)?;
         return Ok((uid, None));
     }
+    let emission: Vec<u64> = neurons.emission.iter().map(|alpha| alpha.0).collect();
+    let uid = registration_math::prune_neuron(&Neurons {
+        emission: &emission,
+        registered_at: &neurons.registered_at,
+        immortal: &immortal_uids(state, subnet),
+        block: state.height.0,
+        immunity_period: u64::from(subnet.params.immunity_period),
+        non_immune_min: subnet.params.min_non_immune_uids,
+    });
+    let uid = uid.ok_or(Rejection::NoNeuronIdAvailable)?;
+    Ok((uid, Some(neurons.hotkeys[usize::from(uid)])))
+}
+
+/// The owner's uids that nobody takes (30 §7.1).
+pub fn immortal_uids(state: &State, subnet: &Subnet) -> Vec<u16> {
+    let neurons = &subnet.neurons;
     let owned = subnet.info.owner.and_then(|owner| state.coldkeys.get(&owner));
     let owned: Vec<(u64, u16)> = owned
         .into_iter()
@@ -294,17 +287,7 @@ fn free_uid(state: &State, subnet: &Subnet) -> Result<(u16, Option<AccountId>), 
         .collect();
     let owner_uid = subnet.info.owner_hotkey.and_then(|hotkey| neurons.uid(&hotkey));
     let limit = subnet.params.immune_owner_uids_limit;
-    let emission: Vec<u64> = neurons.emission.iter().map(|alpha| alpha.0).collect();
-    let uid = registration_math::prune_neuron(&Neurons {
-        emission: &emission,
-        registered_at: &neurons.registered_at,
-        immortal: &registration_math::immortal_uids(&owned, owner_uid, limit),
-        block: state.height.0,
-        immunity_period: u64::from(subnet.params.immunity_period),
-        non_immune_min: subnet.params.min_non_immune_uids,
-    });
-    let uid = uid.ok_or(Rejection::NoNeuronIdAvailable)?;
-    Ok((uid, Some(neurons.hotkeys[usize::from(uid)])))
+    registration_math::immortal_uids(&owned, owner_uid, limit)
 }
 
 /// `root_register` (30 §3.2). Ownership of the hotkey is not checked, as on the chain.

@@ -140,6 +140,21 @@ reasons! {
         ColdkeySwapDisputed: "The signer's coldkey swap is disputed; it may do nothing.",
         IncorrectCommitRevealVersion: "The commit is sealed for another version.",
         InputLengthsUnequal: "The lists of a batch differ in length.",
+        MaxAllowedUidsLessThanMinAllowedUids: "Fewer uids than the subnet's minimum.",
+        MaxAllowedUIdsLessThanCurrentUIds: "Fewer uids than there are neurons.",
+        MaxAllowedUidsGreaterThanDefaultMaxAllowedUids: "More uids than 256.",
+        ActivityCutoffTooLow: "The activity cutoff is below its bound.",
+        ValueNotInBounds: "The burn is out of bounds, or its minimum would not be below its maximum.",
+        BondsMovingAverageMaxReached: "The bonds' average is above the bound of owners.",
+        RevealPeriodTooLarge: "The reveal period is above its bound.",
+        RevealPeriodTooSmall: "The reveal period is below its bound.",
+        LiquidAlphaDisabled: "Liquid alpha is off.",
+        AlphaHighTooLow: "The higher alpha is below its bound.",
+        AlphaLowOutOfRange: "The lower alpha is below its bound or above the higher one.",
+        NegativeSigmoidSteepness: "Only root sets a negative steepness.",
+        MinAllowedUidsGreaterThanMaxAllowedUids: "The minimum of uids is not below their maximum.",
+        MinAllowedUidsGreaterThanCurrentUids: "The minimum of uids is not below the number of neurons.",
+        TrimmingWouldExceedMaxImmunePercentage: "Too many of the uids left would be protected.",
     }
 }
 

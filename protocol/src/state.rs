@@ -333,6 +333,12 @@ pub struct Global {
     pub commit_reveal_version: u16,
     /// The randomness beacon.
     pub beacon: Beacon,
+    /// Lowest activity cutoff of a subnet, in blocks.
+    pub min_activity_cutoff: u16,
+    /// Tempos between changes of the weights' version key by a subnet's owner.
+    pub weights_version_key_rate_limit: u64,
+    /// Blocks until a scheduled dissolution; no call schedules one.
+    pub dissolve_network_schedule_duration: u64,
 }
 
 impl Default for Global {
@@ -379,6 +385,9 @@ impl Default for Global {
             coldkey_swap_reannouncement_delay: 7_200,
             commit_reveal_version: 4,
             beacon: Beacon::default(),
+            min_activity_cutoff: 360,
+            weights_version_key_rate_limit: 5,
+            dissolve_network_schedule_duration: 36_000,
         }
     }
 }
@@ -424,6 +433,9 @@ canon_struct!(Global {
     39: coldkey_swap_reannouncement_delay,
     40: commit_reveal_version,
     41: beacon,
+    42: min_activity_cutoff,
+    43: weights_version_key_rate_limit,
+    44: dissolve_network_schedule_duration,
 });
 
 impl Global {
@@ -445,7 +457,8 @@ impl Global {
 /// for a snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leaks {
-    /// What the snapshot's issuance has beyond its balances and pools.
+    /// What the snapshot's issuance has beyond its balances and pools, and what root added to it by
+    /// overwriting the counter.
     pub opening: i64,
     /// TAO of a stake order that found no liquidity.
     pub unfilled: i64,
@@ -670,22 +683,48 @@ pub enum Stamp {
     Parameter(Parameter),
     /// The last `add_stake_burn`.
     AddStakeBurn,
-    /// The owner's last change of the number of mechanisms; goes with the subnet.
-    MechanismCount,
-    /// The owner's last change of the split between mechanisms; goes with the subnet.
-    MechanismSplit,
+    /// An owner's last change of the number of mechanisms.
+    MechanismCount(AccountId),
+    /// An owner's last change of the split between mechanisms.
+    MechanismSplit(AccountId),
+    /// An owner's last change of the weights' version key.
+    WeightsVersionKey(AccountId),
+    /// An owner's last trimming.
+    Trim(AccountId),
+    /// Anybody's last change of the owner's hotkey.
+    OwnerHotkey,
+}
+
+impl Stamp {
+    /// Whether it is one owner's own and goes with the subnet: the next owner starts afresh.
+    pub const fn is_personal(&self) -> bool {
+        match self {
+            Self::MechanismCount(_)
+            | Self::MechanismSplit(_)
+            | Self::WeightsVersionKey(_)
+            | Self::Trim(_) => true,
+            Self::Parameter(_) | Self::AddStakeBurn | Self::OwnerHotkey => false,
+        }
+    }
 }
 
 impl Canon for Stamp {
     fn canon(&self, out: &mut Vec<u8>) {
+        let mut personal = |tag: u8, owner: &AccountId| {
+            out.push(tag);
+            owner.canon(out);
+        };
         match self {
             Self::Parameter(parameter) => {
                 out.push(0);
                 (*parameter as u16).canon(out);
             }
             Self::AddStakeBurn => out.push(1),
-            Self::MechanismCount => out.push(2),
-            Self::MechanismSplit => out.push(3),
+            Self::MechanismCount(owner) => personal(2, owner),
+            Self::MechanismSplit(owner) => personal(3, owner),
+            Self::WeightsVersionKey(owner) => personal(4, owner),
+            Self::Trim(owner) => personal(5, owner),
+            Self::OwnerHotkey => out.push(6),
         }
     }
 }

@@ -1,6 +1,11 @@
 //! The table of token symbols (30 §4.5 and appendix C) as ranges of code points.
 
+use crate::balances::require;
+use crate::event::Event;
+use crate::rejection::Rejection;
 use crate::state::State;
+use crate::tx::Tx;
+use crate::units::NetUid;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 
@@ -109,13 +114,6 @@ pub fn table() -> impl Iterator<Item = char> {
     RANGES.iter().flat_map(|(first, last)| *first..=*last).filter_map(char::from_u32)
 }
 
-/// Whether a text is a symbol that a subnet may choose: any of the table but root's.
-pub fn may_be_chosen(symbol: &str) -> bool {
-    let mut letters = symbol.chars();
-    let one = letters.next().filter(|_| letters.next().is_none());
-    one.is_some_and(|letter| table().skip(1).any(|known| known == letter))
-}
-
 /// The symbol a new subnet gets: its own place in the table, else the first unused one, else root's.
 pub fn choose(state: &State, netuid: u16) -> String {
     let used: BTreeSet<&str> = state.networks().map(|(_, s)| s.info.symbol.as_str()).collect();
@@ -129,6 +127,20 @@ pub fn choose(state: &State, netuid: u16) -> String {
     table().skip(1).map(String::from).find(free).unwrap_or(root)
 }
 
+/// `update_symbol` (30 §4.5). The subnet need not exist, as on the chain.
+///
+/// # Errors
+/// `SymbolDoesNotExist`, `SymbolAlreadyInUse`, also if it is the subnet's own.
+pub fn update(tx: &mut Tx<'_>, netuid: NetUid, symbol: &str) -> Result<(), Rejection> {
+    let known = table().skip(1).any(|one| symbol.chars().eq([one]));
+    require(known, Rejection::SymbolDoesNotExist)?;
+    let used = tx.state().subnets.values().any(|subnet| subnet.info.symbol == symbol);
+    require(!used, Rejection::SymbolAlreadyInUse)?;
+
+    tx.emit(Event::SymbolUpdated { netuid, symbol: symbol.into() });
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,15 +151,6 @@ mod tests {
         assert_eq!(all.len(), 439);
         for (index, code) in [(0, 0x3A4), (19, 0x74), (127, 0x11005), (400, 0x2D53), (438, 0xDB0)] {
             assert_eq!(u32::from(all[index]), code, "{index}");
-        }
-    }
-
-    #[test]
-    fn a_subnet_may_choose_any_symbol_but_roots() {
-        let rows =
-            [("α", true), ("t", true), ("Τ", false), ("", false), ("αβ", false), ("T", false)];
-        for (symbol, expected) in rows {
-            assert_eq!(may_be_chosen(symbol), expected, "{symbol:?}");
         }
     }
 }

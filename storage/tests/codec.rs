@@ -165,7 +165,6 @@ fn calls() -> Vec<Call> {
             hotkey: A,
             coldkey: B,
         },
-        Call::UpdateSymbol { netuid: N, symbol: "β".to_owned() },
         Call::SetIdentity(coldkey_identity()),
         Call::SetSubnetIdentity { netuid: N, identity: subnet_identity() },
         Call::DissolveNetwork { coldkey: A, netuid: N },
@@ -250,24 +249,23 @@ fn calls() -> Vec<Call> {
         Call::TransferAll { .. } => 38,
         Call::RegisterNetworkWithIdentity { .. } => 39,
         Call::Register { .. } => 40,
-        Call::UpdateSymbol { .. } => 41,
-        Call::SetIdentity(_) => 42,
-        Call::SetSubnetIdentity { .. } => 43,
-        Call::DissolveNetwork { .. } => 44,
-        Call::SwapHotkey { .. } => 45,
-        Call::AnnounceColdkeySwap { .. } => 46,
-        Call::SwapColdkeyAnnounced { .. } => 47,
-        Call::DisputeColdkeySwap => 48,
-        Call::ResetColdkeySwap { .. } => 49,
-        Call::SwapColdkey { .. } => 50,
-        Call::CommitTimelockedWeights { .. } => 51,
-        Call::CommitTimelockedMechanismWeights { .. } => 52,
-        Call::CommitCrv3MechanismWeights { .. } => 53,
-        Call::BatchSetWeights { .. } => 54,
-        Call::BatchCommitWeights { .. } => 55,
-        Call::BatchRevealWeights { .. } => 56,
+        Call::SetIdentity(_) => 41,
+        Call::SetSubnetIdentity { .. } => 42,
+        Call::DissolveNetwork { .. } => 43,
+        Call::SwapHotkey { .. } => 44,
+        Call::AnnounceColdkeySwap { .. } => 45,
+        Call::SwapColdkeyAnnounced { .. } => 46,
+        Call::DisputeColdkeySwap => 47,
+        Call::ResetColdkeySwap { .. } => 48,
+        Call::SwapColdkey { .. } => 49,
+        Call::CommitTimelockedWeights { .. } => 50,
+        Call::CommitTimelockedMechanismWeights { .. } => 51,
+        Call::CommitCrv3MechanismWeights { .. } => 52,
+        Call::BatchSetWeights { .. } => 53,
+        Call::BatchCommitWeights { .. } => 54,
+        Call::BatchRevealWeights { .. } => 55,
     };
-    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..57).collect::<Vec<_>>());
+    assert_eq!(calls.iter().map(place).collect::<Vec<_>>(), (0..56).collect::<Vec<_>>());
     calls
 }
 
@@ -310,6 +308,46 @@ fn settings() -> Vec<Setting> {
         Setting::ColdkeySwapAnnouncementDelay { value: 15 },
         Setting::ColdkeySwapReannouncementDelay { value: 16 },
         Setting::CommitRevealVersion { value: 16 },
+        Setting::ServingRateLimit { netuid: N, value: 14 },
+        Setting::MinDifficulty { netuid: N, value: 15 },
+        Setting::MaxDifficulty { netuid: N, value: 16 },
+        Setting::WeightsVersionKey { netuid: N, value: 17 },
+        Setting::AdjustmentInterval { netuid: N, value: 18 },
+        Setting::AdjustmentAlpha { netuid: N, value: 19 },
+        Setting::ImmunityPeriod { netuid: N, value: 20 },
+        Setting::MinAllowedWeights { netuid: N, value: 21 },
+        Setting::MaxAllowedUids { netuid: N, value: 22 },
+        Setting::Rho { netuid: N, value: 23 },
+        Setting::ActivityCutoff { netuid: N, value: 24 },
+        Setting::NetworkPowRegistrationAllowed { netuid: N, value: true },
+        Setting::TargetRegistrationsPerInterval { netuid: N, value: 25 },
+        Setting::MinBurn { netuid: N, value: Rao(26) },
+        Setting::MaxBurn { netuid: N, value: Rao(27) },
+        Setting::Difficulty { netuid: N, value: 28 },
+        Setting::BondsMovingAverage { netuid: N, value: 29 },
+        Setting::BondsPenalty { netuid: N, value: 30 },
+        Setting::MaxRegistrationsPerBlock { netuid: N, value: 31 },
+        Setting::RaoRecycled { netuid: N, value: Rao(32) },
+        Setting::CommitRevealWeightsEnabled { netuid: N, value: true },
+        Setting::CommitRevealWeightsInterval { netuid: N, value: 33 },
+        Setting::LiquidAlphaEnabled { netuid: N, value: true },
+        Setting::AlphaValues { netuid: N, low: 34, high: 35 },
+        Setting::AlphaSigmoidSteepness { netuid: N, value: -36 },
+        Setting::Yuma3Enabled { netuid: N, value: true },
+        Setting::BondsResetEnabled { netuid: N, value: true },
+        Setting::OwnerImmuneNeuronLimit { netuid: N, value: 37 },
+        Setting::MinNonImmuneUids { netuid: N, value: 38 },
+        Setting::MinAllowedUids { netuid: N, value: 39 },
+        Setting::SnOwnerHotkey { netuid: N, value: A },
+        Setting::TrimToMaxAllowedUids { netuid: N, value: 40 },
+        Setting::Symbol { netuid: N, value: "α".to_owned() },
+        Setting::TotalIssuance { value: Rao(41) },
+        Setting::LockReductionInterval { value: 42 },
+        Setting::DissolveNetworkScheduleDuration { value: 43 },
+        Setting::AdminFreezeWindow { value: 44 },
+        Setting::OwnerHparamRateLimit { value: 45 },
+        Setting::StartCallDelay { value: 46 },
+        Setting::MaxMechanismCount { value: 47 },
     ];
     let place = |setting: &Setting| match setting {
         Setting::Tempo { .. } => 0,
@@ -349,8 +387,48 @@ fn settings() -> Vec<Setting> {
         Setting::ColdkeySwapAnnouncementDelay { .. } => 34,
         Setting::ColdkeySwapReannouncementDelay { .. } => 35,
         Setting::CommitRevealVersion { .. } => 36,
+        Setting::ServingRateLimit { .. } => 37,
+        Setting::MinDifficulty { .. } => 38,
+        Setting::MaxDifficulty { .. } => 39,
+        Setting::WeightsVersionKey { .. } => 40,
+        Setting::AdjustmentInterval { .. } => 41,
+        Setting::AdjustmentAlpha { .. } => 42,
+        Setting::ImmunityPeriod { .. } => 43,
+        Setting::MinAllowedWeights { .. } => 44,
+        Setting::MaxAllowedUids { .. } => 45,
+        Setting::Rho { .. } => 46,
+        Setting::ActivityCutoff { .. } => 47,
+        Setting::NetworkPowRegistrationAllowed { .. } => 48,
+        Setting::TargetRegistrationsPerInterval { .. } => 49,
+        Setting::MinBurn { .. } => 50,
+        Setting::MaxBurn { .. } => 51,
+        Setting::Difficulty { .. } => 52,
+        Setting::BondsMovingAverage { .. } => 53,
+        Setting::BondsPenalty { .. } => 54,
+        Setting::MaxRegistrationsPerBlock { .. } => 55,
+        Setting::RaoRecycled { .. } => 56,
+        Setting::CommitRevealWeightsEnabled { .. } => 57,
+        Setting::CommitRevealWeightsInterval { .. } => 58,
+        Setting::LiquidAlphaEnabled { .. } => 59,
+        Setting::AlphaValues { .. } => 60,
+        Setting::AlphaSigmoidSteepness { .. } => 61,
+        Setting::Yuma3Enabled { .. } => 62,
+        Setting::BondsResetEnabled { .. } => 63,
+        Setting::OwnerImmuneNeuronLimit { .. } => 64,
+        Setting::MinNonImmuneUids { .. } => 65,
+        Setting::MinAllowedUids { .. } => 66,
+        Setting::SnOwnerHotkey { .. } => 67,
+        Setting::TrimToMaxAllowedUids { .. } => 68,
+        Setting::Symbol { .. } => 69,
+        Setting::TotalIssuance { .. } => 70,
+        Setting::LockReductionInterval { .. } => 71,
+        Setting::DissolveNetworkScheduleDuration { .. } => 72,
+        Setting::AdminFreezeWindow { .. } => 73,
+        Setting::OwnerHparamRateLimit { .. } => 74,
+        Setting::StartCallDelay { .. } => 75,
+        Setting::MaxMechanismCount { .. } => 76,
     };
-    assert_eq!(settings.iter().map(place).collect::<Vec<_>>(), (0..37).collect::<Vec<_>>());
+    assert_eq!(settings.iter().map(place).collect::<Vec<_>>(), (0..77).collect::<Vec<_>>());
     settings
 }
 
@@ -612,6 +690,8 @@ fn events() -> Vec<Event> {
             reason: Rejection::CommitRevealEnabled,
         },
         Event::BatchWeightsCompleted { hotkey: A, netuids: vec![N] },
+        Event::NeuronsTrimmed { netuid: N, max_n: 1, removed: vec![(2, A)] },
+        Event::SubnetOwnerHotkeySet { netuid: N, hotkey: A },
     ];
     let place = |event: &Event| match event {
         Event::BlockOpened { .. } => 0,
@@ -696,8 +776,10 @@ fn events() -> Vec<Event> {
         Event::BatchCompletedWithErrors { .. } => 79,
         Event::BatchWeightItemFailed { .. } => 80,
         Event::BatchWeightsCompleted { .. } => 81,
+        Event::NeuronsTrimmed { .. } => 82,
+        Event::SubnetOwnerHotkeySet { .. } => 83,
     };
-    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..82).collect::<Vec<_>>());
+    assert_eq!(events.iter().map(place).collect::<Vec<_>>(), (0..84).collect::<Vec<_>>());
     events
 }
 
@@ -810,9 +892,16 @@ fn every_word_has_its_bytes() {
     for leak in Leak::ALL {
         line(&mut text, &format!("leak {leak:?}"), leak);
     }
-    let stamps = [Stamp::AddStakeBurn, Stamp::MechanismCount, Stamp::MechanismSplit];
-    for stamp in stamps {
-        line(&mut text, &format!("stamp {stamp:?}"), &stamp);
+    let stamps = [
+        ("AddStakeBurn", Stamp::AddStakeBurn),
+        ("MechanismCount", Stamp::MechanismCount(A)),
+        ("MechanismSplit", Stamp::MechanismSplit(A)),
+        ("WeightsVersionKey", Stamp::WeightsVersionKey(A)),
+        ("Trim", Stamp::Trim(A)),
+        ("OwnerHotkey", Stamp::OwnerHotkey),
+    ];
+    for (name, stamp) in stamps {
+        line(&mut text, &format!("stamp {name}"), &stamp);
     }
     for outcome in outcomes() {
         line(&mut text, &format!("outcome {} {}", outcome.class(), outcome.reason()), &outcome);

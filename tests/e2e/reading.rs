@@ -147,3 +147,46 @@ fn the_log_lists_events_and_filters_them() {
     let wrong = say(folder.path(), &["log", "run", "--from", "+9", "--to", "+8"]);
     assert!(wrong.code == 2 && wrong.stderr.contains("--from"), "{wrong:?}");
 }
+
+/// Parameters change in the block a timeline says, and what differs from the default is marked.
+#[test]
+fn parameters_are_told_with_what_a_timeline_made_of_them() {
+    let folder = folder();
+    let quickstart = std::fs::read_to_string(scenario("quickstart.toml")).expect("it ships");
+    let timeline = [
+        ("sudo_set_immunity_period", "netuid = 1\nvalue = 7"),
+        ("sudo_set_subnet_limit", "value = 256"),
+        ("sudo_trim_to_max_allowed_uids", "netuid = 1\nvalue = 200"),
+    ];
+    let entries = timeline
+        .map(|(call, rest)| format!("\n[[timeline]]\nat = \"+5\"\ncall = \"{call}\"\n{rest}\n"));
+    let path = folder.path().join("changing.toml");
+    std::fs::write(&path, quickstart + &entries.concat()).expect("it can be written");
+    json(folder.path(), &["run", "changing.toml", "--blocks", "8", "--out", "run", "--json"]);
+    let ask = |at: &str, which: &str, parameter: &str| {
+        let asked = ["inspect", "run", "--at", at, "--json", "params", which];
+        let mut lines = json_lines(folder.path(), &asked).into_iter();
+        lines.find(|line| line["parameter"] == parameter).expect("every parameter has a line")
+    };
+    let period = [ask("+4", "1", "immunity_period"), ask("+5", "1", "immunity_period")];
+    assert_eq!([number(&period[0], "value"), number(&period[0], "default")], [5_000, 5_000]);
+    assert_eq!([number(&period[1], "value"), number(&period[1], "default")], [7, 5_000]);
+    assert_eq!([&period[0]["differs"], &period[1]["differs"]], [false, true]);
+    assert_eq!(text(&period[1], "set_by"), "owner, root");
+    assert_eq!(number(&ask("+5", "1", "max_allowed_uids"), "value"), 200);
+    assert_eq!(number(&ask("+4", "--global", "subnet_limit"), "value"), 128);
+    assert_eq!(number(&ask("+5", "--global", "subnet_limit"), "value"), 256);
+    let told = say(folder.path(), &["inspect", "run", "params", "1"]).stdout;
+    let marked = |name: &str| {
+        let line = told.lines().find(|line| line.contains(&format!(" {name} ")));
+        line.expect("every parameter has a line").trim_start().starts_with('*')
+    };
+    assert!(marked("immunity_period") && marked("max_allowed_uids"), "{told}");
+    assert!(!marked("kappa") && !marked("rho"), "{told}");
+    let told = say(folder.path(), &["inspect", "run", "params", "--global"]).stdout;
+    assert!(told.contains("subnet_limit") && !told.contains("kappa"), "{told}");
+    let wrong = say(folder.path(), &["inspect", "run", "params"]);
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    let wrong = say(folder.path(), &["inspect", "run", "params", "77"]);
+    assert!(wrong.code == 1 && wrong.stderr.contains("there is no subnet 77"), "{wrong:?}");
+}

@@ -1,18 +1,18 @@
 //! `btemu inspect`: the state at any block.
 
 use super::account::{self, AccountArguments};
+use super::params::{self, ParamsArguments};
 use super::reading::{Reading, log_failure};
-use super::telling::thousands;
 use super::{BlockArgument, Failure, print, print_json};
 use crate::run::totals::{Totals, ratio, top_subnets};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use protocol::registration::lock_cost;
 use protocol::rules::{FeeSchedule, Mode};
-use protocol::state::{Params, State, Subnet};
+use protocol::state::{State, Subnet};
 use protocol::units::{AccountId, Alpha, Height, NetUid, Rao};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -59,11 +59,8 @@ enum What {
     /// Folds the whole log from genesis on: holdings of genesis count as bought at their value then. The numbers are
     /// defined in docs/accounting.md.
     Account(AccountArguments),
-    /// The hyperparameters of a subnet.
-    Params {
-        /// The subnet's number.
-        netuid: u16,
-    },
+    /// The parameters of a subnet, or of the network.
+    Params(ParamsArguments),
 }
 
 #[derive(Serialize)]
@@ -148,14 +145,6 @@ struct OneNeuron {
     axon_port: Option<u16>,
 }
 
-#[derive(Serialize)]
-struct ParameterFacts {
-    netuid: u16,
-    parameter: String,
-    value: Value,
-    default: Value,
-}
-
 /// Shows what was asked for.
 pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     let reading = Reading::open(&arguments.run)?;
@@ -175,11 +164,12 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
         What::Neurons { netuid } => show_neurons(json, state, *netuid, subnet(state, *netuid)?),
         What::Neuron { netuid, uid } => show(json, &one_neuron(state, *netuid, *uid)?),
         What::Account(_) => Ok(()),
-        What::Params { netuid } => show_params(json, *netuid, subnet(state, *netuid)?),
+        What::Params(wanted) => params::show(&reading, state, wanted, json),
     }
 }
 
-fn subnet(state: &State, netuid: u16) -> Result<&Subnet, Failure> {
+/// A subnet that exists.
+pub fn subnet(state: &State, netuid: u16) -> Result<&Subnet, Failure> {
     state.subnet(NetUid(netuid)).ok_or_else(|| {
         let hint = "`btemu inspect RUN subnets` lists those there are".to_owned();
         Failure::failed(
@@ -415,32 +405,4 @@ fn one_neuron(state: &State, netuid: u16, uid: u16) -> Result<OneNeuron, Failure
         axon_port: axon.map(|axon| axon.port),
         neuron,
     })
-}
-
-fn show_params(json: bool, netuid: u16, subnet: &Subnet) -> Result<(), Failure> {
-    let default = if netuid == 0 { Params::root() } else { Params::default() };
-    let (values, defaults) = (fields(&subnet.params)?, fields(&default)?);
-    let rows = values.into_iter().map(|(parameter, value)| {
-        let default = defaults.get(&parameter).cloned().unwrap_or_default();
-        ParameterFacts { netuid, parameter, value, default }
-    });
-    if json {
-        return rows.into_iter().try_for_each(|row| print_json(&row));
-    }
-    let mut table = numbers_table(&["parameter", "value", "default"], &[1, 2]);
-    for row in rows {
-        table.add_row([row.parameter, grouped(&row.value), grouped(&row.default)]);
-    }
-    print(&format!("{table}\n"))
-}
-
-fn fields<T: Serialize>(value: &T) -> Result<Map<String, Value>, Failure> {
-    match serde_json::to_value(value) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        _ => Err(Failure::failed("parameters cannot be shown", None)),
-    }
-}
-
-fn grouped(value: &Value) -> String {
-    value.as_u64().map_or_else(|| plain("", value), thousands)
 }

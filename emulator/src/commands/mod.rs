@@ -10,6 +10,8 @@ mod facts;
 pub mod inspect;
 /// Events.
 pub mod log;
+/// Parameters of a subnet or of the network.
+mod params;
 /// The roles of child processes.
 pub mod process;
 /// Opening finished runs.

@@ -5,11 +5,13 @@
 
 /// Holdings, neurons and balances.
 mod populate;
+/// Settings as a timeline writes them.
+mod settings;
 /// The real network as the explorer gives it.
 mod snapshot;
 
 use crate::plan::{Limits, Network, Plan, TimelineCall};
-use crate::scenario::amount::{AlphaAmount, Tao};
+use crate::scenario::amount::Tao;
 use crate::scenario::document::{At, BeaconSection, Document, Group, SubnetEntry, TimelineEntry};
 use crate::scenario::{ScenarioError, meant, readable};
 use actors::registry::{BehaviourSettings, Role};
@@ -24,9 +26,9 @@ use protocol::units::{AccountId, Alpha, BLOCK_MS, Height, NetUid, Rao, UNITS_PER
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use settings::Wrong;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::str::FromStr;
 use toml::Table;
 
 /// Global parameters that genesis computes and nobody sets.
@@ -597,174 +599,27 @@ impl Switch {
     }
 }
 
-/// The root calls a timeline may hold.
-const TIMELINE_CALLS: &[&str] = &[
-    "sudo_set_tempo",
-    "sudo_set_kappa",
-    "sudo_set_max_allowed_validators",
-    "sudo_set_weights_set_rate_limit",
-    "sudo_set_subtoken_enabled",
-    "sudo_set_network_registration_allowed",
-    "sudo_set_subnet_limit",
-    "sudo_set_subnet_owner_cut",
-    "sudo_set_stake_threshold",
-    "sudo_set_network_rate_limit",
-    "sudo_set_network_min_lock_cost",
-    "sudo_set_network_immunity_period",
-    "sudo_set_recycle_or_burn",
-    "sudo_set_toggle_transfer",
-    "sudo_set_mechanism_count",
-    "sudo_set_mechanism_emission_split",
-    "sudo_set_root_claim_threshold",
-    "sudo_set_num_root_claims",
-    "sudo_set_nominator_min_required_stake",
-    "sudo_set_ck_burn",
-    "sudo_set_tao_flow_cutoff",
-    "sudo_set_tao_flow_normalization_exponent",
-    "sudo_set_tao_flow_smoothing_factor",
-    "sudo_set_default_take",
-    "sudo_set_min_delegate_take",
-    "sudo_set_tx_delegate_take_rate_limit",
-    "sudo_set_tx_childkey_take_rate_limit",
-    "sudo_set_min_childkey_take",
-    "sudo_set_max_childkey_take",
-    "set_pending_childkey_cooldown",
-    "sudo_set_subnet_moving_alpha",
-    "sudo_set_ema_price_halving_period",
-    "set_fee_rate",
-    "root_dissolve_network",
-    "switch_rules",
-    "sudo_set_commit_reveal_version",
-];
+/// The root calls a timeline may hold: every setting, and those that are none.
+fn timeline_calls() -> Vec<&'static str> {
+    let others = [settings::OWNER_HOTKEY_TOO, "root_dissolve_network", "switch_rules"];
+    Setting::names().chain(others).collect()
+}
 
-fn timeline_call(entry: &TimelineEntry) -> Result<Planned, (String, Option<String>)> {
-    let netuid = || {
-        let missing = || (".netuid: this call needs one".to_owned(), None);
-        entry.netuid.map(NetUid).ok_or_else(missing)
-    };
-    let setting = match entry.call.as_str() {
-        "sudo_set_tempo" => Setting::Tempo { netuid: netuid()?, value: value_of(entry)? },
-        "sudo_set_kappa" => Setting::Kappa { netuid: netuid()?, value: value_of(entry)? },
-        "sudo_set_max_allowed_validators" => {
-            Setting::MaxAllowedValidators { netuid: netuid()?, value: value_of(entry)? }
-        }
-        "sudo_set_weights_set_rate_limit" => {
-            Setting::WeightsSetRateLimit { netuid: netuid()?, value: value_of(entry)? }
-        }
-        "sudo_set_subtoken_enabled" => {
-            Setting::SubtokenEnabled { netuid: netuid()?, value: value_of(entry)? }
-        }
-        "sudo_set_network_registration_allowed" => {
-            Setting::NetworkRegistrationAllowed { netuid: netuid()?, value: value_of(entry)? }
-        }
-        "sudo_set_subnet_limit" => Setting::SubnetLimit { value: value_of(entry)? },
-        "sudo_set_subnet_owner_cut" => Setting::SubnetOwnerCut { value: value_of(entry)? },
-        "sudo_set_stake_threshold" => Setting::StakeThreshold { value: value_of(entry)? },
-        "sudo_set_network_rate_limit" => Setting::NetworkRateLimit { value: value_of(entry)? },
-        "sudo_set_network_min_lock_cost" => {
-            Setting::NetworkMinLockCost { value: Rao(value_of::<Tao>(entry)?.0) }
-        }
-        "sudo_set_network_immunity_period" => {
-            Setting::NetworkImmunityPeriod { value: value_of(entry)? }
-        }
-        "sudo_set_recycle_or_burn" => {
-            let value = match value_of(entry)? {
-                Withheld::Recycle => true,
-                Withheld::Burn => false,
-            };
-            Setting::RecycleOrBurn { netuid: netuid()?, value }
-        }
-        "sudo_set_toggle_transfer" => {
-            Setting::ToggleTransfer { netuid: netuid()?, value: value_of(entry)? }
-        }
-        "sudo_set_mechanism_count" => {
-            Setting::MechanismCount { netuid: netuid()?, value: value_of(entry)? }
-        }
-        "sudo_set_mechanism_emission_split" => Setting::MechanismEmissionSplit {
-            netuid: netuid()?,
-            value: entry.value.as_ref().map(|_| value_of(entry)).transpose()?,
-        },
-        "sudo_set_root_claim_threshold" => Setting::RootClaimThreshold {
-            netuid: netuid()?,
-            value: Alpha(value_of::<AlphaAmount>(entry)?.0),
-        },
-        "sudo_set_ema_price_halving_period" => {
-            Setting::EmaPriceHalvingPeriod { netuid: netuid()?, value: value_of(entry)? }
-        }
-        "set_fee_rate" => Setting::FeeRate { netuid: netuid()?, value: value_of(entry)? },
+fn timeline_call(entry: &TimelineEntry) -> Result<Planned, Wrong> {
+    match entry.call.as_str() {
         "root_dissolve_network" => {
-            return Ok(Planned::Call(Call::RootDissolveNetwork { netuid: netuid()? }));
+            let netuid = settings::netuid_of(entry)?;
+            Ok(Planned::Call(Call::RootDissolveNetwork { netuid }))
         }
-        "switch_rules" => return Ok(Planned::Switch(value_of(entry)?)),
-        _ => timeline_global(entry)?,
-    };
-    Ok(Planned::Call(Call::SudoSet(setting)))
-}
-
-/// What becomes of withheld incentive of an owner.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Withheld {
-    Recycle,
-    Burn,
-}
-
-/// Settings of the whole network.
-fn timeline_global(entry: &TimelineEntry) -> Result<Setting, (String, Option<String>)> {
-    Ok(match entry.call.as_str() {
-        "sudo_set_num_root_claims" => Setting::NumRootClaims { value: value_of(entry)? },
-        "sudo_set_nominator_min_required_stake" => {
-            Setting::NominatorMinRequiredStake { value: value_of(entry)? }
-        }
-        "sudo_set_ck_burn" => Setting::CkBurn { value: wide_of(entry)? },
-        "sudo_set_tao_flow_cutoff" => Setting::TaoFlowCutoff { value: wide_of(entry)? },
-        "sudo_set_tao_flow_normalization_exponent" => {
-            Setting::TaoFlowNormalizationExponent { value: wide_of(entry)? }
-        }
-        "sudo_set_tao_flow_smoothing_factor" => {
-            Setting::TaoFlowSmoothingFactor { value: wide_of(entry)? }
-        }
-        "sudo_set_default_take" => Setting::DefaultTake { value: value_of(entry)? },
-        "sudo_set_min_delegate_take" => Setting::MinDelegateTake { value: value_of(entry)? },
-        "sudo_set_tx_delegate_take_rate_limit" => {
-            Setting::TxDelegateTakeRateLimit { value: value_of(entry)? }
-        }
-        "sudo_set_tx_childkey_take_rate_limit" => {
-            Setting::TxChildkeyTakeRateLimit { value: value_of(entry)? }
-        }
-        "sudo_set_min_childkey_take" => Setting::MinChildkeyTake { value: value_of(entry)? },
-        "sudo_set_max_childkey_take" => Setting::MaxChildkeyTake { value: value_of(entry)? },
-        "set_pending_childkey_cooldown" => {
-            Setting::PendingChildkeyCooldown { value: value_of(entry)? }
-        }
-        "sudo_set_subnet_moving_alpha" => Setting::SubnetMovingAlpha { value: wide_of(entry)? },
-        "sudo_set_commit_reveal_version" => {
-            Setting::CommitRevealVersion { value: value_of(entry)? }
-        }
-        other => {
-            let what = format!(".call: {other:?} is no root call of a timeline");
-            return Err((what, Some(meant(other, TIMELINE_CALLS))));
-        }
-    })
-}
-
-/// An integer that may be too wide for TOML and is then a text of digits.
-fn wide_of<T: FromStr>(entry: &TimelineEntry) -> Result<T, (String, Option<String>)> {
-    let text = match &entry.value {
-        None => return Err((".value: this call needs one".to_owned(), None)),
-        Some(toml::Value::Integer(number)) => number.to_string(),
-        Some(toml::Value::String(text)) => text.clone(),
-        Some(other) => return Err((format!(".value: {other} is no whole number"), None)),
-    };
-    text.parse().map_err(|_| (format!(".value: {text:?} is no whole number in range"), None))
-}
-
-fn value_of<T: DeserializeOwned>(entry: &TimelineEntry) -> Result<T, (String, Option<String>)> {
-    let missing = || (".value: this call needs one".to_owned(), None);
-    let value = entry.value.clone().ok_or_else(missing)?;
-    value
-        .try_into()
-        .map_err(|error: toml::de::Error| (format!(".value: {}", error.message()), None))
+        "switch_rules" => Ok(Planned::Switch(settings::value_of(entry)?)),
+        other => match settings::setting(entry)? {
+            Some(setting) => Ok(Planned::Call(Call::SudoSet(setting))),
+            None => {
+                let what = format!(".call: {other:?} is no root call of a timeline");
+                Err((what, Some(meant(other, &timeline_calls()))))
+            }
+        },
+    }
 }
 
 #[cfg(test)]

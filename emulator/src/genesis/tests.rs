@@ -10,7 +10,7 @@ use protocol::event::Event;
 use protocol::invariants::Checker;
 use protocol::rules::{FeeSchedule, Mode, RuleVersion};
 use protocol::tx::Tx;
-use protocol::units::{Height, NetUid};
+use protocol::units::{Height, NetUid, Rao};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -169,6 +169,56 @@ const TIMELINE: &[(&str, &str)] = &[
     ("sudo_set_subnet_moving_alpha", "value = 2147483648"),
     ("sudo_set_ema_price_halving_period", "netuid = 1\nvalue = 100"),
     ("set_fee_rate", "netuid = 1\nvalue = 40"),
+    ("sudo_set_serving_rate_limit", "netuid = 1\nvalue = 1"),
+    ("sudo_set_min_difficulty", "netuid = 1\nvalue = \"18446744073709551614\""),
+    ("sudo_set_max_difficulty", "netuid = 1\nvalue = 3"),
+    ("sudo_set_weights_version_key", "netuid = 1\nvalue = 4"),
+    ("sudo_set_adjustment_interval", "netuid = 1\nvalue = 5"),
+    ("sudo_set_adjustment_alpha", "netuid = 1\nvalue = \"9223372036854775808\""),
+    ("sudo_set_immunity_period", "netuid = 1\nvalue = 7"),
+    ("sudo_set_min_allowed_weights", "netuid = 1\nvalue = 8"),
+    ("sudo_set_max_allowed_uids", "netuid = 1\nvalue = 200"),
+    ("sudo_set_min_allowed_uids", "netuid = 1\nvalue = 1"),
+    ("sudo_trim_to_max_allowed_uids", "netuid = 1\nvalue = 100"),
+    ("sudo_set_rho", "netuid = 1\nvalue = 9"),
+    ("sudo_set_activity_cutoff", "netuid = 1\nvalue = 400"),
+    ("sudo_set_network_pow_registration_allowed", "netuid = 1\nvalue = false"),
+    ("sudo_set_target_registrations_per_interval", "netuid = 1\nvalue = 10"),
+    ("sudo_set_min_burn", "netuid = 1\nvalue = \"0.5 TAO\""),
+    ("sudo_set_max_burn", "netuid = 1\nvalue = \"5 TAO\""),
+    ("sudo_set_difficulty", "netuid = 1\nvalue = 11"),
+    ("sudo_set_bonds_moving_average", "netuid = 1\nvalue = 12"),
+    ("sudo_set_bonds_penalty", "netuid = 1\nvalue = 13"),
+    ("sudo_set_max_registrations_per_block", "netuid = 1\nvalue = 14"),
+    ("sudo_set_rao_recycled", "netuid = 1\nvalue = \"15 rao\""),
+    ("sudo_set_commit_reveal_weights_enabled", "netuid = 1\nvalue = true"),
+    ("sudo_set_commit_reveal_weights_interval", "netuid = 1\nvalue = 16"),
+    ("sudo_set_liquid_alpha_enabled", "netuid = 1\nvalue = true"),
+    ("sudo_set_alpha_values", "netuid = 1\nvalue = [20000, 60000]"),
+    ("sudo_set_alpha_sigmoid_steepness", "netuid = 1\nvalue = -17"),
+    ("sudo_set_yuma3_enabled", "netuid = 1\nvalue = true"),
+    ("sudo_set_bonds_reset_enabled", "netuid = 1\nvalue = true"),
+    ("sudo_set_owner_immune_neuron_limit", "netuid = 1\nvalue = 2"),
+    ("sudo_set_min_non_immune_uids", "netuid = 1\nvalue = 18"),
+    (
+        "sudo_set_sn_owner_hotkey",
+        "netuid = 1\nvalue = \"5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY\"",
+    ),
+    (
+        "sudo_set_subnet_owner_hotkey",
+        "netuid = 2\nvalue = \"5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY\"",
+    ),
+    ("update_symbol", "netuid = 1\nvalue = \"ω\""),
+    ("sudo_set_total_issuance", "value = \"1000001 TAO\""),
+    ("sudo_set_lock_reduction_interval", "value = 19"),
+    ("sudo_set_dissolve_network_schedule_duration", "value = 20"),
+    ("sudo_set_admin_freeze_window", "value = 11"),
+    ("sudo_set_owner_hparam_rate_limit", "value = 3"),
+    ("sudo_set_start_call_delay", "value = 21"),
+    ("sudo_set_tx_rate_limit", "value = 22"),
+    ("sudo_set_coldkey_swap_announcement_delay", "value = 23"),
+    ("sudo_set_coldkey_swap_reannouncement_delay", "value = 24"),
+    ("sudo_set_max_mechanism_count", "value = 16"),
     ("root_dissolve_network", "netuid = 3"),
     ("switch_rules", "value = \"price\""),
     ("switch_rules", "value = { mode = \"sound\", fees = \"reference\" }"),
@@ -177,12 +227,14 @@ const TIMELINE: &[(&str, &str)] = &[
 
 #[test]
 fn every_timeline_call_is_taken_decided_and_documented() {
-    let known: BTreeSet<&str> = super::TIMELINE_CALLS.iter().copied().collect();
+    let known: BTreeSet<&str> = super::timeline_calls().into_iter().collect();
     assert_eq!(TIMELINE.iter().map(|(call, _)| *call).collect::<BTreeSet<_>>(), known);
     let page = include_str!("../../../docs/scenarios.md");
+    let parameters = include_str!("../../../docs/parameters.md");
     let mut text = std::fs::read_to_string(configs().join("quickstart.toml")).expect("it ships");
     for (call, rest) in TIMELINE {
-        assert!(page.contains(&format!("`{call}`")), "docs/scenarios.md does not say {call}");
+        let told = page.contains(&format!("`{call}`")) || parameters.contains(&format!("`{call}`"));
+        assert!(told, "neither docs/scenarios.md nor docs/parameters.md says {call}");
         text += &format!("\n[[timeline]]\nat = \"+1\"\ncall = \"{call}\"\n{rest}\n");
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -198,6 +250,9 @@ fn every_timeline_call_is_taken_decided_and_documented() {
         let signed = Signed { origin: Origin::Root, nonce: 0, call: &planned.call };
         assert_eq!(decide(&mut tx, &signed), Ok(()), "{}", planned.call.name());
     }
+    let params = &tx.state().subnets[&NetUid(1)].params;
+    assert_eq!((params.alpha_low, params.alpha_high), (20_000, 60_000));
+    assert_eq!((params.alpha_sigmoid_steepness, params.min_burn), (-17, Rao(500_000_000)));
     // A switch keeps what it does not name.
     let rules = tx.state().rules;
     assert_eq!(rules.version, RuleVersion::Price);

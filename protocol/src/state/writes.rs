@@ -369,6 +369,7 @@ impl State {
     }
 
     pub(crate) fn info_mut(&mut self, id: NetUid) -> &mut Info {
+        self.remember_entry(id);
         self.remember(|state| {
             let info = state.subnets.get(&id).map(|subnet| subnet.info.clone());
             Undo::Info(id, Box::new(info.unwrap_or_default()))
@@ -825,9 +826,10 @@ mod tests {
     #[test]
     fn a_rolled_back_write_to_a_netuid_without_a_subnet_leaves_no_entry() {
         let (id, hotkey) = (NetUid(7), AccountId([1; 32]));
-        let writes: [fn(&mut State, NetUid, AccountId); 3] = [
+        let writes: [fn(&mut State, NetUid, AccountId); 4] = [
             |state, id, hotkey| state.links_mut(id, hotkey).take = 5,
             |state, id, _| state.params_mut(id).tempo = 9,
+            |state, id, _| state.info_mut(id).symbol.push('τ'),
             |state, id, _| state.set_stamp(id, Stamp::AddStakeBurn, 3),
         ];
         let mut state = State::default();

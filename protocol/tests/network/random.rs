@@ -93,20 +93,23 @@ pub fn genesis(seed: u64) -> State {
     state
 }
 
-/// Sets by hand what no call of this build can: weights are set directly on most subnets, uids are
-/// few, averages move quickly.
+/// Gives subnets of the last block parameters under which things happen soon: few uids, short pauses,
+/// quick averages; most take weights directly, every third asks for commits. Calls change them later.
 pub fn loosen(state: &mut State) {
+    let height = state.height.0;
+    let fresh = |subnet: &&mut Subnet| subnet.added && subnet.info.registered_at == height;
     for (netuid, subnet) in &mut state.subnets {
+        let Some(subnet) = Some(subnet).filter(fresh) else { continue };
         let params = &mut subnet.params;
-        // Every third subnet asks for commits.
         params.commit_reveal = netuid.0 % 3 == 2;
         params.max_registrations_per_block = 9;
         params.max_allowed_uids = params.max_allowed_uids.min(6);
-        params.weights_set_rate_limit = params.weights_set_rate_limit.min(3);
-        params.immunity_period = params.immunity_period.min(30);
-        params.ema_price_halving_blocks = params.ema_price_halving_blocks.min(10);
+        params.min_allowed_uids = 2;
+        params.weights_set_rate_limit = 3;
+        params.immunity_period = 30;
+        params.ema_price_halving_blocks = 10;
         params.target_registrations_per_interval = 3;
-        params.adjustment_interval = params.adjustment_interval.min(20);
+        params.adjustment_interval = 20;
         params.serving_rate_limit = 2;
         (params.min_difficulty, params.max_difficulty) = (1, 6);
         subnet.fast.difficulty = subnet.fast.difficulty.min(6);
@@ -249,9 +252,10 @@ impl Draw<'_> {
             12..26 => self.weights(),
             26..58 => self.stake(),
             58..74 => self.movement(),
-            74..88 => self.relation(),
-            88..93 => self.claim(),
-            _ => self.setting(),
+            74..86 => self.relation(),
+            86..90 => self.claim(),
+            90..94 => self.setting(),
+            _ => self.other_setting(),
         }
     }
 
@@ -378,7 +382,7 @@ impl Draw<'_> {
         let owner = self.owner(netuid);
         let text = "n".repeat(if self.one_in(6) { 257 } else { 3 });
         let identity = SubnetIdentity { subnet_name: text.clone(), ..SubnetIdentity::default() };
-        match self.dice.below(4) {
+        match self.dice.below(3) {
             0 => {
                 let identity = ColdkeyIdentity { name: text, ..ColdkeyIdentity::default() };
                 (Origin::Signed(coldkey), Call::SetIdentity(Box::new(identity)))
@@ -387,16 +391,10 @@ impl Draw<'_> {
                 let identity = Box::new(identity);
                 (Origin::Signed(owner), Call::SetSubnetIdentity { netuid, identity })
             }
-            2 => {
+            _ => {
                 let hotkey = self.own_hotkey(coldkey);
                 let identity = Some(Box::new(identity)).filter(|_| !self.one_in(3));
                 (Origin::Signed(coldkey), Call::RegisterNetworkWithIdentity { hotkey, identity })
-            }
-            _ => {
-                let symbols = ["α", "β", "γ", "δ", "ε", "Τ", "??"];
-                let symbol = symbols[usize::from(self.small(7))].into();
-                let origin = if self.one_in(3) { Origin::Root } else { Origin::Signed(owner) };
-                (origin, Call::UpdateSymbol { netuid, symbol })
             }
         }
     }
@@ -729,5 +727,98 @@ impl Draw<'_> {
             }
         };
         (origin, Call::SudoSet(setting))
+    }
+
+    /// Settings of one subnet, by its owner as often as by root; bounds are met from both sides.
+    fn other_setting(&mut self) -> (Origin, Call) {
+        let netuid = self.netuid();
+        let origin = match self.dice.below(8) {
+            0..4 => Origin::Signed(self.owner(netuid)),
+            4 => Origin::Signed(self.person()),
+            _ => Origin::Root,
+        };
+        if self.one_in(4) {
+            return (Origin::Root, Call::SudoSet(self.network_setting()));
+        }
+        let value = self.one_in(2);
+        let subnet = self.state.subnets.get(&netuid).cloned().unwrap_or_default();
+        let (params, uids) = (&subnet.params, subnet.neurons.len() as u64);
+        let setting = match self.dice.below(36) {
+            0 => Setting::ServingRateLimit { netuid, value: self.dice.below(4) },
+            1 => Setting::MinDifficulty { netuid, value: self.dice.below(1 << 40) },
+            2 => Setting::MaxDifficulty { netuid, value: u64::MAX - self.dice.below(9) },
+            3 => Setting::WeightsVersionKey { netuid, value: self.dice.below(8) / 7 },
+            4 => Setting::AdjustmentInterval { netuid, value: self.small(30) },
+            5 => Setting::AdjustmentAlpha { netuid, value: u64::MAX / (1 + self.dice.below(3)) },
+            6 => Setting::ImmunityPeriod { netuid, value: self.small(60) },
+            7 => Setting::MinAllowedWeights { netuid, value: self.small(4) },
+            8 | 9 => Setting::MaxAllowedUids { netuid, value: self.small(uids + 4) },
+            10 => {
+                let value = 120 + 134 * self.small(2) + self.small(16);
+                Setting::MaxAllowedUids { netuid, value }
+            }
+            11 => Setting::Rho { netuid, value: self.small(99) },
+            12 => Setting::ActivityCutoff { netuid, value: 350 + self.small(20) },
+            13 => Setting::NetworkPowRegistrationAllowed { netuid, value },
+            14 => Setting::TargetRegistrationsPerInterval { netuid, value: 1 + self.small(3) },
+            15 => Setting::MinBurn { netuid, value: Rao(self.dice.below(1_200_000_000)) },
+            16 => {
+                let value = Rao(params.min_burn.0.saturating_add(self.dice.below(500_000_000)));
+                Setting::MaxBurn { netuid, value }
+            }
+            17 => Setting::Difficulty { netuid, value: self.dice.below(1 << 40) },
+            18 => {
+                let value = self.dice.below(2) * 900_000 + self.dice.below(100_001);
+                Setting::BondsMovingAverage { netuid, value }
+            }
+            19 => Setting::BondsPenalty { netuid, value: self.small(65_536) },
+            20 => Setting::MaxRegistrationsPerBlock { netuid, value: self.small(4) },
+            21 => Setting::RaoRecycled { netuid, value: Rao(self.dice.below(TAO)) },
+            22 => {
+                let value = netuid.0 % 3 == 2 || value && self.one_in(2);
+                Setting::CommitRevealWeightsEnabled { netuid, value }
+            }
+            23 => Setting::CommitRevealWeightsInterval { netuid, value: self.dice.below(3) },
+            24 => Setting::CommitRevealWeightsInterval { netuid, value: 101 },
+            25 => Setting::LiquidAlphaEnabled { netuid, value: value || self.one_in(2) },
+            26 => {
+                let (low, high) = (1_600 + self.small(100), 1_600 + self.small(150));
+                Setting::AlphaValues { netuid, low, high }
+            }
+            27 => {
+                let value = i16::try_from(self.small(2_000)).expect("small") - 500;
+                Setting::AlphaSigmoidSteepness { netuid, value }
+            }
+            28 => Setting::Yuma3Enabled { netuid, value },
+            29 => Setting::BondsResetEnabled { netuid, value },
+            30 => Setting::OwnerImmuneNeuronLimit { netuid, value: self.small(12) },
+            31 => Setting::MinNonImmuneUids { netuid, value: self.small(4) },
+            32 => Setting::MinAllowedUids { netuid, value: self.small(8) },
+            33 => Setting::SnOwnerHotkey { netuid, value: self.any_hotkey() },
+            34 => {
+                let symbols = ["α", "β", "ω", "t", "Τ", "tau", ""];
+                let value = symbols[usize::from(self.small(7))].into();
+                Setting::Symbol { netuid, value }
+            }
+            _ => Setting::TrimToMaxAllowedUids { netuid, value: self.small(uids + 2) },
+        };
+        (origin, Call::SudoSet(setting))
+    }
+
+    /// Settings of the network that keep it going.
+    fn network_setting(&mut self) -> Setting {
+        match self.dice.below(7) {
+            0 => {
+                let issuance = self.state.global.total_issuance.0;
+                let value = Rao(issuance.saturating_sub(TAO) + self.dice.below(2 * TAO));
+                Setting::TotalIssuance { value }
+            }
+            1 => Setting::LockReductionInterval { value: self.dice.below(30) },
+            2 => Setting::DissolveNetworkScheduleDuration { value: self.dice.below(9) },
+            3 => Setting::AdminFreezeWindow { value: self.small(4) },
+            4 => Setting::OwnerHparamRateLimit { value: self.small(2) },
+            5 => Setting::StartCallDelay { value: self.dice.below(6) },
+            _ => Setting::MaxMechanismCount { value: u8::try_from(self.small(4)).expect("small") },
+        }
     }
 }

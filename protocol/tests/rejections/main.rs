@@ -8,8 +8,10 @@
 mod network;
 
 mod balances;
+mod bounds;
 mod children;
 mod commits;
+mod effects;
 mod fees;
 mod moves;
 mod registrations;
@@ -17,8 +19,10 @@ mod root_claims;
 mod settings;
 mod stakes;
 mod swaps;
+mod sweep;
 mod takes;
 mod timelock;
+mod trimming;
 mod weights;
 
 use network::{STAKER, execute, network, unexplained, untouched};

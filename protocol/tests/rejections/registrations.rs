@@ -358,23 +358,6 @@ fn root_register() {
 }
 
 #[test]
-fn update_symbol() {
-    let order = |netuid, symbol: &str| Call::UpdateSymbol { netuid, symbol: symbol.to_owned() };
-    let mut case = Case::new(order(ONE, "T"));
-    at(&mut case.state, ONE).info.symbol = "α".to_owned();
-    at(&mut case.state, TWO).info.symbol = "β".to_owned();
-    case.no("a stranger", Rejection::BadOrigin, |_| {});
-    case.no("no symbol", Rejection::SymbolDoesNotExist, |case| case.origin = Origin::Signed(OWNER));
-    case.no("another's", Rejection::SymbolAlreadyInUse, |case| case.call = order(ONE, "β"));
-    case.no("its own", Rejection::SymbolAlreadyInUse, |case| case.call = order(ONE, "α"));
-    let (state, _) = case.yes("done", |case| case.call = order(ONE, "ω"));
-    assert_eq!(state.subnet(ONE).expect("it is there").info.symbol, "ω");
-    case.no("an owner of no subnet", Rejection::BadOrigin, |case| case.call = order(NOWHERE, "ω"));
-    case.no("root, for no subnet", Rejection::SubnetNotExists, |case| case.origin = Origin::Root);
-    case.yes("root", |case| case.call = order(TWO, "ω"));
-}
-
-#[test]
 fn root_dissolve_network() {
     for order in [(|netuid| Call::RootDissolveNetwork { netuid }) as fn(NetUid) -> Call, |netuid| {
         Call::DissolveNetwork { coldkey: STAKER, netuid }

@@ -1,7 +1,8 @@
 //! Parameter calls (30 §12): of root, of subnet owners, and those of mechanisms (30 §8.1).
 
 use crate::network::{
-    AUTHOR, HOTKEY, NOWHERE, ONE, OTHER, OWNER, ROOT, STAKER, at, place, put_stake,
+    AUTHOR, HOTKEY, NOWHERE, ONE, OTHER, OWNER, ROOT, STAKER, TAO, at, balance_books, place,
+    put_stake, subnet,
 };
 use crate::{Case, has};
 use protocol::call::{Call, Origin, Setting};
@@ -60,9 +61,8 @@ fn owners_setting(stamp: Stamp, pause: u64, order: impl Fn(NetUid) -> Setting) -
 fn recycle_or_burn() {
     let order = |netuid| Setting::RecycleOrBurn { netuid, value: true };
     let mut case = owners_setting(Stamp::Parameter(Parameter::RecycleOrBurn), 720, order);
-    case.no("no such subnet", Rejection::SubnetDoesNotExist, |case| {
-        case.call = Call::SudoSet(order(NOWHERE));
-    });
+    let (state, _) = case.yes("no such subnet", |case| case.call = Call::SudoSet(order(NOWHERE)));
+    assert!(state.subnets[&NOWHERE].params.recycle_withheld);
     let (state, _) = case.yes("recycle", |case| case.call = Call::SudoSet(order(ONE)));
     assert!(state.subnets[&ONE].params.recycle_withheld);
 }
@@ -71,9 +71,8 @@ fn recycle_or_burn() {
 fn toggle_transfer() {
     let order = |netuid| Setting::ToggleTransfer { netuid, value: false };
     let mut case = owners_setting(Stamp::Parameter(Parameter::TransferToggle), 720, order);
-    case.no("no such subnet", Rejection::SubnetDoesNotExist, |case| {
-        case.call = Call::SudoSet(order(NOWHERE));
-    });
+    let (state, _) = case.yes("no such subnet", |case| case.call = Call::SudoSet(order(NOWHERE)));
+    assert!(!state.subnets[&NOWHERE].params.transfer_toggle);
     let (state, _) = case.yes("forbid", |case| case.call = Call::SudoSet(order(ONE)));
     assert!(!state.subnets[&ONE].params.transfer_toggle);
 }
@@ -104,7 +103,7 @@ fn mechanisms_setting(stamp: Stamp, order: impl Fn(NetUid) -> Setting) -> Case {
 #[test]
 fn mechanism_count() {
     let order = |netuid, value| Setting::MechanismCount { netuid, value };
-    let mut case = mechanisms_setting(Stamp::MechanismCount, |netuid| order(netuid, 2));
+    let mut case = mechanisms_setting(Stamp::MechanismCount(OWNER), |netuid| order(netuid, 2));
     case.no("no such subnet", Rejection::SubnetNotExists, |case| {
         case.call = Call::SudoSet(order(NOWHERE, 0));
     });
@@ -131,7 +130,7 @@ fn mechanism_emission_split() {
         netuid,
         value: value.map(<[u16]>::to_vec),
     };
-    let mut case = mechanisms_setting(Stamp::MechanismSplit, |netuid| order(netuid, None));
+    let mut case = mechanisms_setting(Stamp::MechanismSplit(OWNER), |netuid| order(netuid, None));
     case.no("no such subnet", Rejection::SubnetNotExists, |case| {
         case.call = Call::SudoSet(order(NOWHERE, None));
     });
@@ -192,7 +191,7 @@ fn settings_of_a_subnet() {
         (|netuid| WeightsSetRateLimit { netuid, value: 7 }, None, missing),
         (|netuid| SubtokenEnabled { netuid, value: false }, frozen, None),
         (|netuid| NetworkRegistrationAllowed { netuid, value: false }, None, None),
-        (|netuid| EmaPriceHalvingPeriod { netuid, value: 7 }, None, missing),
+        (|netuid| EmaPriceHalvingPeriod { netuid, value: 7 }, None, None),
         (|netuid| FeeRate { netuid, value: 10_000 }, None, Some(Rejection::MechanismDoesNotExist)),
     ];
     for (order, before_an_epoch, of_no_subnet) in rows {
@@ -318,4 +317,33 @@ fn switches_and_dissolutions_are_roots() {
         case.no("root has no stake", Rejection::BadOrigin, |_| {});
         case.yes("a coldkey", |case| case.origin = Origin::Signed(STAKER));
     }
+}
+
+/// From 128 to 256 subnets in the middle of a run; lowering the limit removes none.
+#[test]
+fn the_subnet_limit_moves_in_mid_run() {
+    let limit = |value| Call::SudoSet(Setting::SubnetLimit { value });
+    let mut case = Case::new(Call::RegisterNetwork { hotkey: HOTKEY });
+    case.state.global.network_rate_limit = 0;
+    for netuid in 3..=128 {
+        case.state.subnets.insert(NetUid(netuid), subnet(TAO, TAO));
+    }
+    balance_books(&mut case.state);
+    case.no("128 of 128, all immune", Rejection::SubnetLimitReached, |_| {});
+    let register = case.call.clone();
+    case.origin = Origin::Root;
+    case.call = limit(256);
+    let (raised, _) = case.yes("raised", |_| {});
+    (case.state, case.origin, case.call) = (raised, Origin::Signed(STAKER), register.clone());
+    let (state, _) = case.yes("the 129th, in the same block", |_| {});
+    assert_eq!(state.networks().count(), 130, "root is one more");
+    case.state = state;
+    for netuid in 130..=256 {
+        case.state.subnets.insert(NetUid(netuid), subnet(TAO, TAO));
+    }
+    balance_books(&mut case.state);
+    case.no("256 of 256", Rejection::SubnetLimitReached, |_| {});
+    case.call = limit(100);
+    let (state, _) = case.yes("lowered", |case| case.origin = Origin::Root);
+    assert_eq!(state.networks().count(), 257);
 }
