@@ -169,17 +169,11 @@ fn every_counterpart_belongs_to_an_event() {
 
 /// Calls and settings that this build can decide, by the chain's names.
 fn built() -> BTreeSet<String> {
-    let renamed = [
-        ("sudo_set_fee_rate", "set_fee_rate"),
-        ("sudo_set_pending_childkey_cooldown", "set_pending_childkey_cooldown"),
-    ];
     let own = ["sudo_set", "switch_rules"];
-    let calls = Call::VARIANTS.iter().filter(|name| !own.contains(name));
-    let names = calls.chain(Setting::VARIANTS).map(|name| {
-        let other = renamed.iter().find(|(from, _)| from == name);
-        other.map_or(*name, |(_, to)| *to).to_owned()
-    });
-    names.collect()
+    let calls = Call::VARIANTS.iter().copied().filter(|name| !own.contains(name));
+    // The chain has two names for one setting.
+    let names = calls.chain(Setting::names()).chain(["sudo_set_subnet_owner_hotkey"]);
+    names.map(str::to_owned).collect()
 }
 
 #[test]
@@ -240,4 +234,16 @@ const CHAIN: &[(&str, &str)] = &[
     ("account_reaped", "`System.KilledAccount`, `Balances.DustLost`"),
     ("fee_paid", "`TransactionPayment.TransactionFeePaid`"),
     ("rules_switched", "a runtime upgrade"),
+    ("hotkey_swapped", "`HotkeySwapped`, `HotkeySwappedOnSubnet`"),
+    ("coldkey_swap_announced", "`ColdkeySwapAnnounced`"),
+    ("coldkey_swap_disputed", "`ColdkeySwapDisputed`"),
+    ("coldkey_swap_cleared", "`ColdkeySwapReset`, by root"),
+    ("coldkey_swapped", "`ColdkeySwapped`"),
+    ("beacon_rounds_stored", "`NewPulse`"),
+    ("timelocked_weights_committed", "`TimelockedWeightsCommitted`"),
+    ("timelocked_weights_revealed", "`TimelockedWeightsRevealed`"),
+    ("weights_batch_revealed", "`WeightsBatchRevealed`"),
+    ("batch_completed_with_errors", "`BatchCompletedWithErrors`"),
+    ("batch_weight_item_failed", "`BatchWeightItemFailed`"),
+    ("batch_weights_completed", "`BatchWeightsCompleted`"),
 ];
