@@ -29,6 +29,9 @@ pub const BURN_DEFAULT: Rao = Rao(100_000_000);
 /// A new subnet's difficulty of a proof-of-work registration.
 pub const DIFFICULTY_DEFAULT: u64 = 10_000_000;
 
+/// A hotkey's last dividends on a subnet: alpha, root's alpha; each absent where it was never paid.
+pub type Dividends = (Option<Alpha>, Option<Alpha>);
+
 /// A stored row of weights or bonds, in stored order.
 pub type Row = Vec<(u16, u16)>;
 
@@ -595,7 +598,7 @@ pub struct Subnet {
     pub pools: BTreeMap<AccountId, HotkeyPool>,
     /// Last epoch's dividends by hotkey: (alpha, root alpha). After a dissolution only root's
     /// part is left behind.
-    pub last_dividends: BTreeMap<AccountId, (Option<Alpha>, Option<Alpha>)>,
+    pub last_dividends: BTreeMap<AccountId, Dividends>,
     /// Root alpha already claimed: (hotkey, coldkey) → amount.
     pub root_claimed: BTreeMap<(AccountId, AccountId), u128>,
     /// Served endpoints by hotkey.

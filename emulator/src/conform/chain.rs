@@ -15,7 +15,9 @@ use protocol::payload::Payload;
 use protocol::registration::lock_cost;
 use protocol::rejection::Rejection;
 use protocol::rules::AccountOrder;
-use protocol::state::{Account, Global, Info, Links, Params, RootClaimType, State, Subnet};
+use protocol::state::{
+    Account, Dividends, Global, Info, Links, Params, RootClaimType, State, Subnet,
+};
 use protocol::timelock::CRV3_VERSION;
 use protocol::tx::Tx;
 use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, Rao};
@@ -589,7 +591,7 @@ fn full_subnet(state: &State, netuid: NetUid, subnet: &Subnet) -> Value {
     let mut value = light_subnet(netuid, subnet);
     let (fast, info) = (&subnet.fast, &subnet.info);
     let step_base = fast.step_base;
-    let dividends = |pick: fn(&(Option<Alpha>, Option<Alpha>)) -> Option<Alpha>| -> Vec<Value> {
+    let dividends = |pick: fn(&Dividends) -> Option<Alpha>| -> Vec<Value> {
         let mut rows: Vec<(u64, u64)> = subnet
             .last_dividends
             .iter()

@@ -4,8 +4,9 @@
 //! stored (`state`), which writes an event makes (`apply`).
 
 use super::{
-    Account, Axon, Coldkey, Commit, Fast, Global, Hotkey, HotkeyPool, Info, Leaks, Links,
-    Mechanism, Neurons, Params, PendingChildren, Row, Stamp, State, Subnet, TimelockedCommit,
+    Account, Axon, Coldkey, Commit, Dividends, Fast, Global, Hotkey, HotkeyPool, Info, Leaks,
+    Links, Mechanism, Neurons, Params, PendingChildren, Row, Stamp, State, Subnet,
+    TimelockedCommit,
 };
 use crate::pool::Pool;
 use crate::rules::Rules;
@@ -52,7 +53,7 @@ enum Undo {
     Pool(NetUid, AccountId, Option<(Alpha, u128, Alpha)>),
     WholePool(NetUid, AccountId, Option<Box<HotkeyPool>>),
     Holder(NetUid, AccountId, AccountId, Option<u128>),
-    LastDividends(NetUid, BTreeMap<AccountId, (Option<Alpha>, Option<Alpha>)>),
+    LastDividends(NetUid, BTreeMap<AccountId, Dividends>),
     RootClaimed(NetUid, (AccountId, AccountId), Option<u128>),
     Axon(NetUid, AccountId, Option<Axon>),
     Links(NetUid, AccountId, Option<Box<Links>>),
@@ -505,10 +506,7 @@ impl State {
         Some(())
     }
 
-    pub(crate) fn last_dividends_mut(
-        &mut self,
-        id: NetUid,
-    ) -> &mut BTreeMap<AccountId, (Option<Alpha>, Option<Alpha>)> {
+    pub(crate) fn last_dividends_mut(&mut self, id: NetUid) -> &mut BTreeMap<AccountId, Dividends> {
         self.remember(|state| {
             let old = state.subnets.get(&id).map(|subnet| subnet.last_dividends.clone());
             Undo::LastDividends(id, old.unwrap_or_default())
