@@ -5,7 +5,7 @@
 
 mod network;
 
-use network::{execute_in, random, untouched};
+use network::{execute_watched, random};
 use protocol::apply::apply;
 use protocol::beacon;
 use protocol::block::PHASES;
@@ -13,7 +13,7 @@ use protocol::call::{Call, Origin};
 use protocol::dice::{Dice, Domain};
 use protocol::event::Event;
 use protocol::invariants::Checker;
-use protocol::rejection::{Outcome, Rejection};
+use protocol::rejection::Rejection;
 use protocol::state::State;
 use protocol::tx::Tx;
 use protocol::units::{BLOCK_MS, Hash32, Height, NetUid, Rao};
@@ -68,7 +68,7 @@ impl Run {
         for _ in 0..dice.below(16) {
             let (origin, call) = random::call(tx.state(), &mut dice);
             let watched = dice.below(6) == 0;
-            let outcome = call_once(&mut tx, origin, &call, watched);
+            let outcome = execute_watched(&mut tx, origin, &call, watched);
             *self.outcomes.entry((call.name(), outcome.reason())).or_default() += 1;
             calls.push((origin, call));
         }
@@ -106,19 +106,6 @@ impl Run {
         network::block(&mut again, calls, entropy);
         assert_eq!(root, again.root(), "{height}: the block as a whole differs");
     }
-}
-
-fn call_once(tx: &mut Tx<'_>, origin: Origin, call: &Call, watched: bool) -> Outcome {
-    let before = watched.then(|| tx.state().clone());
-    let outcome = execute_in(tx, origin, call);
-    if let Some(before) = before
-        && outcome != Outcome::Ok
-    {
-        let mut left = untouched(before, origin, call, outcome);
-        let root = tx.state().root_from_scratch();
-        assert_eq!(root, left.root(), "{call:?} was {outcome:?} and left a trace");
-    }
-    outcome
 }
 
 /// Says which seed and block it was when a panic passes.

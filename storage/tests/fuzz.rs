@@ -6,12 +6,11 @@
 #[path = "../../protocol/tests/network/mod.rs"]
 mod network;
 
-use network::{execute_in, random, untouched};
+use network::{execute_watched, random};
 use protocol::block::PHASES;
-use protocol::call::{Call, Origin};
+use protocol::call::Call;
 use protocol::dice::{Dice, Domain};
 use protocol::event::Event;
-use protocol::rejection::Outcome;
 use protocol::state::State;
 use protocol::tx::Tx;
 use protocol::units::Height;
@@ -75,7 +74,7 @@ impl Play {
                 },
             };
             let watched = dice.below(WATCHED) == 0;
-            let outcome = decided(&mut tx, origin, &call, watched);
+            let outcome = execute_watched(&mut tx, origin, &call, watched);
             *self.outcomes.entry(outcome.class()).or_default() += 1;
             done += 1;
         }
@@ -84,19 +83,6 @@ impl Play {
         }
         done
     }
-}
-
-fn decided(tx: &mut Tx<'_>, origin: Origin, call: &Call, watched: bool) -> Outcome {
-    let before = watched.then(|| tx.state().clone());
-    let outcome = execute_in(tx, origin, call);
-    if let Some(before) = before
-        && outcome != Outcome::Ok
-    {
-        let mut left = untouched(before, origin, call, outcome);
-        let root = tx.state().root_from_scratch();
-        assert_eq!(root, left.root(), "{call:?} was {outcome:?} and left a trace");
-    }
-    outcome
 }
 
 /// Says which seed and block it was when a panic passes.

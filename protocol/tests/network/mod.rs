@@ -126,6 +126,20 @@ pub fn execute_in(tx: &mut Tx<'_>, origin: Origin, call: &Call) -> Outcome {
     decide::execute(tx, &Signed { origin, nonce, call })
 }
 
+/// Carries out one call; if watched, a call that is not done must leave no trace.
+pub fn execute_watched(tx: &mut Tx<'_>, origin: Origin, call: &Call, watched: bool) -> Outcome {
+    let before = watched.then(|| tx.state().clone());
+    let outcome = execute_in(tx, origin, call);
+    if let Some(before) = before
+        && outcome != Outcome::Ok
+    {
+        let mut left = untouched(before, origin, call, outcome);
+        let root = tx.state().root_from_scratch();
+        assert_eq!(root, left.root(), "{call:?} was {outcome:?} and left a trace");
+    }
+    outcome
+}
+
 /// What a call that is not done leaves of a state: nonce and fee if it was included, else nothing.
 pub fn untouched(mut state: State, origin: Origin, call: &Call, outcome: Outcome) -> State {
     state.forget_cached_hashes();
