@@ -236,8 +236,8 @@ pub(super) fn swap_coldkey(state: &mut State, facts: &ColdkeySwapped) -> Fit<()>
             state.info_mut(netuid).owner = Some(new);
         }
         if let Some(hotkey) = before.auto_stake.get(&netuid) {
-            state.coldkey_mut(new).auto_stake.insert(netuid, *hotkey);
             state.coldkey_mut(old).auto_stake.remove(&netuid);
+            state.coldkey_mut(new).auto_stake.insert(netuid, *hotkey);
         }
     }
     for (netuid, hotkey) in facts.netuids.iter().zip(&facts.hotkeys) {
