@@ -874,3 +874,34 @@ fn books_balance_under_random_orders_of_every_kind() {
         assert!(outcomes.get(name) > Some(&0), "{name} never came: {outcomes:?}");
     }
 }
+
+#[test]
+fn a_swapped_hotkey_takes_cost_along() {
+    let mut world = World::new(network());
+    let opening = world.position(ALICE, SUBNET, FIRST);
+    let his = world.position(BOB, SUBNET, FIRST);
+    let new = AccountId([33; 32]);
+    world.call(ALICE, Call::SwapHotkey { hotkey: FIRST, new_hotkey: new, netuid: None });
+    let (left, came) = (world.position(ALICE, SUBNET, FIRST), world.position(ALICE, SUBNET, new));
+    assert_eq!((left.alpha, left.cost, left.realised), (Alpha::ZERO, Rao::ZERO, 0));
+    assert_eq!((came.alpha, came.cost, came.realised), (opening.alpha, opening.cost, 0));
+    assert_eq!(world.position(BOB, SUBNET, new).cost, his.cost);
+}
+
+#[test]
+fn a_swapped_coldkey_gives_its_positions_at_their_value() {
+    let mut world = World::new(network());
+    // A price that has moved, so that cost and value differ.
+    let amount_staked = Rao::whole(500);
+    world.call(BOB, Call::AddStake { hotkey: FIRST, netuid: SUBNET, amount_staked });
+    let opening = world.position(ALICE, SUBNET, FIRST);
+    let new_coldkey = AccountId([44; 32]);
+    let call = Call::SwapColdkey { old_coldkey: ALICE, new_coldkey, swap_cost: Rao::ZERO };
+    let frame = world.block([(Origin::Root, call)]);
+    assert_eq!(frame.calls[0].outcome, Outcome::Ok);
+    let old = world.position(ALICE, SUBNET, FIRST);
+    let new = world.position(new_coldkey, SUBNET, FIRST);
+    assert_eq!((old.alpha, new.alpha), (Alpha::ZERO, opening.alpha));
+    assert_eq!((new.cost, new.received.rao), (old.given.rao, old.given.rao));
+    assert!(old.given.rao > opening.cost, "the price had risen");
+}

@@ -10,6 +10,7 @@ use protocol::call::{Call, Origin};
 use protocol::key_swaps::coldkey_hash;
 use protocol::rejection::Rejection;
 use protocol::state::{Axon, Commit, PendingChildren, State};
+use protocol::tx::Tx;
 use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, Rao};
 
 const NOBODY: AccountId = AccountId([99; 32]);
@@ -284,6 +285,12 @@ fn swap_coldkey() {
     assert_eq!(state.free(&OTHER), Rao::whole(19_999));
     let old = &state.coldkeys[&STAKER];
     assert_eq!((old.swap_announcement, old.swap_disputed_at), (None, None));
+    let (state, _) = case.yes("one that stakes nothing, for itself", |case| {
+        case.state.coldkeys.entry(NOBODY).or_default().auto_stake.insert(ONE, HOTKEY);
+        let (old_coldkey, new_coldkey, swap_cost) = (NOBODY, NOBODY, Rao::ZERO);
+        case.call = Call::SwapColdkey { old_coldkey, new_coldkey, swap_cost };
+    });
+    assert_eq!(state.coldkeys[&NOBODY].auto_stake, [(ONE, HOTKEY)].into());
 }
 
 #[test]
@@ -294,6 +301,9 @@ fn dispute_and_reset() {
     assert_eq!(state.coldkeys[&STAKER].swap_disputed_at, Some(1_000));
     case.state = state;
     case.no("again: frozen", Rejection::ColdkeySwapDisputed, |_| {});
+    // The guard hides what the call itself would say.
+    let again = protocol::key_swaps::dispute(&mut Tx::new(&mut case.state), STAKER);
+    assert_eq!(again, Err(Rejection::ColdkeySwapAlreadyDisputed));
     case.no("not root", Rejection::BadOrigin, |case| {
         case.call = Call::ResetColdkeySwap { coldkey: STAKER };
         case.origin = Origin::Signed(OTHER);
