@@ -94,10 +94,7 @@ pub fn order_calls(calls: &mut [Submitted]) {
 /// An invariant of the state is broken, or the input's height does not follow the state's.
 pub fn decide_block(state: &mut State, input: &BlockInput) -> Decided {
     let mut tx = Tx::in_block(state, input.entropy);
-    tx.emit(Event::BlockOpened { height: input.height });
-    for (_, phase) in PHASES {
-        phase(&mut tx);
-    }
+    open(&mut tx, input.height);
     if let Some(round) = input.beacon_round {
         beacon::store(&mut tx, round);
     }
@@ -115,13 +112,26 @@ pub fn decide_block(state: &mut State, input: &BlockInput) -> Decided {
         let nonce = submitted.nonce.unwrap_or(0);
         records.note(submitted, nonce, Outcome::Refused(Refusal::PoolFull));
     }
-    if !tx.state().stake_markers.is_empty() {
-        tx.emit(Event::StakeMarkersCleared);
-    }
+    close(&mut tx);
     let (events, sealed) = tx.finish();
     state.keep_sealed(&events, &sealed);
     let refused = records.counted();
     Decided { calls: records.calls, refused, outcomes: records.outcomes, events, sealed }
+}
+
+/// Begins a block: everything before its calls.
+pub fn open(tx: &mut Tx<'_>, height: Height) {
+    tx.emit(Event::BlockOpened { height });
+    for (_, phase) in PHASES {
+        phase(tx);
+    }
+}
+
+/// Ends a block: everything behind its calls.
+pub fn close(tx: &mut Tx<'_>) {
+    if !tx.state().stake_markers.is_empty() {
+        tx.emit(Event::StakeMarkersCleared);
+    }
 }
 
 /// Calls as they are decided; bodies of refused ones are kept up to a number.

@@ -11,7 +11,7 @@ use crate::rejection::Rejection;
 use crate::staking::{clean_up_nominations, nomination_min};
 use crate::state::{Leak, Params, Stamp, State, Subnet};
 use crate::tx::Tx;
-use crate::units::{AccountId, NetUid, Rao};
+use crate::units::{NetUid, Rao};
 use crate::{symbols, trimming};
 use table::{Freeze, Pause, Rule, Setter};
 
@@ -340,10 +340,4 @@ fn set_total_issuance(tx: &mut Tx<'_>, issuance: Rao) -> Result<(), Rejection> {
     tx.emit(Event::ParameterSet { netuid: None, name, value });
     leak(tx, Leak::Opening, change);
     Ok(())
-}
-
-/// The owner of a subnet, as the origin that an owner's call has.
-pub fn owners_origin(state: &State, netuid: NetUid) -> Option<Origin> {
-    let owner: Option<AccountId> = state.subnet(netuid).and_then(|subnet| subnet.info.owner);
-    owner.map(Origin::Signed)
 }

@@ -246,7 +246,7 @@ pub fn swap_by_root(
         pay_for_swap(tx, old, cost, Rejection::NotEnoughBalanceToPaySwapColdKey)?;
     }
     swap_coldkey(tx, old, new)?;
-    clear(tx, old);
+    reset(tx, old);
     Ok(())
 }
 
@@ -301,15 +301,9 @@ pub fn dispute(tx: &mut Tx<'_>, coldkey: AccountId) -> Result<(), Rejection> {
 
 /// `reset_coldkey_swap` of root: forgets announcement and dispute.
 pub fn reset(tx: &mut Tx<'_>, coldkey: AccountId) {
-    clear(tx, coldkey);
-}
-
-fn clear(tx: &mut Tx<'_>, coldkey: AccountId) {
+    // There is no dispute without an announcement.
     let keys = tx.state().coldkeys.get(&coldkey);
-    let left = |keys: &&crate::state::Coldkey| {
-        keys.swap_announcement.is_some() || keys.swap_disputed_at.is_some()
-    };
-    if keys.is_some_and(|keys| left(&keys)) {
+    if keys.is_some_and(|keys| keys.swap_announcement.is_some()) {
         tx.emit(Event::ColdkeySwapCleared { coldkey });
     }
 }

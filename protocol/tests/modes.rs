@@ -9,7 +9,7 @@ use network::{
     place, put_stake, random, unexplained,
 };
 use protocol::balances::EXISTENTIAL_DEPOSIT;
-use protocol::block::PHASES;
+use protocol::block;
 use protocol::call::{Call, Origin, Setting};
 use protocol::dice::{Dice, Domain};
 use protocol::event::Event;
@@ -48,8 +48,7 @@ fn decide(before: &State, mode: Mode, order: Order<'_>) -> Side {
         Order::Step(_) => Outcome::Ok,
     };
     if let Some(height) = height {
-        tx.emit(Event::BlockOpened { height });
-        PHASES.iter().for_each(|(_, phase)| phase(&mut tx));
+        block::open(&mut tx, height);
     }
     let (events, _) = tx.finish();
     Side { state, events, outcome }

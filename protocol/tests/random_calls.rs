@@ -8,7 +8,7 @@ mod network;
 use network::{execute_watched, random};
 use protocol::apply::apply;
 use protocol::beacon;
-use protocol::block::PHASES;
+use protocol::block;
 use protocol::call::{Call, Origin};
 use protocol::dice::{Dice, Domain};
 use protocol::event::Event;
@@ -58,10 +58,7 @@ impl Run {
         let mut dice = Dice::new(self.seed, Domain::Player, 0, height.0, 0);
         let entropy = protocol::canon::hash("entropy", &[height.0 as u8, self.seed as u8]);
         let mut tx = Tx::in_block(&mut self.state, entropy);
-        tx.emit(Event::BlockOpened { height });
-        for (_, phase) in PHASES {
-            phase(&mut tx);
-        }
+        block::open(&mut tx, height);
         let round = tx.state().global.beacon.round_at(BLOCK_MS * (height.0 - 1));
         beacon::store(&mut tx, round.expect("the beacon runs"));
         let mut calls = Vec::new();
@@ -72,9 +69,7 @@ impl Run {
             *self.outcomes.entry((call.name(), outcome.reason())).or_default() += 1;
             calls.push((origin, call));
         }
-        if !tx.state().stake_markers.is_empty() {
-            tx.emit(Event::StakeMarkersCleared);
-        }
+        block::close(&mut tx);
         let (events, sealed) = tx.finish();
         self.state.keep_sealed(&events, &sealed);
         self.check(&before, entropy, &calls, &events);

@@ -7,10 +7,9 @@
 mod network;
 
 use network::{execute_watched, random};
-use protocol::block::PHASES;
+use protocol::block;
 use protocol::call::Call;
 use protocol::dice::{Dice, Domain};
-use protocol::event::Event;
 use protocol::state::State;
 use protocol::tx::Tx;
 use protocol::units::Height;
@@ -56,10 +55,7 @@ impl Play {
         let mut dice = Dice::new(self.seed, Domain::Player, 1, height.0, 0);
         let entropy = protocol::canon::hash("entropy", &height.0.to_le_bytes());
         let mut tx = Tx::in_block(&mut self.state, entropy);
-        tx.emit(Event::BlockOpened { height });
-        for (_, phase) in PHASES {
-            phase(&mut tx);
-        }
+        block::open(&mut tx, height);
         let mut done = 0;
         while done < CALLS_PER_BLOCK {
             let (origin, call) = random::call(tx.state(), &mut dice);
@@ -78,9 +74,7 @@ impl Play {
             *self.outcomes.entry(outcome.class()).or_default() += 1;
             done += 1;
         }
-        if !tx.state().stake_markers.is_empty() {
-            tx.emit(Event::StakeMarkersCleared);
-        }
+        block::close(&mut tx);
         done
     }
 }

@@ -7,8 +7,9 @@ use super::reading::Reading as Run;
 use super::telling::thousands;
 use super::{Failure, print, print_json};
 use comfy_table::ContentArrangement;
+use protocol::call::Origin;
 use protocol::hyperparameters::table::{Freeze, Pause, RULES, Reading, Rule, Scope, Setter};
-use protocol::hyperparameters::{is_frozen, owners_origin, timer_of};
+use protocol::hyperparameters::{is_frozen, timer_of};
 use protocol::rules::Profile;
 use protocol::state::State;
 use protocol::units::{Height, NetUid, Rao};
@@ -124,8 +125,8 @@ fn facts(rule: &Rule, state: &State, netuid: Option<NetUid>, profile: Profile) -
     let at = netuid.unwrap_or_default();
     let value = json_of(rule.value(state, at));
     let default = rule.default(profile, at).map(json_of);
-    let owner = netuid.and_then(|netuid| owners_origin(state, netuid));
-    let timer = owner.and_then(|owner| timer_of(state, rule, owner, at));
+    let owner = netuid.and_then(|netuid| state.subnet(netuid)?.info.owner);
+    let timer = owner.and_then(|owner| timer_of(state, rule, Origin::Signed(owner), at));
     let stamps = state.subnets.get(&at).map(|subnet| &subnet.stamps);
     let until = timer.and_then(|(stamp, pause)| {
         let last = stamps?.get(&stamp)?;
@@ -217,7 +218,7 @@ fn told_pause(row: &ParameterFacts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::call::{Call, Origin, Setting};
+    use protocol::call::{Call, Setting};
     use protocol::decide;
     use protocol::state::{Global, Info, Params, Subnet};
     use protocol::tx::Tx;

@@ -4,11 +4,10 @@
 //! failure, never a skip.
 
 use protocol::beacon;
-use protocol::block::PHASES;
+use protocol::block;
 use protocol::call::{Call, Origin, Signed};
 use protocol::commits::{Opening, commit_hash};
 use protocol::decide::decide;
-use protocol::event::Event;
 use protocol::hyperparameters::{set_mechanism_count, set_mechanism_split};
 use protocol::invariants::Checker;
 use protocol::payload::Payload;
@@ -74,7 +73,7 @@ fn run(case: &Value) -> Answer<Vec<String>> {
             }
             next += 1;
         }
-        close_block(&mut state);
+        block::close(&mut Tx::new(&mut state));
         if let Err(violation) = checker.check(&state) {
             differences.push(violation.to_string());
         }
@@ -143,18 +142,9 @@ fn genesis(genesis: &Value) -> Answer<State> {
 
 fn open_block(state: &mut State, block: u64) {
     let mut tx = Tx::in_block(state, ENTROPY);
-    tx.emit(Event::BlockOpened { height: Height(block) });
-    for (_, phase) in PHASES {
-        phase(&mut tx);
-    }
+    block::open(&mut tx, Height(block));
     let (events, sealed) = tx.finish();
     state.keep_sealed(&events, &sealed);
-}
-
-fn close_block(state: &mut State) {
-    if !state.stake_markers.is_empty() {
-        Tx::new(state).emit(Event::StakeMarkersCleared);
-    }
 }
 
 fn apply_event(state: &mut State, event: &Value) -> Answer<String> {

@@ -2,7 +2,7 @@
 
 use crate::Case;
 use crate::network::{HOTKEY, NOWHERE, ONE, OWNER_HOTKEY, STAKER, at, place, put_stake};
-use crate::weights::register;
+use crate::weights::{last_updates, register};
 use protocol::call::{Call, Origin};
 use protocol::commits::{COMMITS_MAX, Opening, commit_hash};
 use protocol::rejection::{Refusal, Rejection};
@@ -49,9 +49,7 @@ fn committing(case: &mut Case, mechanism: u8) {
     register(case, ONE, &[OWNER_HOTKEY, HOTKEY]);
     case.no("too soon", Rejection::CommittingWeightsTooFast, |case| {
         let height = case.state.height.0;
-        let mechanisms = &mut at(&mut case.state, ONE).mechanisms;
-        mechanisms.resize(usize::from(mechanism) + 1, protocol::state::Mechanism::default());
-        mechanisms[usize::from(mechanism)].last_update = vec![height - 1; 2];
+        last_updates(case, mechanism, vec![height - 1; 2]);
     });
     case.no("ten wait", Rejection::TooManyUnrevealedCommits, |case| {
         at(&mut case.state, ONE).params.weights_set_rate_limit = 0;

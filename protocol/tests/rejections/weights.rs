@@ -22,6 +22,13 @@ pub fn register(case: &mut Case, netuid: NetUid, hotkeys: &[AccountId]) {
     }
 }
 
+/// Says when each uid of ONE last set weights on a mechanism.
+pub fn last_updates(case: &mut Case, mechanism: u8, blocks: Vec<u64>) {
+    let mechanisms = &mut at(&mut case.state, ONE).mechanisms;
+    mechanisms.resize(usize::from(mechanism) + 1, protocol::state::Mechanism::default());
+    mechanisms[usize::from(mechanism)].last_update = blocks;
+}
+
 /// The order of checks is that of both calls; `order` makes one for a mechanism.
 fn rows(case: &mut Case, mechanism: u8, order: impl Fn(NetUid, u8, &[u16], &[u16], u64) -> Call) {
     let three = [0, 0, 9];
@@ -67,10 +74,7 @@ fn rows_behind_the_threshold(
     });
     case.no("too soon", Rejection::SettingWeightsTooFast, |case| {
         case.call = order(ONE, mechanism, &[0, 0, 9], &[1, 1, 1], 2);
-        let columns = vec![901; 4];
-        let mechanisms = &mut at(&mut case.state, ONE).mechanisms;
-        mechanisms.resize(usize::from(mechanism) + 1, protocol::state::Mechanism::default());
-        mechanisms[usize::from(mechanism)].last_update = columns;
+        last_updates(case, mechanism, vec![901; 4]);
     });
     case.no("no permit", Rejection::NeuronNoValidatorPermit, |case| {
         at(&mut case.state, ONE).params.weights_set_rate_limit = 99;
