@@ -2,6 +2,8 @@
 
 /// Snapshots and checkpoints: files that may be deleted at any time.
 pub mod cache;
+/// Records found in the bytes of a store that does not open.
+pub mod carve;
 /// Values as bytes.
 pub mod codec;
 /// Replay: a fold of frames.
@@ -10,6 +12,8 @@ pub mod fold;
 pub mod journal;
 /// The log itself.
 pub mod log;
+/// A whole log as one file.
+pub mod portable;
 /// What one stored value holds.
 pub mod record;
 /// Run folders.

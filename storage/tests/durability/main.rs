@@ -1,0 +1,8 @@
+//! What a log survives: its process killed, the machine's power cut, its files damaged, the disk full.
+
+/// The files are damaged.
+mod damage;
+/// The blocks that are written.
+mod frames;
+/// The writing process is killed.
+mod kill;
