@@ -40,12 +40,12 @@ struct Place {
 }
 
 impl Carved {
-    /// Looks through the files of a store.
+    /// Looks through the files of a store, as far as they are there.
     ///
     /// # Errors
     /// They cannot be read.
     pub fn scan(path: &Path) -> io::Result<Self> {
-        let mut files = vec![path.join(DB)];
+        let mut files = Vec::new();
         match path.join(BLOBS).read_dir() {
             Ok(entries) => {
                 let blobs = entries.map(|entry| Ok(entry?.path()));
@@ -54,7 +54,11 @@ impl Carved {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        files[1..].sort();
+        files.sort();
+        let store = path.join(DB);
+        if store.try_exists()? {
+            files.push(store);
+        }
         let mut parts: BTreeMap<(Height, u8), Vec<Place>> = BTreeMap::new();
         for (file, path) in files.iter().enumerate() {
             scan_file(File::open(path)?, |at, part, whole| {
