@@ -37,9 +37,11 @@ enum Command {
     Replay(commands::replay::ReplayArguments),
     /// Check the hashes, frames and roots of a log.
     Verify(commands::verify::VerifyArguments),
+    /// Write every block before the damage as a new run.
+    Repair(commands::repair::RepairArguments),
     /// Show the state at any block.
     Inspect(commands::inspect::InspectArguments),
-    /// List the events of a log, one line each.
+    /// List the events of a log, one line each; `log export` and `log import` move it as one file.
     Log(commands::log::LogArguments),
     /// Run golden cases against this build.
     Conform(commands::conform::ConformArguments),
@@ -79,6 +81,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Runs(command) => commands::runs::run(&command),
         Command::Replay(command) => commands::replay::run(&command),
         Command::Verify(command) => commands::verify::run(&command),
+        Command::Repair(command) => commands::repair::run(&command),
         Command::Inspect(command) => commands::inspect::run(&command),
         Command::Log(command) => commands::log::run(&command),
         Command::Conform(command) => commands::conform::run(&command),

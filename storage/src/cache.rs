@@ -124,6 +124,16 @@ impl Cache {
         }
     }
 
+    /// Copies the files up to a block into another folder; those that cannot be copied are left out.
+    pub fn copy_to(&self, other: &Self, kind: CacheKind, to: Height) {
+        let heights = self.heights(kind).into_iter().filter(|height| *height <= to);
+        if fs::create_dir_all(&other.folder).is_ok() {
+            for height in heights {
+                fs::copy(self.path(kind, height), other.path(kind, height)).ok();
+            }
+        }
+    }
+
     fn path(&self, kind: CacheKind, height: Height) -> PathBuf {
         self.folder.join(format!("{}{}.bin", kind.prefix(), height))
     }

@@ -97,6 +97,11 @@ impl Carved {
         }
     }
 
+    /// The last block of which a part was found.
+    pub fn last(&self) -> Option<Height> {
+        self.parts.keys().next_back().map(|(height, _)| *height)
+    }
+
     fn is_whole(&self, height: Height) -> bool {
         let Some(first) = self.parts.get(&(height, 0)) else { return false };
         let mut counts = first.iter().map(|place| place.parts);

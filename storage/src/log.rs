@@ -231,7 +231,9 @@ impl LogError {
 fn broken(path: &Path, reason: &str, lost: &Lost) -> String {
     let path = path.display();
     match lost {
-        Lost::Nothing => format!("the store of the log {path} is damaged, but no block is lost: {reason}"),
+        Lost::Nothing => {
+            format!("the store of the log {path} is damaged, but no block is lost: {reason}")
+        }
         Lost::From(height) => format!("the log {path} is damaged at block {height}: {reason}"),
         Lost::Genesis(height) => {
             format!("the log {path} is damaged at block {height}, its first one: {reason}")
@@ -359,8 +361,9 @@ impl SledLog {
             });
         }
         if let Some(kept) = kept.filter(|kept| kept.since == Since::Written) {
-            await_lock(path)?;
+            let held = Held::hold(path)?;
             check_unseen(path, kept)?;
+            drop(held);
         }
         let store = open_store(path).map_err(|error| match error {
             StoreError::InUse => LogError::InUse { path: path.to_owned() },
@@ -804,17 +807,31 @@ fn open_store(path: &Path) -> Result<sled::Db, StoreError> {
     Err(StoreError::InUse)
 }
 
-/// Waits until no other process has the store open.
-fn await_lock(path: &Path) -> Result<(), LogError> {
-    for attempt in 1..=LOCK_ATTEMPTS {
-        let tried = std::fs::File::open(path.join(DB)).map(|db| db.try_lock());
-        match tried {
-            // What else can be wrong is told when sled opens it.
-            Ok(Ok(()) | Err(TryLockError::Error(_))) | Err(_) => return Ok(()),
-            Ok(Err(TryLockError::WouldBlock)) => wait_for_lock(attempt),
+/// A log that no other process opens as long as this lives, while its bytes are looked at.
+#[derive(Debug)]
+pub struct Held {
+    _locked: Option<std::fs::File>,
+}
+
+impl Held {
+    /// Waits until no other process has it open. A log without its main file is held by nobody.
+    ///
+    /// # Errors
+    /// It stays in use.
+    pub fn hold(path: &Path) -> Result<Self, LogError> {
+        for attempt in 1..=LOCK_ATTEMPTS {
+            let Ok(db) = std::fs::File::open(path.join(DB)) else {
+                return Ok(Self { _locked: None });
+            };
+            match db.try_lock() {
+                Ok(()) => return Ok(Self { _locked: Some(db) }),
+                // A system without locks: what else can be wrong is told when the bytes are read.
+                Err(TryLockError::Error(_)) => return Ok(Self { _locked: None }),
+                Err(TryLockError::WouldBlock) => wait_for_lock(attempt),
+            }
         }
+        Err(LogError::InUse { path: path.to_owned() })
     }
-    Err(LogError::InUse { path: path.to_owned() })
 }
 
 fn wait_for_lock(attempt: u64) {

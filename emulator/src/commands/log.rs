@@ -1,6 +1,7 @@
 //! `btemu log`: the events of a run, one line each.
 
 use super::facts::{Fact, facts, sealed_fact};
+use super::portable::{self, PortableCommand};
 use super::reading::{Reading, log_failure};
 use super::{BlockArgument, Failure, print};
 use protocol::event::{Event, Sealed};
@@ -11,9 +12,13 @@ use storage::log::EventLog;
 
 /// `btemu log`
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct LogArguments {
+    #[command(subcommand)]
+    portable: Option<PortableCommand>,
     /// The run folder.
-    run: PathBuf,
+    #[arg(required = true)]
+    run: Option<PathBuf>,
     /// The first block: a height, or +N counted from genesis.
     #[arg(long, value_name = "B")]
     from: Option<BlockArgument>,
@@ -36,6 +41,9 @@ pub struct LogArguments {
 
 /// Lists the facts that pass every filter.
 pub fn run(arguments: &LogArguments) -> Result<(), Failure> {
+    if let Some(command) = &arguments.portable {
+        return portable::run(command);
+    }
     for kind in &arguments.kind {
         let kinds = || Event::kinds().iter().chain(Sealed::kinds());
         if !kinds().any(|known| known == kind) {
@@ -46,7 +54,8 @@ pub fn run(arguments: &LogArguments) -> Result<(), Failure> {
             return Err(Failure::usage(format!("--kind {kind}: there is no such event"), hint));
         }
     }
-    let reading = Reading::open(&arguments.run)?;
+    let run = arguments.run.as_ref().expect("clap requires it without a subcommand");
+    let reading = Reading::open(run)?;
     let genesis = reading.genesis.height.0;
     let first = Height(genesis + 1);
     let from = match arguments.from {

@@ -20,7 +20,7 @@ use storage::record::Genesis;
 use storage::runfolder::RunFolder;
 
 /// Where run folders are made unless `--out` names one.
-const RUNS: &str = "runs";
+pub const RUNS: &str = "runs";
 
 /// Version and revision of this build, as block 0 of every log names it.
 pub const BUILD: &str = concat!("btemu ", env!("CARGO_PKG_VERSION"));

@@ -38,7 +38,8 @@ struct Verdict {
 
 /// Checks every block from genesis on; fails at the first that is not sound.
 pub fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
-    let reading = Reading::open(&arguments.run)?;
+    let reading =
+        Reading::open(&arguments.run).or_else(|failure| unreadable(arguments, failure))?;
     let genesis = reading.genesis.height;
     let tip = reading.log.tip();
     let damaged = |at: Height, error: String| (at.0, error);
@@ -96,8 +97,24 @@ pub fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     match damage {
         None => Ok(()),
         Some((_, sentence)) => {
-            let hint = format!("blocks {genesis} to {} are sound", header.height);
+            let hint = format!(
+                "blocks {genesis} to {} are sound; `btemu repair RUN --out DIR` keeps them",
+                header.height
+            );
             Err(Failure::failed(sentence, Some(hint)))
         }
     }
+}
+
+/// A log that does not even open is told in the same words.
+fn unreadable(arguments: &VerifyArguments, failure: Failure) -> Result<Reading, Failure> {
+    if let (Some(damage), true) = (failure.damage(), arguments.json) {
+        print_json(&serde_json::json!({
+            "run": arguments.run.display().to_string(),
+            "sound": false,
+            "damaged_block": damage.block,
+            "damage": failure.to_string(),
+        }))?;
+    }
+    Err(failure)
 }

@@ -82,8 +82,10 @@ impl EngineError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Log(error) => error.hint(),
-            Self::Read(_) => Some("`btemu verify RUN` says which blocks are sound".to_owned()),
+            Self::Log(error) | Self::Read(ReadError::Log(error)) => error.hint(),
+            Self::Read(ReadError::Fold(_)) => {
+                Some("`btemu verify RUN` says which blocks are sound".to_owned())
+            }
             Self::Host(_) => Some("`btemu run --resume RUN` goes on with the run".to_owned()),
             Self::Diverged { .. } => Some(
                 "this build decides otherwise than the one that made the run; `btemu verify RUN` \

@@ -128,13 +128,18 @@ fn read(path: &Path, text: &str, overlays: &[Overlay]) -> Result<Scenario, Scena
         .parse()
         .map_err(|error| ScenarioError::new(format!("{file}: run.pace: {error}"), None))?;
     let name = &document.scenario.name;
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    if !name.chars().all(plain) || name.starts_with('.') {
+    if !is_folder_name(name) {
         let what = format!("{file}: scenario.name: {name:?} cannot name a folder");
         let hint = "use letters, digits, -, _ and .".to_owned();
         return Err(ScenarioError::new(what, Some(hint)));
     }
     Ok(Scenario { file: path.to_owned(), document, pace })
+}
+
+/// Whether a run folder can have this name and lie where it should.
+pub fn is_folder_name(name: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    name.chars().all(plain) && !name.starts_with('.')
 }
 
 impl Scenario {

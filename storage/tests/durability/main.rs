@@ -4,5 +4,9 @@
 mod damage;
 /// The blocks that are written.
 mod frames;
+/// The disk is full.
+mod full;
 /// The writing process is killed.
 mod kill;
+/// The power is cut.
+mod power;
