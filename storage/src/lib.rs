@@ -4,6 +4,8 @@
 pub mod cache;
 /// Values as bytes.
 pub mod codec;
+/// Values as columns.
+pub mod columns;
 /// Replay: a fold of frames.
 pub mod fold;
 /// The operations journal.

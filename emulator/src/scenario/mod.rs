@@ -229,6 +229,7 @@ const SHIPPED: &[(&str, &str)] = &[
         "configs/bench-mainnet-quarter.toml",
         include_str!("../../../configs/bench-mainnet-quarter.toml"),
     ),
+    ("configs/bench-mainnet.toml", include_str!("../../../configs/bench-mainnet.toml")),
 ];
 
 /// The scenarios that ship, smallest first.
