@@ -10,7 +10,7 @@ use crate::registry::{InvalidSetting, ppm, within};
 use protocol::call::Call;
 use protocol::commits::Window;
 use protocol::envelope::{Body, Envelope};
-use protocol::state::{Neurons, Subnet};
+use protocol::state::Subnet;
 use protocol::units::{AccountId, BLOCK_MS, BLOCKS_PER_DAY, NetUid, PlayerId};
 use protocol::weights::{rested, stake_weight};
 use serde::{Deserialize, Serialize};

@@ -18,7 +18,7 @@ const HOTKEYS: Shape = Shape { domain: "hotkeys", depth: 3 };
 const COLDKEYS: Shape = Shape { domain: "coldkeys", depth: 3 };
 const ROWS: Shape = Shape { domain: "rows", depth: 2 };
 const POOLS: Shape = Shape { domain: "pools", depth: 2 };
-const CLAIMS: Shape = Shape { domain: "claims", depth: 2 };
+const CLAIMS: Shape = Shape { domain: "claims", depth: 3 };
 const SEALED: Shape = Shape { domain: "sealed", depth: 2 };
 
 /// Sealed rows of one queue that share a leaf.
@@ -30,6 +30,8 @@ pub(crate) struct RootCache {
     accounts: Tree,
     hotkeys: Tree,
     coldkeys: Tree,
+    /// Of all subnets together: what somebody claimed changes on all of them at once.
+    claims: Tree,
     subnets: BTreeMap<NetUid, SubnetCache>,
     subnets_root: Option<Hash32>,
 }
@@ -45,6 +47,17 @@ impl RootCache {
 
     pub fn mark_coldkey(&mut self, id: &AccountId) {
         self.coldkeys.mark(COLDKEYS.leaf(&id.0));
+    }
+
+    /// What somebody claimed behind a hotkey, on whichever subnet.
+    pub fn mark_claim(&mut self, hotkey: &AccountId) {
+        self.claims.mark(CLAIMS.leaf(&hotkey.0));
+    }
+
+    /// A subnet came, went, or was put back as a whole.
+    pub fn forget_subnet(&mut self, id: NetUid) {
+        self.claims.forget();
+        *self.subnet(id) = SubnetCache::default();
     }
 
     pub fn subnet(&mut self, id: NetUid) -> &mut SubnetCache {
@@ -95,15 +108,10 @@ pub(crate) struct SubnetCache {
     pub commits: Option<Hash32>,
     rows: Tree,
     pools: Tree,
-    claims: Tree,
     sealed: Tree,
 }
 
 impl SubnetCache {
-    pub fn forget(&mut self) {
-        *self = Self::default();
-    }
-
     pub fn forget_mechanisms(&mut self) {
         self.rows.forget();
         self.bonds = None;
@@ -116,11 +124,6 @@ impl SubnetCache {
 
     pub fn mark_pool(&mut self, hotkey: &AccountId) {
         self.pools.mark(POOLS.leaf(&hotkey.0));
-    }
-
-    /// What somebody claimed behind a hotkey.
-    pub fn mark_claim(&mut self, hotkey: &AccountId) {
-        self.claims.mark(CLAIMS.leaf(&hotkey.0));
     }
 
     /// A queue of sealed rows from a place on, up to the longer one's length.
@@ -158,7 +161,6 @@ impl SubnetCache {
         let trees = [
             rows_root(&mut self.rows, &subnet.mechanisms, buffer),
             accounts_root(&mut self.pools, POOLS, &subnet.pools, buffer),
-            claims_root(&mut self.claims, subnet, buffer),
             sealed_root(&mut self.sealed, subnet, buffer),
         ];
         let all = Preimage::new("subnet", buffer);
@@ -205,13 +207,25 @@ fn rows_of(mechanism: &Mechanism) -> usize {
     mechanism.weights.len().max(mechanism.last_update.len())
 }
 
-fn claims_root(tree: &mut Tree, subnet: &Subnet, buffer: &mut Vec<u8>) -> Option<Hash32> {
-    let occupied = || subnet.root_claimed.keys().map(|(hotkey, _)| CLAIMS.leaf(&hotkey.0));
+fn claims_root(
+    tree: &mut Tree,
+    subnets: &BTreeMap<NetUid, Subnet>,
+    buffer: &mut Vec<u8>,
+) -> Option<Hash32> {
+    let claims = subnets.values().flat_map(|subnet| subnet.root_claimed.keys());
+    let occupied = || claims.map(|(hotkey, _)| CLAIMS.leaf(&hotkey.0));
     tree.root(CLAIMS, buffer, occupied, |leaf, out| {
         let (low, high) = accounts_range(CLAIMS, leaf);
         let first = (low, AccountId([0; 32]));
         let last = (high, AccountId([0xff; 32]));
-        canon_entries(subnet.root_claimed.range(first..=last), out);
+        for (id, subnet) in subnets {
+            for ((hotkey, coldkey), claimed) in subnet.root_claimed.range(first..=last) {
+                id.canon(out);
+                hotkey.canon(out);
+                coldkey.canon(out);
+                claimed.canon(out);
+            }
+        }
     })
 }
 
@@ -299,9 +313,10 @@ impl State {
         let accounts = accounts_root(&mut cache.accounts, ACCOUNTS, &self.accounts, &mut buffer);
         let hotkeys = accounts_root(&mut cache.hotkeys, HOTKEYS, &self.hotkeys, &mut buffer);
         let coldkeys = accounts_root(&mut cache.coldkeys, COLDKEYS, &self.coldkeys, &mut buffer);
+        let claims = claims_root(&mut cache.claims, &self.subnets, &mut buffer);
 
         let root = Preimage::new("btemu state root 2", &mut buffer);
-        let parts = [Some(global), Some(fast), Some(subnets), accounts, hotkeys, coldkeys];
+        let parts = [Some(global), Some(fast), Some(subnets), accounts, hotkeys, coldkeys, claims];
         for (tag, part) in (1u16..).zip(parts) {
             field(root.bytes, tag, &part.unwrap_or(EMPTY), &EMPTY);
         }

@@ -30,18 +30,23 @@ struct Columns {
 
 /// A value as bytes.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    append(&mut bytes, value);
+    bytes
+}
+
+/// A value as bytes, behind others.
+pub fn append<T: Serialize>(bytes: &mut Vec<u8>, value: &T) {
     let mut encoder = Encoder { columns: Columns::default(), slot: 0, naming: false };
     value.serialize(&mut encoder).expect("our values are plain data");
     let columns = encoder.columns;
-    let mut bytes = Vec::new();
-    put_planes(&mut bytes, &columns.shapes);
-    put_bytes(&mut bytes, &columns.names);
-    put_bytes(&mut bytes, &columns.bytes);
-    columns.twos.iter().for_each(|column| put_planes(&mut bytes, column));
-    columns.fours.iter().for_each(|column| put_planes(&mut bytes, column));
-    columns.eights.iter().for_each(|column| put_planes(&mut bytes, column));
-    columns.sixteens.iter().for_each(|column| put_planes(&mut bytes, column));
-    bytes
+    put_planes(bytes, &columns.shapes);
+    put_bytes(bytes, &columns.names);
+    put_bytes(bytes, &columns.bytes);
+    columns.twos.iter().for_each(|column| put_planes(bytes, column));
+    columns.fours.iter().for_each(|column| put_planes(bytes, column));
+    columns.eights.iter().for_each(|column| put_planes(bytes, column));
+    columns.sixteens.iter().for_each(|column| put_planes(bytes, column));
 }
 
 /// A value from exactly its bytes.

@@ -121,7 +121,7 @@ impl State {
             Undo::Leaks(old) => self.leaks = old,
             Undo::Subnet(id, old) => {
                 self.index.forget_holders();
-                self.cache.subnet(id).forget();
+                self.cache.forget_subnet(id);
                 put_back(&mut self.subnets, id, old.map(|old| *old));
             }
             Undo::Fast(id, old) => self.subnet_entry(id).fast = *old,
@@ -184,7 +184,7 @@ impl State {
                 self.subnet_entry(id).last_dividends = old;
             }
             Undo::RootClaimed(id, key, old) => {
-                self.cache.subnet(id).mark_claim(&key.0);
+                self.cache.mark_claim(&key.0);
                 put_back(&mut self.subnet_entry(id).root_claimed, key, old);
             }
             Undo::Axon(id, hotkey, old) => {
@@ -307,7 +307,7 @@ impl State {
     pub(crate) fn whole_subnet_mut(&mut self, id: NetUid) -> &mut Subnet {
         self.remember(|state| Undo::Subnet(id, state.subnets.get(&id).cloned().map(Box::new)));
         self.index.forget_holders();
-        self.cache.subnet(id).forget();
+        self.cache.forget_subnet(id);
         self.subnet_entry(id)
     }
 
@@ -527,7 +527,7 @@ impl State {
             let old = subnet.and_then(|subnet| subnet.root_claimed.get(&key).copied());
             Undo::RootClaimed(id, key, old)
         });
-        self.cache.subnet(id).mark_claim(&hotkey);
+        self.cache.mark_claim(&hotkey);
         self.subnet_entry(id).root_claimed.insert(key, claimed);
     }
 
@@ -537,7 +537,7 @@ impl State {
         let old = self.subnets.get(&id).and_then(|subnet| subnet.root_claimed.get(&key).copied());
         if old.is_some() {
             self.remember(|_| Undo::RootClaimed(id, key, old));
-            self.cache.subnet(id).mark_claim(&hotkey);
+            self.cache.mark_claim(&hotkey);
             self.subnet_entry(id).root_claimed.remove(&key);
         }
     }
