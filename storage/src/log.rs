@@ -279,6 +279,7 @@ pub struct SledLog {
     kept: Height,
     since: Since,
     blobs_synced: BTreeSet<OsString>,
+    packed_bytes: u64,
 }
 
 impl SledLog {
@@ -341,6 +342,7 @@ impl SledLog {
             kept: header.height,
             since: Since::Written,
             blobs_synced: BTreeSet::new(),
+            packed_bytes: 0,
         };
         log.write(header.height, record)?;
         log.sync()?;
@@ -383,6 +385,7 @@ impl SledLog {
             kept: Height(0),
             since: Since::Opened,
             blobs_synced: BTreeSet::new(),
+            packed_bytes: 0,
         };
         log.genesis = log.end(|store| store.first())?;
         log.tip = log.end(|store| store.last())?;
@@ -486,6 +489,11 @@ impl SledLog {
         self.append_packed(height, &record, header.hash(), frame_hash)
     }
 
+    /// Bytes of the records appended since it was opened.
+    pub const fn packed_bytes(&self) -> u64 {
+        self.packed_bytes
+    }
+
     fn append_packed(
         &mut self,
         height: Height,
@@ -498,6 +506,7 @@ impl SledLog {
             self.tell_kept()?;
         }
         self.write(height, record)?;
+        self.packed_bytes += record.len() as u64;
         (self.tip, self.tip_hash, self.frame_hash) = (height, block_hash, frame_hash);
         let due = match self.durability {
             Durability::Block => true,
