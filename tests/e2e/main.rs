@@ -9,6 +9,8 @@ mod account;
 mod bad_input;
 /// Golden cases through the command.
 mod conform;
+/// Damaged logs and portable files.
+mod damage;
 /// Pages that are written from the code.
 mod documents;
 /// Same scenario, same seed, same tip hash.

@@ -8,5 +8,7 @@ mod frames;
 mod full;
 /// The writing process is killed.
 mod kill;
+/// A log as one file.
+mod portable;
 /// The power is cut.
 mod power;
