@@ -4,11 +4,15 @@
 mod account;
 /// Golden cases and the epoch calculator.
 pub mod conform;
-/// Events as facts: columns taken apart.
+/// Events and calls as facts: columns taken apart.
 mod facts;
+/// A live run's log.
+mod follow;
 /// State at any block.
 pub mod inspect;
-/// Events.
+/// Facts and calls as lines for people.
+mod lines;
+/// Events and calls.
 pub mod log;
 /// Parameters of a subnet or of the network.
 mod params;
