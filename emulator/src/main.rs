@@ -5,6 +5,7 @@ mod accounting;
 mod clock;
 mod commands;
 mod conform;
+mod diff;
 mod fields;
 mod genesis;
 mod metrics;
@@ -43,6 +44,8 @@ enum Command {
     Inspect(commands::inspect::InspectArguments),
     /// List the events of a log, one line each.
     Log(commands::log::LogArguments),
+    /// Compare two runs: where they part, in what, and what came of it.
+    Diff(commands::diff::DiffArguments),
     /// Run golden cases against this build.
     Conform(commands::conform::ConformArguments),
     /// Compute one Yuma epoch: JSON in, JSON out.
@@ -83,6 +86,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Verify(command) => commands::verify::run(&command),
         Command::Inspect(command) => commands::inspect::run(&command),
         Command::Log(command) => commands::log::run(&command),
+        Command::Diff(command) => commands::diff::run(&command),
         Command::Conform(command) => commands::conform::run(&command),
         Command::Epoch(command) => commands::conform::epoch(&command),
         Command::Scenario(command) => commands::scenario::run(&command),

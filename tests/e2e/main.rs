@@ -9,6 +9,8 @@ mod account;
 mod bad_input;
 /// Golden cases through the command.
 mod conform;
+/// Two runs compared.
+mod diff;
 /// Pages that are written from the code.
 mod documents;
 /// A live run, followed.

@@ -4,6 +4,8 @@
 mod account;
 /// Golden cases and the epoch calculator.
 pub mod conform;
+/// Two runs compared.
+pub mod diff;
 /// Events and calls as facts: columns taken apart.
 mod facts;
 /// A live run's log.
