@@ -58,7 +58,7 @@ enum Verdict {
     Prefix,
     /// The same blocks, decided from different plans: a difference that has not come to bear, such as a timeline
     /// entry of a later block.
-    Unmarked,
+    PlanOnly,
     /// A block differs.
     Different,
 }
@@ -149,7 +149,7 @@ pub fn run(arguments: &DiffArguments) -> Result<(), Failure> {
     }
     match report.verdict {
         Verdict::Identical => Ok(()),
-        Verdict::Prefix | Verdict::Unmarked | Verdict::Different => Err(Failure::told()),
+        Verdict::Prefix | Verdict::PlanOnly | Verdict::Different => Err(Failure::told()),
     }
 }
 
@@ -173,7 +173,7 @@ fn report(arguments: &DiffArguments, readings: &[Reading; 2]) -> Result<Report, 
     let verdict = match &found {
         Some(_) => Verdict::Different,
         None if a.log.tip() != b.log.tip() => Verdict::Prefix,
-        None if a.genesis.hash() != b.genesis.hash() => Verdict::Unmarked,
+        None if a.genesis.hash() != b.genesis.hash() => Verdict::PlanOnly,
         None => Verdict::Identical,
     };
     let mut report = Report {
@@ -345,7 +345,7 @@ fn told(report: &Report, readings: &[Reading; 2]) -> Result<String, Failure> {
                 ),
             );
         }
-        Verdict::Unmarked => line(
+        Verdict::PlanOnly => line(
             &mut text,
             &format!("no block differs up to block {} (+{blocks})", report.common_block),
         ),

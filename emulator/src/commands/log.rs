@@ -99,9 +99,11 @@ pub fn list(
         return Err(Failure::usage(format!("--from {from} is after --to {to}"), None));
     }
     if !arguments.json && listing.names.is_none() {
-        let names = match from <= first {
-            true => Names::new(&reading.plan, &reading.plan.genesis),
-            false => Names::new(&reading.plan, reading.state_at(Height(from.0 - 1))?.state()),
+        let before = (from > first).then(|| reading.state_at(Height(from.0 - 1)));
+        // A damaged past takes nothing away but names that subnets got in it.
+        let names = match before.and_then(Result::ok) {
+            Some(folder) => Names::new(&reading.plan, folder.state()),
+            None => Names::new(&reading.plan, &reading.plan.genesis),
         };
         listing.names = Some(names);
     }

@@ -24,6 +24,8 @@ use tree::{Difference, Differences, compare_parts};
 
 /// Differences that are shown of plans, calls, events and off-chain facts.
 pub const SMALL_DIFFERENCES_MAX: usize = 8;
+/// Differences of players that are looked at for the same one, newest first.
+const PLAYER_KINDS_SOUGHT: usize = 64;
 /// Differences of the state that are shown.
 pub const STATE_DIFFERENCES_MAX: usize = 20;
 
@@ -150,14 +152,32 @@ pub fn plans(a: &Plan, b: &Plan) -> Differences {
     found.take("limits", compare_parts(&a.limits, &b.limits, small), small);
     found.take("timeline", compare_parts(&timeline(a), &timeline(b), small), small);
     found.take("players", compare_parts(&a.players.len(), &b.players.len(), small), small);
-    for (one, other) in a.players.iter().zip(&b.players) {
-        let name = crate::names::player_name(&one.identity);
-        let identity = compare_parts(&Told(&one.identity), &Told(&other.identity), small);
-        found.take(&format!("player {name}"), identity, small);
-        let machine = compare_parts(&Told(&one.player), &Told(&other.player), small);
-        found.take(&format!("player {name}"), machine, small);
+    for (group, one, count) in player_groups(a, b) {
+        found.count += 1;
+        if found.shown.len() < small {
+            let what = format!("{count} players of {group}");
+            found.shown.push(Difference { what, ..one });
+        }
     }
     found
+}
+
+/// How players differ, by group: what several share is told once.
+fn player_groups<'a>(a: &'a Plan, b: &Plan) -> Vec<(&'a str, Difference, u64)> {
+    let mut groups: Vec<(&str, Difference, u64)> = Vec::new();
+    for (one, other) in a.players.iter().zip(&b.players) {
+        let identity = compare_parts(&Told(&one.identity), &Told(&other.identity), usize::MAX);
+        let machine = compare_parts(&Told(&one.player), &Told(&other.player), usize::MAX);
+        for found in identity.shown.into_iter().chain(machine.shown) {
+            let group = one.identity.group.as_str();
+            let known = groups.iter_mut().rev().take(PLAYER_KINDS_SOUGHT);
+            match known.into_iter().find(|(of, kind, _)| *of == group && *kind == found) {
+                Some((_, _, count)) => *count += 1,
+                None => groups.push((group, found, 1)),
+            }
+        }
+    }
+    groups
 }
 
 /// The entries of a plan's timeline, by block and call.
