@@ -172,6 +172,7 @@ pub struct SledLog {
     frame_hash: Hash32,
     durability: Durability,
     unsynced: u32,
+    packed_bytes: u64,
 }
 
 impl SledLog {
@@ -199,6 +200,7 @@ impl SledLog {
             frame_hash,
             durability,
             unsynced: 0,
+            packed_bytes: 0,
         };
         log.write(height, &record)?;
         log.sync()?;
@@ -223,6 +225,7 @@ impl SledLog {
             frame_hash: Hash32::default(),
             durability: Durability::Interval(100),
             unsynced: 0,
+            packed_bytes: 0,
         };
         log.genesis = log.end(|store| store.first())?;
         log.tip = log.end(|store| store.last())?;
@@ -322,6 +325,11 @@ impl SledLog {
         self.append_packed(height, &record, header.hash(), frame_hash)
     }
 
+    /// Bytes of the records appended since it was opened.
+    pub const fn packed_bytes(&self) -> u64 {
+        self.packed_bytes
+    }
+
     fn append_packed(
         &mut self,
         height: Height,
@@ -330,6 +338,7 @@ impl SledLog {
         frame_hash: Hash32,
     ) -> Result<(), LogError> {
         self.write(height, record)?;
+        self.packed_bytes += record.len() as u64;
         (self.tip, self.tip_hash, self.frame_hash) = (height, block_hash, frame_hash);
         self.unsynced += 1;
         let due = match self.durability {
