@@ -5,8 +5,11 @@ mod accounting;
 mod clock;
 mod commands;
 mod conform;
+mod diff;
+mod fields;
 mod genesis;
 mod metrics;
+mod names;
 mod plan;
 mod progress;
 mod run;
@@ -43,6 +46,8 @@ enum Command {
     Inspect(commands::inspect::InspectArguments),
     /// List the events of a log, one line each; `log export` and `log import` move it as one file.
     Log(commands::log::LogArguments),
+    /// Compare two runs: where they part, in what, and what came of it.
+    Diff(commands::diff::DiffArguments),
     /// Run golden cases against this build.
     Conform(commands::conform::ConformArguments),
     /// Compute one Yuma epoch: JSON in, JSON out.
@@ -84,6 +89,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Repair(command) => commands::repair::run(&command),
         Command::Inspect(command) => commands::inspect::run(&command),
         Command::Log(command) => commands::log::run(&command),
+        Command::Diff(command) => commands::diff::run(&command),
         Command::Conform(command) => commands::conform::run(&command),
         Command::Epoch(command) => commands::conform::epoch(&command),
         Command::Scenario(command) => commands::scenario::run(&command),

@@ -11,8 +11,12 @@ mod bad_input;
 mod conform;
 /// Damaged logs and portable files.
 mod damage;
+/// Two runs compared.
+mod diff;
 /// Pages that are written from the code.
 mod documents;
+/// A live run, followed.
+mod follow;
 /// Same scenario, same seed, same tip hash.
 mod hashes;
 /// Stopping, dying, and leaving nothing behind.

@@ -6,11 +6,17 @@ mod account;
 pub mod conform;
 /// Run folders made of records from elsewhere.
 mod copying;
-/// Events as facts: columns taken apart.
+/// Two runs compared.
+pub mod diff;
+/// Events and calls as facts: columns taken apart.
 mod facts;
+/// A live run's log.
+mod follow;
 /// State at any block.
 pub mod inspect;
-/// Events.
+/// Facts and calls as lines for people.
+mod lines;
+/// Events and calls.
 pub mod log;
 /// Parameters of a subnet or of the network.
 mod params;

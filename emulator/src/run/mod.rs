@@ -4,6 +4,8 @@
 pub mod chain;
 /// What processes owe the system.
 pub mod death;
+/// Where a live run can be asked.
+pub mod door;
 /// One block at a time.
 pub mod engine;
 /// Disk and time of a run, before it begins.
@@ -16,6 +18,8 @@ pub mod hosts;
 pub mod hub;
 /// Starting and ending processes.
 pub mod launcher;
+/// What of a block may be shown.
+pub mod public;
 /// What no host may learn before its time.
 #[cfg(test)]
 mod sealed;
