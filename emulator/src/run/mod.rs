@@ -4,6 +4,8 @@
 pub mod chain;
 /// What processes owe the system.
 pub mod death;
+/// Two blocks compared.
+pub mod difference;
 /// One block at a time.
 pub mod engine;
 /// A host process.

@@ -193,7 +193,7 @@ impl Summary {
             scenario: plan.name.clone(),
             scenario_hash: account.simulation.to_string(),
             rules: state.rules.version.name().to_owned(),
-            seed: plan.seed,
+            seed: plan.last_course().seed(),
             genesis_block: plan.genesis.height.0,
             block: header.height.0,
             blocks: header.height.0 - plan.genesis.height.0,
@@ -230,7 +230,7 @@ impl Summary {
 pub fn players_by_role(plan: &Plan) -> BTreeMap<String, u64> {
     let mut players: BTreeMap<String, u64> =
         Role::ALL.iter().map(|role| (role.name().to_owned(), 0)).collect();
-    for seat in &plan.players {
+    for seat in plan.last_course().seats() {
         count(&mut players, seat.player.behaviour().role.name(), 1);
     }
     players
