@@ -11,6 +11,8 @@ mod bad_input;
 mod conform;
 /// Pages that are written from the code.
 mod documents;
+/// Leaving a run at a block.
+mod fork;
 /// Same scenario, same seed, same tip hash.
 mod hashes;
 /// Stopping, dying, and leaving nothing behind.

@@ -6,6 +6,8 @@ mod account;
 pub mod conform;
 /// Events as facts: columns taken apart.
 mod facts;
+/// Leaving a run at a block.
+pub mod fork;
 /// State at any block.
 pub mod inspect;
 /// Events.

@@ -16,6 +16,10 @@ pub mod hosts;
 pub mod hub;
 /// Starting and ending processes.
 pub mod launcher;
+/// Deciding a log's calls again.
+pub mod re_execution;
+/// Running a log's players again.
+pub mod re_simulation;
 /// What no host may learn before its time.
 #[cfg(test)]
 mod sealed;
