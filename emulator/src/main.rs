@@ -34,11 +34,13 @@ struct Arguments {
 enum Command {
     /// Launch a scenario, or go on with a run that stopped.
     Run(commands::run::RunArguments),
+    /// Leave a run at a block and go on under other rules, parameters, players or dice.
+    Fork(commands::fork::ForkArguments),
     /// The run folders: scenario, seed, blocks, size.
     Runs(commands::runs::RunsArguments),
     /// Fold a log back into the protocol state, checking every state root on the way.
     Replay(commands::replay::ReplayArguments),
-    /// Check the hashes, frames and roots of a log.
+    /// Check the hashes, frames and roots of a log; decide its calls or run its players again.
     Verify(commands::verify::VerifyArguments),
     /// Write every block before the damage as a new run.
     Repair(commands::repair::RepairArguments),
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Run(command) => commands::run::run(&command, arguments.log_format),
+        Command::Fork(command) => commands::fork::run(&command, arguments.log_format),
         Command::Runs(command) => commands::runs::run(&command),
         Command::Replay(command) => commands::replay::run(&command),
         Command::Verify(command) => commands::verify::run(&command),

@@ -17,6 +17,8 @@ mod diff;
 mod documents;
 /// A live run, followed.
 mod follow;
+/// Leaving a run at a block.
+mod fork;
 /// Same scenario, same seed, same tip hash.
 mod hashes;
 /// Stopping, dying, and leaving nothing behind.

@@ -12,6 +12,8 @@ pub mod diff;
 mod facts;
 /// A live run's log.
 mod follow;
+/// Leaving a run at a block.
+pub mod fork;
 /// State at any block.
 pub mod inspect;
 /// Facts and calls as lines for people.

@@ -188,10 +188,10 @@ pub async fn drive(
     let mut start = start;
     let seats = std::mem::take(&mut start.checkpoint.hosts.seats);
     let hosts = match listener {
-        None => Hosts::local(&start.plan, seats, start.state.clone()),
+        None => Hosts::local(&start.course(), seats, start.state.clone()),
         Some(listener) => {
             let wires = greet(order, listener).await?;
-            Hosts::remote(&start.plan, seats, &start.state, wires).await?
+            Hosts::remote(&start.course(), seats, &start.state, wires).await?
         }
     };
     report(Report::Started {
@@ -292,7 +292,7 @@ fn drive_metrics(
     let plan = &start.plan;
     let metrics = Metrics::new(RunLabels {
         scenario: plan.name.clone(),
-        seed: plan.seed,
+        seed: plan.last_course().seed(),
         run: order.run.file_name().map_or_else(String::new, |name| name.display().to_string()),
         version: env!("CARGO_PKG_VERSION"),
     });

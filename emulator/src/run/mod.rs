@@ -4,6 +4,8 @@
 pub mod chain;
 /// What processes owe the system.
 pub mod death;
+/// Two blocks compared.
+pub mod difference;
 /// Where a live run can be asked.
 pub mod door;
 /// One block at a time.
@@ -20,6 +22,10 @@ pub mod hub;
 pub mod launcher;
 /// What of a block may be shown.
 pub mod public;
+/// Deciding a log's calls again.
+pub mod re_execution;
+/// Running a log's players again.
+pub mod re_simulation;
 /// What no host may learn before its time.
 #[cfg(test)]
 mod sealed;
