@@ -5,6 +5,7 @@ mod accounting;
 mod clock;
 mod commands;
 mod conform;
+mod export;
 mod genesis;
 mod metrics;
 mod plan;
@@ -41,6 +42,8 @@ enum Command {
     Inspect(commands::inspect::InspectArguments),
     /// List the events of a log, one line each.
     Log(commands::log::LogArguments),
+    /// Write time series and events for other tools: Prometheus, Parquet, CSV, JSON lines.
+    Export(commands::export::ExportArguments),
     /// Run golden cases against this build.
     Conform(commands::conform::ConformArguments),
     /// Compute one Yuma epoch: JSON in, JSON out.
@@ -81,6 +84,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Verify(command) => commands::verify::run(&command),
         Command::Inspect(command) => commands::inspect::run(&command),
         Command::Log(command) => commands::log::run(&command),
+        Command::Export(command) => commands::export::run(&command),
         Command::Conform(command) => commands::conform::run(&command),
         Command::Epoch(command) => commands::conform::epoch(&command),
         Command::Scenario(command) => commands::scenario::run(&command),

@@ -4,8 +4,10 @@
 mod account;
 /// Golden cases and the epoch calculator.
 pub mod conform;
+/// Exports for other tools.
+pub mod export;
 /// Events as facts: columns taken apart.
-mod facts;
+pub mod facts;
 /// State at any block.
 pub mod inspect;
 /// Events.
