@@ -11,6 +11,8 @@ mod bad_input;
 mod conform;
 /// Pages that are written from the code.
 mod documents;
+/// Exports that other tools read.
+mod export;
 /// Same scenario, same seed, same tip hash.
 mod hashes;
 /// Stopping, dying, and leaving nothing behind.

@@ -120,6 +120,12 @@ pub enum ExportError {
         /// Which.
         path: PathBuf,
     },
+    /// A folder stands where one file was to be.
+    #[error("{} is a folder, and this export is one file", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+    },
     /// A file or folder cannot be made.
     #[error("{} cannot be made: {source}", path.display())]
     Unmakable {
@@ -158,7 +164,9 @@ impl ExportError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::InUse { .. } | Self::Exists { .. } => Some("choose another --out".to_owned()),
+            Self::InUse { .. } | Self::Exists { .. } | Self::Folder { .. } => {
+                Some("choose another --out".to_owned())
+            }
             Self::Unwritable { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Some("the disk is full; fewer rows: --every, --from, --to, --table".to_owned())
             }

@@ -257,7 +257,8 @@ const AMOUNTS_OF_ALPHA: &[&str] = &["alpha_destroyed"];
 const FEES_OF_ALPHA: &[&str] = &["stake_removed"];
 
 impl EventRow {
-    fn of(at: At, index: usize, part: usize, fact: Fact) -> Self {
+    /// A fact's row.
+    pub fn of(at: At, index: usize, part: usize, fact: Fact) -> Self {
         let Fact { kind, mut fields } = fact;
         let mut number = |name: &str| {
             let number = fields.get(name).and_then(Json::as_i64);

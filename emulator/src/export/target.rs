@@ -99,7 +99,10 @@ impl Target {
     /// # Errors
     /// There is one that is not empty, or a folder.
     pub fn file(path: &Path) -> Result<Self, ExportError> {
-        if path.is_dir() || fs::metadata(path).is_ok_and(|file| file.len() > 0) {
+        if path.is_dir() {
+            return Err(ExportError::Folder { path: path.to_owned() });
+        }
+        if fs::metadata(path).is_ok_and(|file| file.len() > 0) {
             return Err(ExportError::Exists { path: path.to_owned() });
         }
         Ok(Self { path: path.to_owned(), shape: Shape::File, parts: Vec::new() })
