@@ -13,6 +13,7 @@ pub const ROUNDS_KEPT_MAX: u64 = 216_000;
 
 /// The beacon's calendar and the pulses stored; the default is a network without a beacon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Beacon {
     /// Simulated milliseconds between rounds; 0 for no beacon.
     pub period_ms: u64,

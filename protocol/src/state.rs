@@ -37,6 +37,7 @@ pub type Row = Vec<(u16, u16)>;
 
 /// Everything the chain stores, unless it is sealed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct State {
     /// The last block decided.
     pub height: Height,
@@ -69,6 +70,7 @@ pub struct State {
 
 /// An account's free balance and the number of its calls included so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Account {
     /// Free balance.
     pub free: Rao,
@@ -79,6 +81,7 @@ canon_struct!(Account { 1: free, 2: nonce });
 
 /// A hotkey account. The entry exists from registration on; it is never deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Hotkey {
     /// The owning coldkey; `None` only for entries that hold nothing but claimable rates.
     pub owner: Option<AccountId>,
@@ -96,6 +99,7 @@ canon_struct!(Hotkey { 1: owner, 2: take, 3: root_claimable, 4: take_changed_at,
 
 /// A coldkey's lists, in insertion order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Coldkey {
     /// Hotkeys it owns.
     pub owned: Vec<AccountId>,
@@ -134,6 +138,7 @@ canon_struct!(Coldkey {
 
 /// A coldkey swap that was announced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SwapAnnouncement {
     /// BLAKE2b-256 of the new coldkey.
     pub hash: Hash32,
@@ -253,6 +258,7 @@ impl Canon for RootClaimType {
 
 /// Counters and parameters of the whole network; defaults are the reference's compiled ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Global {
     /// TAO ever issued less TAO recycled.
     pub total_issuance: Rao,
@@ -459,6 +465,7 @@ impl Global {
 /// `total_issuance = Σ free + Σ subnet TAO + Σ issuance leaks`; the opening entries make this hold
 /// for a snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Leaks {
     /// What the snapshot's issuance has beyond its balances and pools, and what root added to it by
     /// overwriting the counter.
@@ -581,6 +588,7 @@ impl Leaks {
 
 /// One subnet. The default is what a netuid without a subnet reads as.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Subnet {
     /// Whether the network exists.
     pub added: bool,
@@ -617,6 +625,7 @@ pub struct Subnet {
 
 /// A weight row known by its hash only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Commit {
     /// BLAKE2b-256 of the row, salted.
     pub hash: Hash32,
@@ -631,6 +640,7 @@ canon_struct!(Commit { 1: hash, 2: block, 3: first_reveal, 4: last_reveal });
 
 /// A sealed weight row; the vault has its bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TimelockedCommit {
     /// BLAKE2b-256 of the sealed bytes.
     pub hash: Hash32,
@@ -670,6 +680,7 @@ impl Default for Subnet {
 
 /// Children ordered but not in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PendingChildren {
     /// The new list, (proportion of 2⁶⁴−1, account).
     pub children: Vec<(u64, AccountId)>,
@@ -734,6 +745,7 @@ impl Canon for Stamp {
 
 /// A subnet's scalars that change every block; all subnets' are hashed as one buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Fast {
     /// Reserves, price, liquidity and alpha outside the pool.
     pub pool: Pool,
@@ -842,6 +854,7 @@ impl Fast {
 
 /// Hyperparameters; defaults are those of a newly registered subnet (30 §4.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[allow(
     missing_docs,
     reason = "the names are the chain's; 30 §12.2 and docs/glossary.md say what they are"
@@ -1007,6 +1020,7 @@ impl Params {
 
 /// A subnet's names, owner and dates.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Info {
     /// Display name: the scenario's, or that of the identity.
     pub name: String,
@@ -1038,6 +1052,7 @@ canon_struct!(Info {
 
 /// Neurons as columns indexed by uid; all have the same length.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Neurons {
     /// Hotkey of each uid.
     pub hotkeys: Vec<AccountId>,
@@ -1091,6 +1106,7 @@ impl Neurons {
 
 /// One weight matrix with what belongs to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Mechanism {
     /// Of 65,535, by uid.
     pub incentive: Vec<u16>,
@@ -1104,6 +1120,7 @@ pub struct Mechanism {
 
 /// A hotkey's stake on a subnet and who holds it (20 §12).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct HotkeyPool {
     /// Alpha of all holders.
     pub alpha: Alpha,
@@ -1136,6 +1153,7 @@ impl HotkeyPool {
 
 /// A served endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[allow(missing_docs, reason = "the chain's own record")]
 pub struct Axon {
     pub block: u64,
@@ -1160,6 +1178,7 @@ canon_struct!(Axon {
 
 /// Parents and children of one hotkey on one subnet: (proportion of 2⁶⁴−1, account).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Links {
     /// Whom it delegates stake weight to.
     pub children: Vec<(u64, AccountId)>,

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 /// Sealed bytes by their hash.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Vault {
     sealed: BTreeMap<Hash32, Vec<u8>>,
 }

@@ -1,5 +1,6 @@
-//! Values as bytes: bincode through serde, little endian, integers of fixed width, with a limit. The only file
-//! that names bincode; also the codec of the wire and of caches.
+//! Values as bytes: bincode through serde, little endian, integers of fixed width, with a limit; it is also the codec
+//! of the wire and of caches. Block 0 must be read by builds that know more fields: MessagePack with their names.
+//! The only file that names either library.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,11 +45,31 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     }
 }
 
-/// A value from the front of bytes; whatever follows it is not looked at.
+/// A value from the front of bytes, and how many it took; whatever follows it is not looked at.
 ///
 /// # Errors
 /// The bytes do not begin with such a value.
-pub fn decode_front<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+pub fn decode_front<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), CodecError> {
     let decoded = bincode::serde::decode_from_slice(bytes, config());
-    decoded.map(|(value, _)| value).map_err(|error| CodecError::Malformed(error.to_string()))
+    decoded.map_err(|error| CodecError::Malformed(error.to_string()))
+}
+
+/// A value as bytes that name its fields.
+pub fn encode_named<T: Serialize>(value: &T) -> Vec<u8> {
+    rmp_serde::to_vec_named(value).expect("our values are plain data, and vectors take every byte")
+}
+
+/// A value from exactly its bytes that name its fields; fields that are not there have their default, where their
+/// type has one.
+///
+/// # Errors
+/// The bytes are no such value, or more follow it.
+pub fn decode_named<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let mut rest = bytes;
+    let value = T::deserialize(&mut rmp_serde::Deserializer::new(&mut rest));
+    let value = value.map_err(|error| CodecError::Malformed(error.to_string()))?;
+    match rest.len() {
+        0 => Ok(value),
+        more => Err(CodecError::Trailing(more)),
+    }
 }

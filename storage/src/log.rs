@@ -1,10 +1,12 @@
 //! The log: one record per block in a sled tree. The only file that names sled.
 //!
 //! Key: the height, big-endian, then the number of the part, one byte; a record longer than `PART_BYTES_MAX`
-//! (that of genesis) is cut into parts. sled takes an exclusive lock, so one process has a log open at a time.
+//! (that of genesis) is cut into parts. Each part has a head of its own, so that it can be found and told from
+//! rubbish in the bytes of a store that does not open any more. sled takes an exclusive lock, so one process has a
+//! log open at a time.
 
-use crate::record::{Genesis, Kind, Record, RecordError, pack};
-use protocol::frame::{Frame, Header};
+use crate::record::{Genesis, MAGIC_BEFORE, Record, RecordError, pack_frame, pack_genesis};
+use protocol::frame::Frame;
 use protocol::units::{Hash32, Height};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,10 @@ use std::time::Duration;
 
 /// Longest part of a record.
 pub const PART_BYTES_MAX: usize = 1 << 20;
+/// The first bytes of every part.
+pub const PART_MAGIC: [u8; 4] = *b"BTLP";
+/// Length of a part's head: magic, height, number of the part, number of parts, length and checksum of the rest.
+pub const PART_HEAD_BYTES: usize = 4 + 8 + 1 + 1 + 4 + 4;
 /// How long to wait for another process to let go of the log.
 pub const IN_USE_WAIT_MS: u64 = 600;
 
@@ -113,7 +119,10 @@ impl LogError {
                 Some("is the disk full? `btemu run --resume RUN` goes on".into())
             }
             Self::Damaged { error: RecordError::Format(_), .. } => {
-                Some("read it with the build that made it".into())
+                Some("read it with the build that made it, or a newer one".into())
+            }
+            Self::Damaged { error: RecordError::Before, .. } => {
+                Some("run the scenario again".into())
             }
             Self::Store { .. } | Self::Damaged { .. } | Self::Empty { .. } => {
                 Some("the log is damaged or was cut off; run the scenario again".into())
@@ -161,6 +170,7 @@ pub struct SledLog {
     frame_hash: Hash32,
     durability: Durability,
     unsynced: u32,
+    packed_bytes: u64,
 }
 
 impl SledLog {
@@ -178,7 +188,7 @@ impl SledLog {
         }
         let store = open_store(path, true)?;
         let height = genesis.header.height;
-        let (record, frame_hash) = pack(Kind::Genesis, height, genesis.header.parent, genesis);
+        let (record, frame_hash) = pack_genesis(genesis);
         let mut log = Self {
             path: path.to_owned(),
             store,
@@ -188,6 +198,7 @@ impl SledLog {
             frame_hash,
             durability,
             unsynced: 0,
+            packed_bytes: 0,
         };
         log.write(height, &record)?;
         log.sync()?;
@@ -212,18 +223,14 @@ impl SledLog {
             frame_hash: Hash32::default(),
             durability: Durability::Interval(100),
             unsynced: 0,
+            packed_bytes: 0,
         };
         log.genesis = log.end(|store| store.first())?;
         log.tip = log.end(|store| store.last())?;
-        if log.tip == log.genesis {
-            let bytes = log.record(log.genesis)?;
-            log.frame_hash = log.checked(log.genesis, &bytes)?.hash;
-            log.tip_hash = log.genesis_header()?.hash();
-        } else {
-            let bytes = log.record(log.tip)?;
-            log.frame_hash = log.checked(log.tip, &bytes)?.hash;
-            log.tip_hash = log.frame(log.tip)?.header.hash();
-        }
+        let bytes = log.record(log.tip)?;
+        let record = log.checked(log.tip, &bytes)?;
+        let header = record.header().map_err(|error| log.damaged(log.tip, error))?;
+        (log.frame_hash, log.tip_hash) = (record.hash, header.hash());
         Ok(log)
     }
 
@@ -240,22 +247,20 @@ impl SledLog {
     pub fn genesis<P: DeserializeOwned>(&self) -> Result<Genesis<P>, LogError> {
         let bytes = self.record(self.genesis)?;
         let record = self.checked(self.genesis, &bytes)?;
-        record
-            .unpack(Kind::Genesis, self.genesis)
-            .map_err(|error| self.damaged(self.genesis, error))
+        record.genesis().map_err(|error| self.damaged(self.genesis, error))
     }
 
-    /// The blocks of a range, ascending, each checked against the frame hash of the one before. Ends after the
+    /// The records of a range, ascending, each checked against the frame hash of the one before. Ends after the
     /// first error.
-    pub fn frames(
+    pub fn records(
         &self,
         from: Height,
         to: Height,
-    ) -> impl Iterator<Item = Result<Frame, LogError>> + '_ {
+    ) -> impl Iterator<Item = Result<RawRecord, LogError>> + '_ {
         let mut previous: Option<Hash32> = None;
         let mut ended = false;
-        let first = from.0.max(self.genesis.0 + 1);
-        (first..=to.0).map(Height).map_while(move |height| {
+        let first = from.max(self.genesis);
+        (first.0..=to.0).map(Height).map_while(move |height| {
             if ended {
                 return None;
             }
@@ -265,19 +270,65 @@ impl SledLog {
                     return Err(self.damaged(height, RecordError::Chain));
                 }
                 previous = Some(record.hash);
-                record.unpack(Kind::Block, height).map_err(|error| self.damaged(height, error))
+                Ok(RawRecord { bytes })
             });
             ended = read.is_err();
             Some(read)
         })
     }
 
-    fn genesis_header(&self) -> Result<Header, LogError> {
-        // The plan's shape is the caller's; the fields before it are ours.
-        let bytes = self.record(self.genesis)?;
-        let record = self.checked(self.genesis, &bytes)?;
-        let front = record.unpack_front::<(String, Header)>(Kind::Genesis, self.genesis);
-        front.map(|(_, header)| header).map_err(|error| self.damaged(self.genesis, error))
+    /// The blocks of a range, ascending, each checked against the frame hash of the one before. Ends after the
+    /// first error.
+    pub fn frames(
+        &self,
+        from: Height,
+        to: Height,
+    ) -> impl Iterator<Item = Result<Frame, LogError>> + '_ {
+        let first = from.max(Height(self.genesis.0 + 1));
+        self.records(first, to).zip(first.0..).map(|(read, height)| {
+            let (read, height) = (read?, Height(height));
+            read.record().frame(height).map_err(|error| self.damaged(height, error))
+        })
+    }
+
+    /// Appends a block as another log keeps it, without looking into it; it names the frame hash of this log's
+    /// last record from now on.
+    ///
+    /// # Errors
+    /// It does not follow, or cannot be written.
+    pub fn append_record(&mut self, record: &Record<'_>) -> Result<(), LogError> {
+        let height = record.height;
+        let header = record.header().map_err(|error| self.damaged(height, error))?;
+        let follows = height.0 == self.tip.0 + 1 && header.height == height;
+        if record.is_genesis() || !follows || header.parent != self.tip_hash {
+            return Err(LogError::Gap { path: self.path.clone(), height, tip: self.tip });
+        }
+        let (record, frame_hash) = record.after(self.frame_hash);
+        self.append_packed(height, &record, header.hash(), frame_hash)
+    }
+
+    /// Bytes of the records appended since it was opened.
+    pub const fn packed_bytes(&self) -> u64 {
+        self.packed_bytes
+    }
+
+    fn append_packed(
+        &mut self,
+        height: Height,
+        record: &[u8],
+        block_hash: Hash32,
+        frame_hash: Hash32,
+    ) -> Result<(), LogError> {
+        self.write(height, record)?;
+        self.packed_bytes += record.len() as u64;
+        (self.tip, self.tip_hash, self.frame_hash) = (height, block_hash, frame_hash);
+        self.unsynced += 1;
+        let due = match self.durability {
+            Durability::Block => true,
+            Durability::Interval(blocks) => self.unsynced >= blocks,
+            Durability::End => false,
+        };
+        if due { self.sync() } else { Ok(()) }
     }
 
     /// The height at one end of the tree.
@@ -294,27 +345,33 @@ impl SledLog {
 
     fn write(&mut self, height: Height, record: &[u8]) -> Result<(), LogError> {
         let mut batch = sled::Batch::default();
-        for (part, bytes) in record.chunks(PART_BYTES_MAX).enumerate() {
-            let part = u8::try_from(part)
-                .map_err(|_| self.store_error("written", "the record is longer than 255 parts"))?;
-            batch.insert(key(height, part).as_slice(), bytes);
+        let chunks = record.chunks(PART_BYTES_MAX);
+        let parts = u8::try_from(chunks.len())
+            .map_err(|_| self.store_error("written", "the record is longer than 255 parts"))?;
+        for (part, bytes) in (0..).zip(chunks) {
+            batch.insert(key(height, part).as_slice(), part_of(height, part, parts, bytes));
         }
         self.guarded("written", || self.store.apply_batch(batch.clone()))
     }
 
     /// All parts of a record.
     fn record(&self, height: Height) -> Result<Vec<u8>, LogError> {
-        self.guarded("read", || {
-            let mut bytes = Vec::new();
-            for entry in self.store.scan_prefix(height.0.to_be_bytes()) {
-                bytes.extend_from_slice(&entry?.1);
+        let entries = self.guarded("read", || {
+            let entries = self.store.scan_prefix(height.0.to_be_bytes());
+            entries.values().collect::<sled::Result<Vec<_>>>()
+        })?;
+        if entries.is_empty() {
+            return Err(LogError::Absent { path: self.path.clone(), height });
+        }
+        let mut bytes = Vec::with_capacity(entries.iter().map(|entry| entry.len()).sum());
+        for (at, entry) in (0..).zip(&entries) {
+            let part = Part::read(entry).map_err(|error| self.damaged(height, error))?;
+            if (part.height, part.part, usize::from(part.parts)) != (height, at, entries.len()) {
+                return Err(self.damaged(height, RecordError::Misplaced));
             }
-            Ok(bytes)
-        })
-        .and_then(|bytes| match bytes.is_empty() {
-            true => Err(LogError::Absent { path: self.path.clone(), height }),
-            false => Ok(bytes),
-        })
+            bytes.extend_from_slice(part.bytes);
+        }
+        Ok(bytes)
     }
 
     fn checked<'a>(&self, height: Height, bytes: &'a [u8]) -> Result<Record<'a>, LogError> {
@@ -349,16 +406,8 @@ impl EventLog for SledLog {
         if height.0 != self.tip.0 + 1 || frame.header.parent != self.tip_hash {
             return Err(LogError::Gap { path: self.path.clone(), height, tip: self.tip });
         }
-        let (record, frame_hash) = pack(Kind::Block, height, self.frame_hash, frame);
-        self.write(height, &record)?;
-        (self.tip, self.tip_hash, self.frame_hash) = (height, frame.header.hash(), frame_hash);
-        self.unsynced += 1;
-        let due = match self.durability {
-            Durability::Block => true,
-            Durability::Interval(blocks) => self.unsynced >= blocks,
-            Durability::End => false,
-        };
-        if due { self.sync() } else { Ok(()) }
+        let (record, frame_hash) = pack_frame(frame, self.frame_hash);
+        self.append_packed(height, &record, frame.header.hash(), frame_hash)
     }
 
     fn tip(&self) -> Height {
@@ -372,7 +421,7 @@ impl EventLog for SledLog {
     fn frame(&self, at: Height) -> Result<Frame, LogError> {
         let bytes = self.record(at)?;
         let record = self.checked(at, &bytes)?;
-        record.unpack(Kind::Block, at).map_err(|error| self.damaged(at, error))
+        record.frame(at).map_err(|error| self.damaged(at, error))
     }
 
     fn sync(&mut self) -> Result<(), LogError> {
@@ -400,6 +449,92 @@ fn allocated_bytes(file: &std::fs::Metadata) -> u64 {
     {
         file.len()
     }
+}
+
+/// A record as it is stored, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawRecord {
+    bytes: Vec<u8>,
+}
+
+impl RawRecord {
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The record taken apart.
+    pub fn record(&self) -> Record<'_> {
+        Record::read(&self.bytes).expect("it was checked when it was made")
+    }
+}
+
+/// A part of a record as the store keeps it, checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// The block.
+    pub height: Height,
+    /// Its place in the record, from 0.
+    pub part: u8,
+    /// Parts of the record.
+    pub parts: u8,
+    /// What it holds of the record.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Part<'a> {
+    /// Takes a part apart and checks it; nothing may follow it.
+    ///
+    /// # Errors
+    /// It is cut off, damaged, or no part.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, RecordError> {
+        let (part, rest) = Self::read_front(bytes)?;
+        if rest.is_empty() { Ok(part) } else { Err(RecordError::Head) }
+    }
+
+    /// The same with whatever follows it.
+    ///
+    /// # Errors
+    /// It is cut off, damaged, or no part.
+    pub fn read_front(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), RecordError> {
+        if bytes.starts_with(&MAGIC_BEFORE) {
+            return Err(RecordError::Before);
+        }
+        let (head, rest) = bytes.split_at_checked(PART_HEAD_BYTES).ok_or(RecordError::CutOff)?;
+        if !head.starts_with(&PART_MAGIC) {
+            return Err(RecordError::NoRecord);
+        }
+        let number = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four"));
+        let height = u64::from_le_bytes(head[4..12].try_into().expect("eight bytes were taken"));
+        let (length, checksum) = (number(14) as usize, number(18));
+        if length > PART_BYTES_MAX {
+            return Err(RecordError::Head);
+        }
+        let (bytes, rest) = rest.split_at_checked(length).ok_or(RecordError::CutOff)?;
+        if checksum != part_checksum(&head[..PART_HEAD_BYTES - 4], bytes) {
+            return Err(RecordError::Body);
+        }
+        Ok((Self { height: Height(height), part: head[12], parts: head[13], bytes }, rest))
+    }
+}
+
+fn part_of(height: Height, part: u8, parts: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(PART_HEAD_BYTES + bytes.len());
+    whole.extend_from_slice(&PART_MAGIC);
+    whole.extend_from_slice(&height.0.to_le_bytes());
+    whole.extend_from_slice(&[part, parts]);
+    whole.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    let checksum = part_checksum(&whole, bytes);
+    whole.extend_from_slice(&checksum.to_le_bytes());
+    whole.extend_from_slice(bytes);
+    whole
+}
+
+fn part_checksum(head: &[u8], bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(head);
+    hasher.update(bytes);
+    hasher.finalize()
 }
 
 fn key(height: Height, part: u8) -> [u8; 9] {

@@ -1,31 +1,40 @@
 //! What one stored value holds: a head that says what it is, and a packed body with its hash. Each record names
-//! the hash of the one before, so that `verify` sees a missing or foreign one.
+//! the hash of the one before, so that `verify` sees a missing or foreign one. Records stand by themselves: back to
+//! back in a file they are a whole log.
+//!
+//! What belongs here: heads, hashes, packing, and which format a body has. What does not: the store (`log`).
 
-use crate::codec::{CodecError, decode, decode_front, encode};
-use protocol::frame::Header;
+use crate::codec::{CodecError, decode_front, decode_named, encode, encode_named};
+use crate::formats::{self, FORMAT, FORMAT_OLDEST};
+use protocol::frame::{Frame, Header};
 use protocol::units::{Hash32, Height};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use zstd::bulk::{Compressor, Decompressor};
 
 /// The first bytes of every record.
-pub const MAGIC: [u8; 4] = *b"BTEL";
-/// The format of this build. It still changes: raise it with every change of `codec.golden`, so that
-/// other builds refuse a log by its number and do not take it for a damaged one.
-pub const FORMAT: u16 = 2;
-/// The longest body before packing, in bytes.
-pub const BODY_BYTES_MAX: u64 = 1 << 30;
+pub const MAGIC: [u8; 4] = *b"BTLR";
+/// The first bytes of records from before format 1, which no build reads any more.
+pub const MAGIC_BEFORE: [u8; 4] = *b"BTEL";
+/// The longest body of block 0 before packing, in bytes.
+pub const GENESIS_BYTES_MAX: u64 = 1 << 30;
+/// The longest body of another block before packing, in bytes.
+pub const FRAME_BYTES_MAX: u64 = 1 << 28;
+/// Length of a head.
+pub const HEAD_BYTES: usize = 4 + 2 + 1 + 1 + 8 + 8 + 8 + 32 + 32 + 4;
 
-const HEAD_BYTES: usize = 4 + 2 + 1 + 8 + 8 + 32 + 32 + 4;
 const ZSTD_LEVEL: i32 = 1;
 
 /// What block 0 of a log holds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Genesis<P> {
     /// The build that made the log.
     pub build: String,
     /// The genesis block's header; its parent is the simulation hash.
     pub header: Header,
-    /// Everything the run is decided from.
+    /// Everything the run is decided from. Kept with the names of its fields, so that later builds, which know
+    /// more fields, read it too.
     pub plan: P,
 }
 
@@ -49,8 +58,13 @@ pub enum RecordError {
     #[error("these bytes are no record")]
     NoRecord,
     /// Another build wrote it.
-    #[error("the record has format {0}, this build reads format {FORMAT}")]
+    #[error("the record has format {0}, this build reads formats {FORMAT_OLDEST} to {FORMAT}")]
     Format(u16),
+    /// It is older than the first format.
+    #[error(
+        "the record was written before format 1, this build reads formats {FORMAT_OLDEST} to {FORMAT}"
+    )]
+    Before,
     /// It is not what is expected at its place.
     #[error("the record belongs to another place")]
     Misplaced,
@@ -68,100 +82,179 @@ pub enum RecordError {
     Codec(#[from] CodecError),
 }
 
-/// Packs a value into a record. Gives the record and the frame hash that the next one names.
-pub fn pack<T: Serialize>(
-    kind: Kind,
+/// Packs block 0. Gives the record and the frame hash that the next one names.
+pub fn pack_genesis<P: Serialize>(genesis: &Genesis<P>) -> (Vec<u8>, Hash32) {
+    let mut raw = encode(&(&genesis.build, &genesis.header));
+    raw.extend_from_slice(&encode_named(&genesis.plan));
+    let header = &genesis.header;
+    let head = Head { format: FORMAT, kind: Kind::Genesis as u8, height: header.height };
+    pack(head, header.parent, &raw)
+}
+
+/// Packs a block. Gives the record and the frame hash that the next one names.
+pub fn pack_frame(frame: &Frame, previous: Hash32) -> (Vec<u8>, Hash32) {
+    let head = Head { format: FORMAT, kind: Kind::Block as u8, height: frame.header.height };
+    pack(head, previous, &formats::write(frame))
+}
+
+/// What a head says of itself.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    format: u16,
+    kind: u8,
     height: Height,
-    previous: Hash32,
-    value: &T,
-) -> (Vec<u8>, Hash32) {
-    let raw = encode(value);
-    let body = zstd::bulk::compress(&raw, ZSTD_LEVEL).expect("memory takes the packed body");
-    let hash = frame_hash(previous, &body);
+}
+
+fn pack(head: Head, previous: Hash32, raw: &[u8]) -> (Vec<u8>, Hash32) {
+    thread_local! {
+        // Making one costs as much as packing a small block.
+        static PACKER: RefCell<Compressor<'static>> =
+            RefCell::new(Compressor::new(ZSTD_LEVEL).expect("memory takes a packer"));
+    }
+    let body = PACKER.with_borrow_mut(|packer| packer.compress(raw));
+    let body = body.expect("memory takes the packed body");
+    pack_body(head, previous, raw.len() as u64, &body)
+}
+
+fn pack_body(head: Head, previous: Hash32, raw_len: u64, body: &[u8]) -> (Vec<u8>, Hash32) {
+    let hash = frame_hash(previous, body);
     let mut record = Vec::with_capacity(HEAD_BYTES + body.len());
     record.extend_from_slice(&MAGIC);
-    record.extend_from_slice(&FORMAT.to_le_bytes());
-    record.push(kind as u8);
-    record.extend_from_slice(&height.0.to_le_bytes());
-    record.extend_from_slice(&(raw.len() as u64).to_le_bytes());
+    record.extend_from_slice(&head.format.to_le_bytes());
+    record.extend_from_slice(&[head.kind, 0]);
+    record.extend_from_slice(&head.height.0.to_le_bytes());
+    record.extend_from_slice(&raw_len.to_le_bytes());
+    record.extend_from_slice(&(body.len() as u64).to_le_bytes());
     record.extend_from_slice(&previous.0);
     record.extend_from_slice(&hash.0);
     let checksum = crc32fast::hash(&record);
     record.extend_from_slice(&checksum.to_le_bytes());
-    record.extend_from_slice(&body);
+    record.extend_from_slice(body);
     (record, hash)
 }
 
 /// A record taken apart and checked, its body still packed.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    kind: u8,
-    height: Height,
-    raw_len: u64,
+    /// How its body is written.
+    pub format: u16,
+    /// Its block.
+    pub height: Height,
     /// The frame hash of the record before.
     pub previous: Hash32,
     /// Its own frame hash.
     pub hash: Hash32,
+    kind: u8,
+    raw_len: u64,
     body: &'a [u8],
 }
 
 impl<'a> Record<'a> {
-    /// Takes a record apart and checks its head and its body's hash.
+    /// Takes a record apart and checks its head and its body's hash; nothing may follow it.
     ///
     /// # Errors
     /// See [`RecordError`].
     pub fn read(bytes: &'a [u8]) -> Result<Self, RecordError> {
-        let (head, body) = bytes.split_at_checked(HEAD_BYTES).ok_or(RecordError::CutOff)?;
-        let mut rest = head;
+        let (record, rest) = Self::read_front(bytes)?;
+        if rest.is_empty() { Ok(record) } else { Err(RecordError::Head) }
+    }
+
+    /// The same with whatever follows it.
+    ///
+    /// # Errors
+    /// See [`RecordError`].
+    pub fn read_front(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), RecordError> {
+        let (head, rest) = bytes.split_at_checked(HEAD_BYTES).ok_or(RecordError::CutOff)?;
+        let mut left = head;
         let mut take = |count: usize| {
-            let (taken, left) = rest.split_at(count);
-            rest = left;
+            let (taken, rest) = left.split_at(count);
+            left = rest;
             taken
         };
-        if take(4) != MAGIC {
-            return Err(RecordError::NoRecord);
+        match take(4) {
+            magic if magic == MAGIC => {}
+            magic if magic == MAGIC_BEFORE => return Err(RecordError::Before),
+            _ => return Err(RecordError::NoRecord),
         }
         let format = u16::from_le_bytes(take(2).try_into().expect("two bytes were taken"));
-        if format != FORMAT {
-            return Err(RecordError::Format(format));
-        }
-        let kind = take(1)[0];
+        let kind = take(2)[0];
         let mut number = || u64::from_le_bytes(take(8).try_into().expect("eight bytes were taken"));
-        let (height, raw_len) = (Height(number()), number());
+        let (height, raw_len, body_len) = (Height(number()), number(), number());
         let mut hash = || Hash32(take(32).try_into().expect("as many bytes were taken"));
         let (previous, hash) = (hash(), hash());
         let checksum = u32::from_le_bytes(take(4).try_into().expect("four bytes were taken"));
-        if checksum != crc32fast::hash(&head[..HEAD_BYTES - 4]) || raw_len > BODY_BYTES_MAX {
+        if checksum != crc32fast::hash(&head[..HEAD_BYTES - 4]) {
             return Err(RecordError::Head);
         }
+        if !(FORMAT_OLDEST..=FORMAT).contains(&format) {
+            return Err(RecordError::Format(format));
+        }
+        let most = if kind == Kind::Genesis as u8 { GENESIS_BYTES_MAX } else { FRAME_BYTES_MAX };
+        if raw_len > most || body_len > most {
+            return Err(RecordError::Head);
+        }
+        let body = rest.split_at_checked(body_len as usize);
+        let (body, rest) = body.ok_or(RecordError::CutOff)?;
         if hash != frame_hash(previous, body) {
             return Err(RecordError::Body);
         }
-        Ok(Self { kind, height, raw_len, previous, hash, body })
+        Ok((Self { format, height, previous, hash, kind, raw_len, body }, rest))
     }
 
-    /// Unpacks the value, which must be of that kind and at that height.
+    /// How long the record is whose head these bytes begin with, in bytes; for readers of streams.
     ///
     /// # Errors
-    /// See [`RecordError`].
-    pub fn unpack<T: DeserializeOwned>(
-        &self,
-        kind: Kind,
-        height: Height,
-    ) -> Result<T, RecordError> {
-        Ok(decode(&self.raw(kind, height)?)?)
+    /// The bytes are no head.
+    pub fn length(head: &[u8; HEAD_BYTES]) -> Result<usize, RecordError> {
+        // An empty body never has the right hash; everything before that is what can be wrong with a head.
+        match Record::read_front(head) {
+            Ok(_) | Err(RecordError::CutOff | RecordError::Body) => {}
+            Err(error) => return Err(error),
+        }
+        let body_len = head[24..32].try_into().expect("eight bytes were taken");
+        Ok(HEAD_BYTES + u64::from_le_bytes(body_len) as usize)
     }
 
-    /// Unpacks what the value begins with; the rest is not looked at.
+    /// Whether it is block 0.
+    pub const fn is_genesis(&self) -> bool {
+        self.kind == Kind::Genesis as u8
+    }
+
+    /// What block 0 holds.
     ///
     /// # Errors
-    /// See [`RecordError`].
-    pub fn unpack_front<T: DeserializeOwned>(
-        &self,
-        kind: Kind,
-        height: Height,
-    ) -> Result<T, RecordError> {
-        Ok(decode_front(&self.raw(kind, height)?)?)
+    /// It is not block 0, or cannot be unpacked.
+    pub fn genesis<P: DeserializeOwned>(&self) -> Result<Genesis<P>, RecordError> {
+        let raw = self.raw(Kind::Genesis, self.height)?;
+        let ((build, header), used) = decode_front::<(String, Header)>(&raw)?;
+        Ok(Genesis { build, header, plan: decode_named(&raw[used..])? })
+    }
+
+    /// The header of a block, or of block 0.
+    ///
+    /// # Errors
+    /// It cannot be unpacked.
+    pub fn header(&self) -> Result<Header, RecordError> {
+        if self.is_genesis() {
+            let raw = self.raw(Kind::Genesis, self.height)?;
+            let ((_, header), _) = decode_front::<(String, Header)>(&raw)?;
+            return Ok(header);
+        }
+        Ok(decode_front(&self.raw(Kind::Block, self.height)?)?.0)
+    }
+
+    /// The block that belongs at a height.
+    ///
+    /// # Errors
+    /// It belongs elsewhere, or cannot be unpacked.
+    pub fn frame(&self, height: Height) -> Result<Frame, RecordError> {
+        Ok(formats::read(self.format, &self.raw(Kind::Block, height)?)?)
+    }
+
+    /// The same packed body after another record, with that record's frame hash and its own.
+    pub fn after(&self, previous: Hash32) -> (Vec<u8>, Hash32) {
+        let head = Head { format: self.format, kind: self.kind, height: self.height };
+        pack_body(head, previous, self.raw_len, self.body)
     }
 
     fn raw(&self, kind: Kind, height: Height) -> Result<Vec<u8>, RecordError> {
@@ -169,7 +262,16 @@ impl<'a> Record<'a> {
             return Err(RecordError::Misplaced);
         }
         let capacity = usize::try_from(self.raw_len).map_err(|_| RecordError::Head)?;
-        let raw = zstd::bulk::decompress(self.body, capacity).map_err(|_| RecordError::Body)?;
+        let stated = zstd::zstd_safe::get_frame_content_size(self.body).ok().flatten();
+        if stated != Some(self.raw_len) {
+            return Err(RecordError::Head);
+        }
+        thread_local! {
+            static UNPACKER: RefCell<Decompressor<'static>> =
+                RefCell::new(Decompressor::new().expect("memory takes an unpacker"));
+        }
+        let raw = UNPACKER.with_borrow_mut(|unpacker| unpacker.decompress(self.body, capacity));
+        let raw = raw.map_err(|_| RecordError::Body)?;
         if raw.len() != capacity {
             return Err(RecordError::Body);
         }

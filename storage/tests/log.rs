@@ -312,7 +312,7 @@ fn caches_change_no_answer_and_bad_ones_count_as_absent() {
         cache.store(CacheKind::Checkpoint, Height(height), without, &height).expect("writable");
     }
     cache.thin(CacheKind::Checkpoint, 2);
-    assert_eq!(cache.heights(CacheKind::Checkpoint), [Height(3), Height(4)]);
+    assert_eq!(cache.heights(CacheKind::Checkpoint), [Height(0), Height(4)]);
     assert_eq!(cache.load::<u64>(CacheKind::Checkpoint, Height(4), without), Some(4));
 }
 
@@ -353,21 +353,20 @@ fn sealed_bytes_come_back_from_snapshots_and_from_frames_alike() {
 
 #[test]
 fn a_damaged_block_is_named_and_the_rest_is_still_read() {
-    use storage::record::{Kind, Record, pack};
+    use storage::record::{Record, pack_frame};
     let frames = frames();
-    let (record, _) = pack(Kind::Block, Height(3), Hash32([0; 32]), &frames[2]);
+    let (record, _) = pack_frame(&frames[2], Hash32([0; 32]));
     assert!(Record::read(&record).is_ok());
     for at in 0..record.len() {
         let mut damaged = record.clone();
         damaged[at] ^= 0x10;
-        let read =
-            Record::read(&damaged).and_then(|read| read.unpack::<Frame>(Kind::Block, Height(3)));
+        let read = Record::read(&damaged).and_then(|read| read.frame(Height(GENESIS + 3)));
         assert!(read.is_err(), "byte {at}");
     }
     for length in 0..record.len() {
         assert!(Record::read(&record[..length]).is_err(), "{length} bytes");
     }
-    let misplaced = Record::read(&record).and_then(|r| r.unpack::<Frame>(Kind::Block, Height(4)));
+    let misplaced = Record::read(&record).and_then(|r| r.frame(Height(GENESIS + 4)));
     assert_eq!(misplaced.err(), Some(RecordError::Misplaced));
 }
 

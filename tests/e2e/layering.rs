@@ -30,6 +30,7 @@ const OWNED: &[(&str, &str)] = &[
 const WORDS: &[(&str, &str, &[&str])] = &[
     ("storage", "sled::", &["src/log.rs"]),
     ("storage", "bincode::", &["src/codec.rs"]),
+    ("storage", "rmp_serde::", &["src/codec.rs"]),
     ("actors", "actix::", &["src/shell.rs"]),
     ("actors", "libm::", &["src/maths.rs"]),
     ("emulator", "::parquet::", &["src/export/parquet.rs"]),

@@ -131,6 +131,13 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Says something on standard error; a run does not fail because nobody listens there.
+pub fn tell_talk(text: &str) {
+    if let Err(error) = std::io::stderr().lock().write_all(text.as_bytes()) {
+        tracing::debug!(%error, "standard error is closed");
+    }
+}
+
 /// Writes one JSON object as a line.
 pub fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
     let text = serde_json::to_string(value);

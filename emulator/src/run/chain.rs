@@ -43,6 +43,8 @@ pub struct ChainOrder {
     pub durability: Durability,
     /// Blocks between snapshots.
     pub snapshot_interval: u64,
+    /// Bytes of blocks after which there is a snapshot earlier.
+    pub snapshot_bytes: u64,
     /// Blocks between checkpoints.
     pub checkpoint_interval: u64,
     /// How fast simulated time passes.
@@ -199,6 +201,7 @@ pub async fn drive(
     let manner = Manner {
         until: order.until,
         snapshot_interval: order.snapshot_interval,
+        snapshot_bytes: order.snapshot_bytes,
         checkpoint_interval: order.checkpoint_interval,
         pace: order.pace,
         checking: order.checking,

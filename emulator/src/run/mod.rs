@@ -6,6 +6,8 @@ pub mod chain;
 pub mod death;
 /// One block at a time.
 pub mod engine;
+/// Disk and time of a run, before it begins.
+pub mod estimate;
 /// A host process.
 pub mod host;
 /// The hosts as the engine sees them.

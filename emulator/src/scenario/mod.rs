@@ -80,6 +80,8 @@ pub struct LogSettings {
     pub durability: Durability,
     /// Blocks between snapshots; 0 for none but the last.
     pub snapshot_interval: u64,
+    /// Bytes of blocks after which there is a snapshot earlier; 0 for no such bound.
+    pub snapshot_bytes: u64,
     /// Blocks between checkpoints; 0 for none but the last.
     pub checkpoint_interval: u64,
 }
@@ -174,6 +176,7 @@ impl Scenario {
                 DurabilityName::End => Durability::End,
             },
             snapshot_interval: log.snapshot_interval.0,
+            snapshot_bytes: log.snapshot_bytes,
             checkpoint_interval: log.checkpoint_interval.0,
         }
     }
@@ -229,6 +232,7 @@ const SHIPPED: &[(&str, &str)] = &[
         "configs/bench-mainnet-quarter.toml",
         include_str!("../../../configs/bench-mainnet-quarter.toml"),
     ),
+    ("configs/bench-mainnet.toml", include_str!("../../../configs/bench-mainnet.toml")),
 ];
 
 /// The scenarios that ship, smallest first.
