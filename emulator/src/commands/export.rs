@@ -13,6 +13,7 @@ use comfy_table::presets::NOTHING;
 use protocol::units::Height;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use storage::ahead::read_ahead;
 
 /// Blocks between samples for Prometheus: a minute, well within what it looks back for a value.
 const METRICS_EVERY: u64 = 5;
@@ -228,14 +229,18 @@ fn fold(
         let sampled = span.samples(span.genesis);
         sink.block(&Block { header, frame: None, state, sampled }).map_err(failed)?;
     }
-    for frame in reading.log.frames(Height(before.0 + 1), span.to) {
-        let frame = frame.map_err(log_failure)?;
-        folder.fold(&frame).map_err(|error| Failure::failed(error, verify_hint()))?;
-        let (header, state) = (folder.header(), folder.state());
-        let sampled = span.samples(header.height);
-        sink.block(&Block { header, frame: Some(&frame), state, sampled }).map_err(failed)?;
-        progress.at(header.height.0);
-    }
+    read_ahead(&reading.log, Height(before.0 + 1), span.to, |blocks| {
+        for block in blocks {
+            let (frame, digests) = block.map_err(log_failure)?;
+            let folded = folder.fold_with(&frame, &digests);
+            folded.map_err(|error| Failure::failed(error, verify_hint()))?;
+            let (header, state) = (folder.header(), folder.state());
+            let sampled = span.samples(header.height);
+            sink.block(&Block { header, frame: Some(&frame), state, sampled }).map_err(failed)?;
+            progress.at(header.height.0);
+        }
+        Ok::<(), Failure>(())
+    })?;
     progress.finish();
     sink.finish().map_err(failed)
 }

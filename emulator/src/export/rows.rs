@@ -1,6 +1,7 @@
 //! Which rows a block gives: a fold of blocks into the rows of tables.
 //!
-//! What does not belong here: what columns there are (`tables`), how a format writes them.
+//! What does not belong here: what columns there are and what they mean (`tables`; the fields of rows have their names),
+//! how a format writes them.
 
 use super::tables::{self, Moment, Table, Value};
 use super::{Block, ExportError, Sink, Written};
