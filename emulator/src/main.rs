@@ -6,6 +6,7 @@ mod clock;
 mod commands;
 mod conform;
 mod diff;
+mod export;
 mod fields;
 mod genesis;
 mod metrics;
@@ -50,6 +51,8 @@ enum Command {
     Log(commands::log::LogArguments),
     /// Compare two runs: where they part, in what, and what came of it.
     Diff(commands::diff::DiffArguments),
+    /// Write time series and events for other tools: Prometheus, Parquet, CSV, JSON lines.
+    Export(commands::export::ExportArguments),
     /// Run golden cases against this build.
     Conform(commands::conform::ConformArguments),
     /// Compute one Yuma epoch: JSON in, JSON out.
@@ -93,6 +96,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Inspect(command) => commands::inspect::run(&command),
         Command::Log(command) => commands::log::run(&command),
         Command::Diff(command) => commands::diff::run(&command),
+        Command::Export(command) => commands::export::run(&command),
         Command::Conform(command) => commands::conform::run(&command),
         Command::Epoch(command) => commands::conform::epoch(&command),
         Command::Scenario(command) => commands::scenario::run(&command),

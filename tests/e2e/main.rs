@@ -15,6 +15,8 @@ mod damage;
 mod diff;
 /// Pages that are written from the code.
 mod documents;
+/// Exports that other tools read.
+mod export;
 /// A live run, followed.
 mod follow;
 /// Leaving a run at a block.

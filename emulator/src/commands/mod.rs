@@ -8,8 +8,10 @@ pub mod conform;
 mod copying;
 /// Two runs compared.
 pub mod diff;
+/// Exports for other tools.
+pub mod export;
 /// Events and calls as facts: columns taken apart.
-mod facts;
+pub mod facts;
 /// A live run's log.
 mod follow;
 /// Leaving a run at a block.

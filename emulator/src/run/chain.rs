@@ -5,12 +5,11 @@ use super::death;
 use super::door::{DOOR, Door, Opening};
 use super::engine::{Checking, Engine, EngineError, Manner, Start, pick_up};
 use super::hosts::{HostError, Hosts, ProcessReport};
-use super::totals::{Account, Summary, players_by_role, roles};
+use super::totals::{Account, Summary, players_by_role};
 use super::wire::{FromHost, ToHost, WIRE_VERSION, Wire};
 use crate::clock::{Pace, Stopwatch, Throttle};
-use crate::metrics::{Metrics, RunLabels, ServeError, Server};
+use crate::metrics::{Metrics, ServeError, Server};
 use crate::names::Names;
-use actors::registry::Role;
 use protocol::units::Height;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -289,18 +288,7 @@ fn drive_metrics(
     start: &Start,
 ) -> Result<Option<(Metrics, Server)>, ChainError> {
     let Some(address) = &order.metrics else { return Ok(None) };
-    let plan = &start.plan;
-    let metrics = Metrics::new(RunLabels {
-        scenario: plan.name.clone(),
-        seed: plan.last_course().seed(),
-        run: order.run.file_name().map_or_else(String::new, |name| name.display().to_string()),
-        version: env!("CARGO_PKG_VERSION"),
-    });
-    let mut by_role: BTreeMap<Role, u64> = Role::ALL.iter().map(|role| (*role, 0)).collect();
-    for role in roles(plan).into_values() {
-        *by_role.entry(role).or_insert(0) += 1;
-    }
-    metrics.players(&by_role.into_iter().collect::<Vec<_>>());
+    let metrics = Metrics::of(&start.plan, &order.run);
     let server = Server::start(address, metrics.clone())?;
     Ok(Some((metrics, server)))
 }

@@ -35,6 +35,12 @@ pub struct Seal {
 }
 
 impl Seal {
+    /// What may be told of a sealed fact.
+    pub const fn of_fact(sealed: &Sealed) -> Self {
+        let Sealed::CommitPayload { commit, payload } = sealed;
+        Self { hash: *commit, bytes: payload.len() as u64 }
+    }
+
     fn of(payload: &[u8]) -> Self {
         Self { hash: hash_of(payload), bytes: payload.len() as u64 }
     }
@@ -44,10 +50,7 @@ impl PublicFrame {
     /// Takes the payloads out of a block.
     pub fn new(frame: Frame) -> Self {
         let Frame { header, mut calls, refused, events, sealed, .. } = frame;
-        let sealed = sealed.iter().map(|Sealed::CommitPayload { commit, payload }| Seal {
-            hash: *commit,
-            bytes: payload.len() as u64,
-        });
+        let sealed = sealed.iter().map(Seal::of_fact);
         let call_seals = (0..).zip(&mut calls).filter_map(|(place, record)| {
             let payload = std::mem::take(payload_of(&mut record.call)?);
             Some((place, Seal::of(&payload)))
