@@ -135,10 +135,11 @@ fn tables_hold_what_log_and_inspect_say() {
 
     let blocks: BTreeSet<u64> = tables["subnets"].iter().map(|row| number(row, "block")).collect();
     assert_eq!(Vec::from_iter(blocks), [0, 20, 40, 60, 70]);
-    for at in ["0", "40", "70"] {
-        let asked = ["inspect", "run", "--at", at, "--json", "subnets"];
+    for at in [0, 40, 70] {
+        let height = at.to_string();
+        let asked = ["inspect", "run", "--at", &height, "--json", "subnets"];
         let inspected = json_lines(folder.path(), &asked);
-        let rows = tables["subnets"].iter().filter(|row| row["block"].to_string() == at);
+        let rows = tables["subnets"].iter().filter(|row| number(row, "block") == at);
         let rows: Vec<&Value> = rows.collect();
         assert_eq!(rows.len(), inspected.len(), "at {at}");
         for (row, inspected) in rows.iter().zip(&inspected) {

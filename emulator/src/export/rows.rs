@@ -224,7 +224,7 @@ impl CallRow {
 }
 
 /// A call's arguments as a JSON object, and the subnet among them. What a call seals is told by hash and length.
-fn arguments(call: &Call) -> (Option<u64>, String) {
+pub fn arguments(call: &Call) -> (Option<u64>, String) {
     let sealed = match call {
         Call::CommitTimelockedWeights { commit, .. }
         | Call::CommitTimelockedMechanismWeights { commit, .. }

@@ -1,6 +1,6 @@
 //! Tests of exports: the page, what rows say, and that what is written can be read back.
 
-use super::rows::{At, EventRow};
+use super::rows::{At, EventRow, arguments};
 use super::tables::{Column, EVENTS, Kind, Moment, Presence, Value, event};
 use super::*;
 use crate::commands::facts::{facts, sealed_fact};
@@ -9,8 +9,10 @@ use crate::plan::Plan;
 use crate::run::public::Seal;
 use crate::scenario::{self, Overrides};
 use protocol::block::{BlockInput, Decided, decide_block, seal};
+use protocol::call::{Call, Setting};
 use protocol::event::{Event, Parameter, Sealed};
 use protocol::frame::Facts;
+use protocol::payload::hash_of;
 use protocol::units::{AccountId, Alpha, BLOCK_MS, Hash32, NetUid, Rao};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -207,6 +209,43 @@ fn what_many_kinds_share_has_columns_and_the_rest_stays() {
     let commit = Hash32([1; 32]);
     let expected = format!(r#"{{"commit":"{commit}","payload_bytes":40}}"#);
     assert_eq!(told, [kind("commit_payload"), fields(&expected)]);
+}
+
+#[test]
+fn arguments_are_told_and_what_is_sealed_is_not() {
+    let (netuid, commit) = (NetUid(3), vec![0xab; 40]);
+    let hash = hash_of(&commit);
+    let rows = [
+        (
+            Call::CommitTimelockedWeights {
+                netuid,
+                commit: commit.clone(),
+                reveal_round: 9,
+                commit_reveal_version: 4,
+            },
+            Some(3),
+            format!(
+                r#"{{"commit":"{hash}","commit_bytes":40,"commit_reveal_version":4,"netuid":3,"reveal_round":9}}"#
+            ),
+        ),
+        (
+            Call::CommitCrv3MechanismWeights { netuid, mecid: 1, commit, reveal_round: 9 },
+            Some(3),
+            format!(
+                r#"{{"commit":"{hash}","commit_bytes":40,"mecid":1,"netuid":3,"reveal_round":9}}"#
+            ),
+        ),
+        (
+            Call::SudoSet(Setting::Tempo { netuid, value: 20 }),
+            Some(3),
+            r#"{"netuid":3,"value":20}"#.to_owned(),
+        ),
+        (Call::SudoSet(Setting::SubnetLimit { value: 20 }), None, r#"{"value":20}"#.to_owned()),
+        (Call::DisputeColdkeySwap, None, "{}".to_owned()),
+    ];
+    for (call, netuid, told) in rows {
+        assert_eq!(arguments(&call), (netuid, told), "{call:?}");
+    }
 }
 
 #[test]
