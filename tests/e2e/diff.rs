@@ -119,7 +119,8 @@ fn stake_that_moves_prices_is_told_over_time() {
     assert_eq!(inspected["price"], b["price"]);
     assert_eq!(inspected["tao_reserve_rao"], b["tao_reserve_rao"]);
     let said = human(folder.path(), "a", "b").stdout;
-    for words in ["over time, wealth by role", "wealth by role at the last block", "over time, SN"] {
+    for words in ["over time, wealth by role", "wealth by role at the last block", "over time, SN"]
+    {
         assert!(said.contains(words), "{words} in {said}");
     }
     let differences = report["state"]["shown"].as_array().expect("a list");

@@ -49,7 +49,8 @@ fn a_follower_sees_what_the_log_holds() {
         }
         let ends = followed.each_ref().map(|said| said.stderr.contains("the run is over"));
         assert_eq!(ends, [true, true, false]);
-        let listed = |arguments: &[&str]| say(folder.path(), &[&["log", "run"], arguments].concat());
+        let listed =
+            |arguments: &[&str]| say(folder.path(), &[&["log", "run"], arguments].concat());
         assert_eq!(followed[0].stdout, listed(&["--json"]).stdout);
         let all = listed(&["--kind", "stake_added", "--kind", "block_opened"]).stdout;
         assert!(lines(&all).ends_with(&lines(&followed[1].stdout)), "{}", followed[1].stdout);
@@ -119,7 +120,10 @@ fn sealed_rows_are_followed_by_their_hash() {
     let mut count = 0;
     for call in commits {
         assert!(call["arguments"].get("commit").is_none(), "{call}");
-        assert!(call["arguments"]["commit_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{call}");
+        assert!(
+            call["arguments"]["commit_bytes"].as_u64().is_some_and(|bytes| bytes > 0),
+            "{call}"
+        );
         count += 1;
     }
     assert!(count > 0, "nothing was sealed");

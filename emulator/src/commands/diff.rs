@@ -239,7 +239,8 @@ fn unlike_call(a: &Frame, b: &Frame, names: &[Names; 2]) -> Option<Unlike> {
         _ => Differences::default(),
     };
     let side = |frame: &Frame| call_facts(&PublicFrame::new(frame.clone())).into_iter().nth(index);
-    let sides = [side(a).filter(|one| one.name.is_some()), side(b).filter(|one| one.name.is_some())];
+    let sides =
+        [side(a).filter(|one| one.name.is_some()), side(b).filter(|one| one.name.is_some())];
     let lines = [0, 1].map(|of| {
         sides[of].as_ref().map_or_else(|| NOTHING.to_owned(), |call| call_line(&names[of], call))
     });

@@ -210,7 +210,11 @@ impl Told<'_> {
                 of("refund")
             ),
             "subnet_started" => {
-                format!("{} started, first emission at block {}", of("netuid"), of("first_emission"))
+                format!(
+                    "{} started, first emission at block {}",
+                    of("netuid"),
+                    of("first_emission")
+                )
             }
             "neuron_placed" => format!(
                 "{} took uid {} on {} by {}{}",
@@ -220,12 +224,9 @@ impl Told<'_> {
                 of("via"),
                 self.if_any(", in place of ", "replaced")
             ),
-            "registration_counted" => format!(
-                "registration on {} by {} at {}",
-                of("netuid"),
-                of("via"),
-                of("price")
-            ),
+            "registration_counted" => {
+                format!("registration on {} by {} at {}", of("netuid"), of("via"), of("price"))
+            }
             "weights_set" => format!(
                 "weights on {} by uid {}: {} targets, mechanism {}",
                 of("netuid"),
@@ -260,7 +261,11 @@ impl Told<'_> {
                 "{} took the place of {} {} by {}",
                 of("new_hotkey"),
                 of("old_hotkey"),
-                if self.has("netuid") { format!("on {}", of("netuid")) } else { "everywhere".into() },
+                if self.has("netuid") {
+                    format!("on {}", of("netuid"))
+                } else {
+                    "everywhere".into()
+                },
                 of("coldkey")
             ),
             "delegate_take_changed" => format!(
@@ -281,7 +286,8 @@ impl Told<'_> {
         };
         let mut fields = self.fields.clone();
         fields.remove("netuid");
-        let shown = fields.iter().map(|(name, value)| format!("{name} {}", self.shown(name, value)));
+        let shown =
+            fields.iter().map(|(name, value)| format!("{name} {}", self.shown(name, value)));
         let shown: Vec<String> = shown.collect();
         let before = if shown.is_empty() { "" } else { ": " };
         let subnet = self.shown("netuid", netuid);
@@ -305,9 +311,8 @@ impl Told<'_> {
 
     /// All fields, after what introduces them.
     fn list(&self, before: &str) -> String {
-        let shown = self.fields.iter().map(|(name, value)| {
-            format!("{name} {}", self.shown(name, value))
-        });
+        let shown =
+            self.fields.iter().map(|(name, value)| format!("{name} {}", self.shown(name, value)));
         let shown: Vec<String> = shown.collect();
         if shown.is_empty() { String::new() } else { format!("{before}{}", shown.join(", ")) }
     }
@@ -377,7 +382,7 @@ mod tests {
             "NetUid" => json!(3),
             "Hash32" => json!("ab".repeat(32)),
             "bool" => json!(true),
-            "String" => json!("text"),
+            "String" | "Parameter" | "Leak" | "Via" | "Cause" => json!("text"),
             of if of.starts_with('u') || of.starts_with('i') => json!(1),
             _ => json!([[1, 2]]),
         }
@@ -389,7 +394,8 @@ mod tests {
         let names = Names::default();
         for kind in Event::kinds().iter().copied() {
             let row = page.lines().find(|row| row.starts_with(&format!("| `{kind}` |")));
-            let cell = row.and_then(|row| row.split(" | ").nth(2)).expect("the page has every kind");
+            let cell =
+                row.and_then(|row| row.split(" | ").nth(2)).expect("the page has every kind");
             let mut fields = Map::new();
             for field in cell.split('`').filter_map(|field| field.split_once(": ")) {
                 let name = if field.0 == "netuids" { "netuid" } else { field.0 };

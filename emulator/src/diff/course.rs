@@ -183,9 +183,8 @@ pub fn course(blocks: &[Height], a: &[Sample], b: &[Sample]) -> Course {
             SubnetCourse { netuid, points: points.collect() }
         })
         .collect();
-    subnets.sort_by(|one, other| {
-        gap(other).total_cmp(&gap(one)).then(one.netuid.cmp(&other.netuid))
-    });
+    subnets
+        .sort_by(|one, other| gap(other).total_cmp(&gap(one)).then(one.netuid.cmp(&other.netuid)));
     subnets.truncate(SUBNETS_MAX);
     let names: BTreeSet<&'static str> =
         a.iter().chain(b).flat_map(|sample| sample.wealth.keys().copied()).collect();

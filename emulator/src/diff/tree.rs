@@ -167,8 +167,7 @@ impl Differences {
         match (a, b) {
             (Value::Object(a), Value::Object(b)) => {
                 for (name, a, b) in aligned(a, b) {
-                    let path =
-                        if path.is_empty() { name } else { format!("{path}.{name}") };
+                    let path = if path.is_empty() { name } else { format!("{path}.{name}") };
                     self.walk(place, &path, a, b);
                 }
             }
@@ -420,10 +419,7 @@ mod tests {
         );
         assert_eq!(
             told(|state| subnet(state).pools.get_mut(&account).expect("there").alpha = Alpha(12)),
-            [
-                "subnet 3 stake behind ×1 alpha_rao 9→12",
-                "subnet 3 stake ×2 alpha_rao 9→12",
-            ]
+            ["subnet 3 stake behind ×1 alpha_rao 9→12", "subnet 3 stake ×2 alpha_rao 9→12",]
         );
         assert_eq!(
             told(|state| {
@@ -435,10 +431,7 @@ mod tests {
             told(|state| state.accounts.get_mut(&account).expect("there").free = Rao(8)),
             ["account ×1 free_rao 7→8"]
         );
-        assert_eq!(
-            told(|state| state.global.subnet_limit = 256),
-            [" ×0 subnet_limit 128→256"]
-        );
+        assert_eq!(told(|state| state.global.subnet_limit = 256), [" ×0 subnet_limit 128→256"]);
         assert_eq!(
             told(|state| {
                 state.subnets.insert(NetUid(4), Subnet::default());

@@ -520,9 +520,8 @@ impl Seating {
 
 /// The accounts that no player holds, by what they stand for; those of the public by subnet.
 pub fn nobodies(netuids: impl Iterator<Item = NetUid>) -> Vec<(AccountId, &'static str)> {
-    let publics = netuids.map(|netuid| {
-        (account_of(PUBLIC, u64::from(netuid.0), Key::Cold, 0), PUBLIC)
-    });
+    let publics =
+        netuids.map(|netuid| (account_of(PUBLIC, u64::from(netuid.0), Key::Cold, 0), PUBLIC));
     let others = [TREASURY, AUTHOR].map(|name| (account_of(name, 0, Key::Cold, 0), name));
     publics.chain(others).collect()
 }
