@@ -2,7 +2,7 @@
 
 use super::log::{Listing, LogArguments, list};
 use super::reading::{Reading, log_failure};
-use super::{BlockArgument, Failure};
+use super::{BlockArgument, Failure, tell_talk};
 use crate::run::door::{Answer, DOOR, DOOR_VERSION, From, Knock, Request};
 use crate::run::wire::{Wire, WireError};
 use protocol::units::Height;
@@ -70,7 +70,7 @@ fn follow_finished(
     list(arguments, &reading, from, listing)?;
     listing.tell_if_nothing();
     let tip = storage::log::EventLog::tip(&reading.log);
-    eprintln!("the run is over: it ended at block {tip}");
+    tell_talk(&format!("the run is over: it ended at block {tip}\n"));
     Ok(())
 }
 
@@ -114,7 +114,7 @@ async fn follow_live(
                     listing.names = Some(following.names);
                 }
                 let run = arguments.folder().display();
-                eprintln!("following {run} from block {first} on");
+                tell_talk(&format!("following {run} from block {first} on\n"));
             }
             Ok(Answer::Block(frame)) => {
                 listing.block(&frame)?;
@@ -125,7 +125,7 @@ async fn follow_live(
                 }
             }
             Ok(Answer::Over { tip }) => {
-                eprintln!("the run is over: it ended at block {tip}");
+                tell_talk(&format!("the run is over: it ended at block {tip}\n"));
                 return Ok(Left::Whole);
             }
             Ok(Answer::Refused(why)) => return Err(Failure::failed(why, None)),

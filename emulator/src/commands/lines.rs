@@ -382,7 +382,7 @@ mod tests {
             "NetUid" => json!(3),
             "Hash32" => json!("ab".repeat(32)),
             "bool" => json!(true),
-            "String" => json!("text"),
+            "String" | "Parameter" | "Leak" | "Via" | "Cause" => json!("text"),
             of if of.starts_with('u') || of.starts_with('i') => json!(1),
             _ => json!([[1, 2]]),
         }

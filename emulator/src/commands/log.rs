@@ -5,7 +5,7 @@ use super::follow::follow;
 use super::lines::{call_line, clock, fact_line};
 use super::portable::{self, PortableCommand};
 use super::reading::{Reading, log_failure};
-use super::{BlockArgument, Failure, print};
+use super::{BlockArgument, Failure, print, tell_talk};
 use crate::fields::keyed;
 use crate::names::Names;
 use crate::run::public::PublicFrame;
@@ -182,7 +182,7 @@ impl<'a> Listing<'a> {
         if self.lines == 0 {
             let what = if self.arguments.calls { "call" } else { "event" };
             let plural = if self.blocks == 1 { "" } else { "s" };
-            eprintln!("no {what} matches in {} block{plural}", self.blocks);
+            tell_talk(&format!("no {what} matches in {} block{plural}\n", self.blocks));
         }
     }
 
