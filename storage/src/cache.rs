@@ -100,19 +100,6 @@ impl Cache {
         decode(&zstd::bulk::decompress(body, size).ok()?).ok()
     }
 
-    /// Copies what is stored for a block from another run's caches, if it is there; what shares the block can use it.
-    ///
-    /// # Errors
-    /// It cannot be read or written.
-    pub fn adopt(&self, other: &Self, kind: CacheKind, height: Height) -> Result<(), CacheError> {
-        let (from, path) = (other.path(kind, height), self.path(kind, height));
-        let unfinished = path.with_extension("tmp");
-        fs::create_dir_all(&self.folder)
-            .and_then(|()| fs::copy(&from, &unfinished))
-            .and_then(|_| fs::rename(&unfinished, &path))
-            .map_err(|source| CacheError { path, source })
-    }
-
     /// The blocks for which there is a file, ascending.
     pub fn heights(&self, kind: CacheKind) -> Vec<Height> {
         let Ok(entries) = self.folder.read_dir() else { return Vec::new() };
