@@ -1,7 +1,6 @@
 //! `btemu runs`: the run folders.
 
 use super::reading::Reading;
-use super::telling::tell_fork;
 use super::{Failure, print, print_json};
 use crate::run::totals::ForkedFrom;
 use comfy_table::Table;
@@ -63,7 +62,7 @@ pub fn run(arguments: &RunsArguments) -> Result<(), Failure> {
             number(row.blocks),
             number(row.log_bytes),
             row.state,
-            row.forked_from.as_ref().map(tell_fork).unwrap_or_default(),
+            row.forked_from.as_ref().map(ToString::to_string).unwrap_or_default(),
         ]);
     }
     print(&format!("{table}\n"))

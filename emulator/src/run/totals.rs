@@ -9,6 +9,7 @@ use protocol::state::State;
 use protocol::units::{NetUid, PlayerId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Subnets the summary names.
 pub const TOP_SUBNETS: usize = 10;
@@ -166,6 +167,12 @@ impl ForkedFrom {
             block_hash: fork.block_hash.to_string(),
             set: fork.set.clone(),
         })
+    }
+}
+
+impl fmt::Display for ForkedFrom {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{} at block {}", self.run, self.block)
     }
 }
 

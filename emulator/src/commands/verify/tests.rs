@@ -121,7 +121,9 @@ fn change<T>(frames: &mut [Frame], what: impl Fn(&mut Frame) -> Option<T>) -> u6
 
 fn staked(record: &mut CallRecord) -> Option<&mut Rao> {
     match &mut record.call {
-        Call::AddStake { amount, .. } if record.outcome == Outcome::Ok => Some(amount),
+        Call::AddStake { amount_staked, .. } if record.outcome == Outcome::Ok => {
+            Some(amount_staked)
+        }
         _ => None,
     }
 }
