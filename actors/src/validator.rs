@@ -10,7 +10,7 @@ use crate::registry::{InvalidSetting, ppm, within};
 use protocol::call::Call;
 use protocol::commits::Window;
 use protocol::envelope::{Body, Envelope};
-use protocol::state::{Neurons, Subnet};
+use protocol::state::Subnet;
 use protocol::units::{AccountId, BLOCK_MS, BLOCKS_PER_DAY, NetUid, PlayerId};
 use protocol::weights::{rested, stake_weight};
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,9 @@ pub struct SamplerSettings {
     pub smoothing_ppm: u32,
     /// Whether no answer counts as a worthless one; otherwise it changes nothing.
     pub penalise_silence: bool,
+    /// What a miner that was never heard is held to be worth, in millionths of a perfect answer; 0 gives it no
+    /// weight.
+    pub prior_ppm: u32,
     /// Blocks between setting weights and the epoch, at least.
     pub lead_blocks: u64,
     /// The part of the tempo over which the group's validators spread their moment of setting weights, in
@@ -54,6 +57,7 @@ impl Default for SamplerSettings {
             answer_wait_ms: 24_000,
             smoothing_ppm: 300_000,
             penalise_silence: false,
+            prior_ppm: 0,
             lead_blocks: 3,
             stagger_ppm: 500_000,
             commit: CommitKind::default(),
@@ -71,6 +75,7 @@ impl SamplerSettings {
         within("sample", self.sample.into(), 1..=4_096, "1 to 4096")?;
         within("answer_wait_ms", self.answer_wait_ms, 0..=day_ms, "at most 1 day")?;
         ppm("smoothing_ppm", self.smoothing_ppm)?;
+        ppm("prior_ppm", self.prior_ppm)?;
         within("lead_blocks", self.lead_blocks, 1..=BLOCKS_PER_DAY, "1 block to 1 day")?;
         ppm("stagger_ppm", self.stagger_ppm)
     }
@@ -247,7 +252,7 @@ impl Sampler {
             if self.settings.penalise_silence {
                 self.set_penalties();
             }
-            let (uids, values) = self.set_row(&subnet.neurons, &context.me.hotkey);
+            let (uids, values) = self.set_row(subnet, context);
             if self.round.is_some() && set_allowed(subnet, uids.len(), context) {
                 let version_key = subnet.params.weights_version_key;
                 self.set_submit(Intent { netuid, uids, values, version_key }, subnet, context);
@@ -311,17 +316,36 @@ impl Sampler {
     }
 
     /// Uids ascending with their scores as parts of 65,535, the best at 65,535; what rounds to 0 is left out.
-    fn set_row(&self, neurons: &Neurons, me: &AccountId) -> (Vec<u16>, Vec<u16>) {
-        let best = self.scores.values().copied().max().unwrap_or(0).max(1);
-        (0_u16..)
-            .zip(&neurons.hotkeys)
-            .filter(|(_, hotkey)| *hotkey != me)
+    fn set_row(&self, subnet: &Subnet, context: &Context<'_>) -> (Vec<u16>, Vec<u16>) {
+        let scores: Vec<(u16, u64)> = (0_u16..)
+            .zip(&subnet.neurons.hotkeys)
+            .filter(|(_, hotkey)| **hotkey != context.me.hotkey)
             .filter_map(|(uid, hotkey)| {
-                let part = self.score(hotkey)? * u64::from(u16::MAX) / best;
-                Some((uid, u16::try_from(part).unwrap_or(u16::MAX)))
+                let prior = || self.set_row_prior(subnet, uid, hotkey, context);
+                Some((uid, self.score(hotkey).or_else(prior)?))
             })
+            .collect();
+        let best = scores.iter().map(|(_, score)| *score).max().unwrap_or(0).max(1);
+        scores
+            .into_iter()
+            .map(|(uid, score)| (uid, score * u64::from(u16::MAX) / best))
+            .map(|(uid, part)| (uid, u16::try_from(part).unwrap_or(u16::MAX)))
             .filter(|(_, weight)| *weight > 0)
             .unzip()
+    }
+
+    /// What a miner that was never heard is held to be worth.
+    fn set_row_prior(
+        &self,
+        subnet: &Subnet,
+        uid: u16,
+        hotkey: &AccountId,
+        context: &Context<'_>,
+    ) -> Option<u64> {
+        let known = self.settings.prior_ppm > 0
+            && !validates(subnet, uid)
+            && context.directory.player(hotkey).is_some();
+        known.then(|| u64::from(self.settings.prior_ppm) * SCORE_PER_PPM)
     }
 
     fn wake(&self, at_ms: u64, alarm: Alarm, context: &mut Context<'_>) {

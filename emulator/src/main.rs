@@ -5,8 +5,11 @@ mod accounting;
 mod clock;
 mod commands;
 mod conform;
+mod diff;
+mod fields;
 mod genesis;
 mod metrics;
+mod names;
 mod plan;
 mod progress;
 mod run;
@@ -39,10 +42,14 @@ enum Command {
     Replay(commands::replay::ReplayArguments),
     /// Check the hashes, frames and roots of a log; decide its calls or run its players again.
     Verify(commands::verify::VerifyArguments),
+    /// Write every block before the damage as a new run.
+    Repair(commands::repair::RepairArguments),
     /// Show the state at any block.
     Inspect(commands::inspect::InspectArguments),
-    /// List the events of a log, one line each.
+    /// List the events of a log, one line each; `log export` and `log import` move it as one file.
     Log(commands::log::LogArguments),
+    /// Compare two runs: where they part, in what, and what came of it.
+    Diff(commands::diff::DiffArguments),
     /// Run golden cases against this build.
     Conform(commands::conform::ConformArguments),
     /// Compute one Yuma epoch: JSON in, JSON out.
@@ -82,8 +89,10 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Runs(command) => commands::runs::run(&command),
         Command::Replay(command) => commands::replay::run(&command),
         Command::Verify(command) => commands::verify::run(&command),
+        Command::Repair(command) => commands::repair::run(&command),
         Command::Inspect(command) => commands::inspect::run(&command),
         Command::Log(command) => commands::log::run(&command),
+        Command::Diff(command) => commands::diff::run(&command),
         Command::Conform(command) => commands::conform::run(&command),
         Command::Epoch(command) => commands::conform::epoch(&command),
         Command::Scenario(command) => commands::scenario::run(&command),

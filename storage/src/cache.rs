@@ -100,19 +100,6 @@ impl Cache {
         decode(&zstd::bulk::decompress(body, size).ok()?).ok()
     }
 
-    /// Copies what is stored for a block from another run's caches, if it is there; what shares the block can use it.
-    ///
-    /// # Errors
-    /// It cannot be read or written.
-    pub fn adopt(&self, other: &Self, kind: CacheKind, height: Height) -> Result<(), CacheError> {
-        let (from, path) = (other.path(kind, height), self.path(kind, height));
-        let unfinished = path.with_extension("tmp");
-        fs::create_dir_all(&self.folder)
-            .and_then(|()| fs::copy(&from, &unfinished))
-            .and_then(|_| fs::rename(&unfinished, &path))
-            .map_err(|source| CacheError { path, source })
-    }
-
     /// The blocks for which there is a file, ascending.
     pub fn heights(&self, kind: CacheKind) -> Vec<Height> {
         let Ok(entries) = self.folder.read_dir() else { return Vec::new() };
@@ -127,17 +114,74 @@ impl Cache {
         heights
     }
 
-    /// Deletes all but the newest.
+    /// Deletes surplus files, the ones that are missed least: the older blocks are, the further apart they stand.
     pub fn thin(&self, kind: CacheKind, keep: usize) {
-        let heights = self.heights(kind);
-        let surplus = heights.len().saturating_sub(keep);
-        for height in &heights[..surplus] {
+        let mut heights = self.heights(kind);
+        while heights.len() > keep {
+            let height = heights.remove(thin_next(&heights));
             // A file that stays costs room and nothing else.
-            fs::remove_file(self.path(kind, *height)).ok();
+            fs::remove_file(self.path(kind, height)).ok();
         }
+    }
+
+    /// Copies the files up to a block into another folder; those that cannot be copied are left out.
+    pub fn copy_to(&self, other: &Self, kind: CacheKind, to: Height) {
+        let heights = self.heights(kind).into_iter().filter(|height| *height <= to);
+        if fs::create_dir_all(&other.folder).is_ok() {
+            for height in heights {
+                fs::copy(self.path(kind, height), other.path(kind, height)).ok();
+            }
+        }
+    }
+
+    /// Bytes of the files of a kind.
+    pub fn bytes(&self, kind: CacheKind) -> u64 {
+        let sizes = self
+            .heights(kind)
+            .into_iter()
+            .map(|height| fs::metadata(self.path(kind, height)).map_or(0, |file| file.len()));
+        sizes.sum()
     }
 
     fn path(&self, kind: CacheKind, height: Height) -> PathBuf {
         self.folder.join(format!("{}{}.bin", kind.prefix(), height))
+    }
+}
+
+/// The place of the file to give up: the one that leaves the smallest gap for its age. Never the newest; the oldest
+/// if there is no other.
+fn thin_next(heights: &[Height]) -> usize {
+    let newest = heights.last().map_or(0, |height| height.0);
+    let inner = 1..heights.len().saturating_sub(1);
+    // Gaps by age as fractions, compared across: a/b < c/d if a·d < c·b.
+    let cost = |at: usize| {
+        let gap = heights[at + 1].0 - heights[at - 1].0;
+        (u128::from(gap), u128::from(newest - heights[at].0))
+    };
+    let cheaper = |one: &usize, other: &usize| {
+        let ((gap, age), (other_gap, other_age)) = (cost(*one), cost(*other));
+        (gap * other_age).cmp(&(other_gap * age))
+    };
+    inner.min_by(cheaper).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_files_are_the_further_apart_they_stand() {
+        let mut heights: Vec<Height> = Vec::new();
+        for height in 1..=1_000 {
+            heights.push(Height(height));
+            while heights.len() > 12 {
+                heights.remove(thin_next(&heights));
+            }
+        }
+        assert_eq!((heights[0], heights[11]), (Height(1), Height(1_000)), "both ends stay");
+        let gaps: Vec<u64> = heights.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+        let (old, new) = gaps.split_at(6);
+        assert!(old.iter().min() > new.iter().max(), "{gaps:?}");
+        assert_eq!(thin_next(&[Height(1), Height(2)]), 0, "the newest stays");
     }
 }

@@ -1,5 +1,6 @@
 //! Replay: the state as a fold of frames, every hash and root checked on the way.
 
+use crate::ahead::read_ahead;
 use crate::cache::{Cache, CacheError, CacheKind};
 use crate::log::{EventLog, LogError, SledLog};
 use protocol::apply::{Inconsistent, apply};
@@ -54,6 +55,25 @@ pub enum ReadError {
     Fold(#[from] FoldError),
 }
 
+/// What the hashes of a block's parts are, whatever its header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digests {
+    calls: Hash32,
+    events: Hash32,
+    facts: Hash32,
+}
+
+impl Digests {
+    /// Hashes a block's calls, events and off-chain facts.
+    pub fn of(frame: &Frame) -> Self {
+        Self {
+            calls: calls_root(&frame.calls, &frame.refused),
+            events: events_root(&frame.events, &frame.sealed),
+            facts: facts_root(&frame.facts),
+        }
+    }
+}
+
 /// A state that follows frames.
 #[derive(Clone, Debug)]
 pub struct Folder {
@@ -82,6 +102,14 @@ impl Folder {
     /// # Errors
     /// A hash, a root or an event is wrong; the state is then of no use.
     pub fn fold(&mut self, frame: &Frame) -> Result<(), FoldError> {
+        self.fold_with(frame, &Digests::of(frame))
+    }
+
+    /// The same, with what its header covers hashed before.
+    ///
+    /// # Errors
+    /// A hash, a root or an event is wrong; the state is then of no use.
+    pub fn fold_with(&mut self, frame: &Frame, digests: &Digests) -> Result<(), FoldError> {
         let header = &frame.header;
         let height = header.height;
         let expected = Height(self.header.height.0 + 1);
@@ -89,11 +117,9 @@ impl Folder {
             return Err(FoldError::Height { expected, found: height });
         }
         check(height, "the hash of the block before", self.header.hash(), header.parent)?;
-        let calls = calls_root(&frame.calls, &frame.refused);
-        check(height, "the root of calls", calls, header.calls_root)?;
-        let events = events_root(&frame.events, &frame.sealed);
-        check(height, "the root of events", events, header.events_root)?;
-        check(height, "the root of off-chain facts", facts_root(&frame.facts), header.facts_root)?;
+        check(height, "the root of calls", digests.calls, header.calls_root)?;
+        check(height, "the root of events", digests.events, header.events_root)?;
+        check(height, "the root of off-chain facts", digests.facts, header.facts_root)?;
         for (index, event) in frame.events.iter().enumerate() {
             apply(&mut self.state, event).map_err(|error| FoldError::Event {
                 height,
@@ -160,10 +186,14 @@ pub fn state_at(
             Folder::new(state, &header)?
         }
     };
-    for frame in log.frames(Height(folder.header().height.0 + 1), at) {
-        folder.fold(&frame?)?;
-    }
-    Ok(folder)
+    let first = Height(folder.header().height.0 + 1);
+    read_ahead(log, first, at, |blocks| {
+        for block in blocks {
+            let (frame, digests) = block?;
+            folder.fold_with(&frame, &digests)?;
+        }
+        Ok(folder)
+    })
 }
 
 fn state_at_snapshot(log: &SledLog, cache: &Cache, at: Height) -> Result<Option<Folder>, LogError> {

@@ -4,23 +4,23 @@
 //!
 //! What belongs here: heads, hashes, packing, and which format a body has. What does not: the store (`log`).
 
-use crate::codec::{CodecError, decode, decode_front, decode_named, encode, encode_named};
+use crate::codec::{CodecError, decode_front, decode_named, encode, encode_named};
+use crate::formats::{self, FORMAT, FORMAT_OLDEST};
 use protocol::frame::{Frame, Header};
 use protocol::units::{Hash32, Height};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::cell::RefCell;
+use zstd::bulk::{Compressor, Decompressor};
 
 /// The first bytes of every record.
 pub const MAGIC: [u8; 4] = *b"BTLR";
 /// The first bytes of records from before format 1, which no build reads any more.
 pub const MAGIC_BEFORE: [u8; 4] = *b"BTEL";
-/// The format that this build writes. Raise it with every change of `codec.golden`, and keep reading the
-/// ones before: `Record::frame` says how each is read.
-pub const FORMAT: u16 = 1;
-/// The oldest format that this build reads.
-pub const FORMAT_OLDEST: u16 = 1;
-/// The longest body before packing, in bytes.
-pub const BODY_BYTES_MAX: u64 = 1 << 30;
+/// The longest body of block 0 before packing, in bytes.
+pub const GENESIS_BYTES_MAX: u64 = 1 << 30;
+/// The longest body of another block before packing, in bytes.
+pub const FRAME_BYTES_MAX: u64 = 1 << 28;
 /// Length of a head.
 pub const HEAD_BYTES: usize = 4 + 2 + 1 + 1 + 8 + 8 + 8 + 32 + 32 + 4;
 
@@ -94,7 +94,7 @@ pub fn pack_genesis<P: Serialize>(genesis: &Genesis<P>) -> (Vec<u8>, Hash32) {
 /// Packs a block. Gives the record and the frame hash that the next one names.
 pub fn pack_frame(frame: &Frame, previous: Hash32) -> (Vec<u8>, Hash32) {
     let head = Head { format: FORMAT, kind: Kind::Block as u8, height: frame.header.height };
-    pack(head, previous, &encode(frame))
+    pack(head, previous, &formats::write(frame))
 }
 
 /// What a head says of itself.
@@ -106,7 +106,13 @@ struct Head {
 }
 
 fn pack(head: Head, previous: Hash32, raw: &[u8]) -> (Vec<u8>, Hash32) {
-    let body = zstd::bulk::compress(raw, ZSTD_LEVEL).expect("memory takes the packed body");
+    thread_local! {
+        // Making one costs as much as packing a small block.
+        static PACKER: RefCell<Compressor<'static>> =
+            RefCell::new(Compressor::new(ZSTD_LEVEL).expect("memory takes a packer"));
+    }
+    let body = PACKER.with_borrow_mut(|packer| packer.compress(raw));
+    let body = body.expect("memory takes the packed body");
     pack_body(head, previous, raw.len() as u64, &body)
 }
 
@@ -183,7 +189,8 @@ impl<'a> Record<'a> {
         if !(FORMAT_OLDEST..=FORMAT).contains(&format) {
             return Err(RecordError::Format(format));
         }
-        if raw_len > BODY_BYTES_MAX || body_len > BODY_BYTES_MAX {
+        let most = if kind == Kind::Genesis as u8 { GENESIS_BYTES_MAX } else { FRAME_BYTES_MAX };
+        if raw_len > most || body_len > most {
             return Err(RecordError::Head);
         }
         let body = rest.split_at_checked(body_len as usize);
@@ -241,7 +248,7 @@ impl<'a> Record<'a> {
     /// # Errors
     /// It belongs elsewhere, or cannot be unpacked.
     pub fn frame(&self, height: Height) -> Result<Frame, RecordError> {
-        Ok(decode(&self.raw(Kind::Block, height)?)?)
+        Ok(formats::read(self.format, &self.raw(Kind::Block, height)?)?)
     }
 
     /// The same packed body after another record, with that record's frame hash and its own.
@@ -259,7 +266,12 @@ impl<'a> Record<'a> {
         if stated != Some(self.raw_len) {
             return Err(RecordError::Head);
         }
-        let raw = zstd::bulk::decompress(self.body, capacity).map_err(|_| RecordError::Body)?;
+        thread_local! {
+            static UNPACKER: RefCell<Decompressor<'static>> =
+                RefCell::new(Decompressor::new().expect("memory takes an unpacker"));
+        }
+        let raw = UNPACKER.with_borrow_mut(|unpacker| unpacker.decompress(self.body, capacity));
+        let raw = raw.map_err(|_| RecordError::Body)?;
         if raw.len() != capacity {
             return Err(RecordError::Body);
         }

@@ -871,7 +871,7 @@ fn state() -> State {
 #[test]
 fn every_word_has_its_bytes() {
     // A log of another format is refused by this number: raise it when a line below changes.
-    let mut text = format!("format {}\n", storage::record::FORMAT);
+    let mut text = format!("format {}\n", storage::formats::FORMAT);
     let bytes = encode(&state());
     let read: State = decode(&bytes).expect("it was encoded");
     assert_eq!(read.root_from_scratch(), state().root_from_scratch());

@@ -9,8 +9,14 @@ mod account;
 mod bad_input;
 /// Golden cases through the command.
 mod conform;
+/// Damaged logs and portable files.
+mod damage;
+/// Two runs compared.
+mod diff;
 /// Pages that are written from the code.
 mod documents;
+/// A live run, followed.
+mod follow;
 /// Leaving a run at a block.
 mod fork;
 /// Same scenario, same seed, same tip hash.

@@ -627,6 +627,7 @@ fn simulated(folder: &Path, plan: &Plan, blocks: u64) -> SledLog {
         until: Height(plan.genesis.height.0 + blocks),
         durability: Durability::End,
         snapshot_interval: 0,
+        snapshot_bytes: 0,
         checkpoint_interval: 0,
         pace: Pace::Max,
         metrics: None,

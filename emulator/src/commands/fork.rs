@@ -5,14 +5,13 @@
 
 use super::reading::{Reading, log_failure};
 use super::run::{
-    RUNS, RunArguments, begin, metrics_address, order, overrides, scenario_failure, tell,
-    write_genesis,
+    RUNS, RunArguments, begin, check_room, metrics_address, order, overrides, scenario_failure,
+    tell, write_genesis,
 };
-use super::{BlockArgument, Failure, LogFormat};
+use super::{BlockArgument, Failure, LogFormat, tell_talk};
 use crate::plan::{Fork, Plan};
 use crate::progress::{Progress, Showing};
 use crate::run::chain::ChainOrder;
-use crate::run::engine::CHECKPOINTS_KEPT;
 use crate::scenario::{self, Overrides};
 use protocol::frame::Header;
 use protocol::state::State;
@@ -51,6 +50,9 @@ pub struct ForkArguments {
     /// Serve Prometheus metrics at this address, or `off` [default: the scenario's].
     #[arg(long, value_name = "ADDR|off", value_parser = metrics_address)]
     metrics: Option<String>,
+    /// Fork even if the disk seems too small.
+    #[arg(long)]
+    force: bool,
     /// Check every invariant after each block.
     #[arg(long)]
     check_invariants: bool,
@@ -82,12 +84,16 @@ pub fn run(arguments: &ForkArguments, log_format: LogFormat) -> Result<(), Failu
     };
     let folder = folder.map_err(|error| Failure::failed(&error, error.hint()))?;
     let order = order(&launching, &scenario, &folder, genesis);
+    if let Err(failure) = check_room(&launching, &plan, &order, scenario.blocks()) {
+        folder.discard();
+        return Err(failure);
+    }
     let past = Past { parent: &parent, header: shared.header(), state: shared.state() };
     let written = copy(arguments, &past, &folder, plan, order);
     drop((shared, parent));
     if !arguments.json {
         for line in told {
-            eprintln!("{line}");
+            tell_talk(&format!("{line}\n"));
         }
     }
     let summary = begin(&launching, folder, written, log_format)?;
@@ -112,6 +118,7 @@ fn launching(arguments: &ForkArguments, parent: &Reading) -> Result<RunArguments
         pace: arguments.pace.clone(),
         set: arguments.set.clone(),
         metrics: arguments.metrics.clone(),
+        force: arguments.force,
         check_invariants: arguments.check_invariants,
         json: arguments.json,
     })
@@ -184,16 +191,12 @@ fn copy(
     log.sync().map_err(log_failure)?;
     progress.finish();
     let (from, to) = (past.parent.folder.cache(), folder.cache());
-    let mut written = Ok(());
-    if at > genesis {
-        written = store_snapshot(&to, past.state, past.header.hash());
-    }
-    let usable = from.heights(CacheKind::Checkpoint).into_iter().rev();
-    for height in usable.filter(|height| *height <= at).take(CHECKPOINTS_KEPT) {
-        written = written.and_then(|()| to.adopt(&from, CacheKind::Checkpoint, height));
-    }
-    if let Err(error) = written {
-        tracing::warn!(%error, "the fork starts without the caches of its parent");
+    from.copy_to(&to, CacheKind::Snapshot, at);
+    from.copy_to(&to, CacheKind::Checkpoint, at);
+    if at > genesis
+        && let Err(error) = store_snapshot(&to, past.state, past.header.hash())
+    {
+        tracing::warn!(%error, "no snapshot at block {at}");
     }
     Ok(order)
 }

@@ -9,6 +9,7 @@ use crate::run::death;
 use crate::run::totals::{Account, Summary, Totals};
 use protocol::units::Height;
 use std::path::PathBuf;
+use storage::ahead::read_ahead;
 use storage::fold::Folder;
 use storage::log::EventLog;
 
@@ -35,12 +36,15 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Failure> {
     let mut totals = Totals::default();
     let showing = if arguments.json { Showing::Nothing } else { Showing::Bar };
     let progress = Progress::counting(reading.genesis.height.0, to.0, showing);
-    for frame in reading.log.frames(Height(reading.genesis.height.0 + 1), to) {
-        let frame = frame.map_err(log_failure)?;
-        folder.fold(&frame).map_err(failed)?;
-        totals.add(&frame);
-        progress.at(frame.header.height.0);
-    }
+    read_ahead(&reading.log, Height(reading.genesis.height.0 + 1), to, |blocks| {
+        for block in blocks {
+            let (frame, digests) = block.map_err(log_failure)?;
+            folder.fold_with(&frame, &digests).map_err(failed)?;
+            totals.add(&frame);
+            progress.at(frame.header.height.0);
+        }
+        Ok::<(), Failure>(())
+    })?;
     progress.finish();
     let account = Account {
         run: arguments.run.display().to_string(),

@@ -1,12 +1,13 @@
 //! `btemu run`: launches a scenario, or goes on with a run that stopped.
 
 use super::reading::Reading;
-use super::telling::tell_summary;
-use super::{Failure, LogFormat, print, print_json};
+use super::telling::{tell_bytes, tell_estimate, tell_summary};
+use super::{Failure, LogFormat, print, print_json, tell_talk};
 use crate::plan::Plan;
 use crate::progress::{Progress, Showing};
 use crate::run::chain::ChainOrder;
 use crate::run::engine::Checking;
+use crate::run::estimate::{Intervals, estimate, free_bytes};
 use crate::run::launcher::{ChildLogs, LaunchError, launch};
 use crate::run::totals::Summary;
 use crate::scenario::{self, Overrides, Scenario};
@@ -20,7 +21,7 @@ use storage::record::Genesis;
 use storage::runfolder::RunFolder;
 
 /// Where run folders are made unless `--out` names one.
-pub(super) const RUNS: &str = "runs";
+pub const RUNS: &str = "runs";
 
 /// Version and revision of this build, as block 0 of every log names it.
 pub const BUILD: &str = concat!("btemu ", env!("CARGO_PKG_VERSION"));
@@ -55,6 +56,9 @@ pub struct RunArguments {
     /// Serve Prometheus metrics at this address, or `off` [default: the scenario's].
     #[arg(long, value_name = "ADDR|off", value_parser = metrics_address)]
     pub(super) metrics: Option<String>,
+    /// Run even if the disk seems too small.
+    #[arg(long)]
+    pub(super) force: bool,
     /// Check every invariant after each block.
     #[arg(long)]
     pub(super) check_invariants: bool,
@@ -99,6 +103,10 @@ fn fresh(arguments: &RunArguments, log_format: LogFormat) -> Result<Summary, Fai
     };
     let folder = folder.map_err(|error| Failure::failed(&error, error.hint()))?;
     let order = order(arguments, &scenario, &folder, plan.genesis.height);
+    if let Err(failure) = check_room(arguments, &plan, &order, scenario.blocks()) {
+        folder.discard();
+        return Err(failure);
+    }
     let written = write_genesis(&folder, plan, order.durability).map(drop);
     begin(arguments, folder, written.map(|()| order), log_format)
 }
@@ -122,6 +130,36 @@ pub(super) fn begin(
             }
             Err(failure)
         }
+    }
+}
+
+/// Tells what the run will take, and refuses one that the disk cannot hold.
+pub(super) fn check_room(
+    arguments: &RunArguments,
+    plan: &Plan,
+    order: &ChainOrder,
+    blocks: u64,
+) -> Result<(), Failure> {
+    let intervals =
+        Intervals { snapshot: order.snapshot_interval, checkpoint: order.checkpoint_interval };
+    let estimate = estimate(plan, blocks, intervals);
+    let free = free_bytes(&order.run);
+    if std::io::stderr().is_terminal() {
+        tell_talk(&tell_estimate(&estimate, free));
+    }
+    match free {
+        Some(free) if free < estimate.bytes() && !arguments.force => {
+            let needed = tell_bytes(estimate.bytes());
+            let what = format!(
+                "the disk of {} has {} free, the run takes about {needed}",
+                order.run.display(),
+                tell_bytes(free)
+            );
+            let hint = "choose another disk with --out, fewer --blocks, fewer snapshots with \
+                        --set log.snapshot_interval=0, or go on all the same with --force";
+            Err(Failure::failed(what, Some(hint.to_owned())))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -202,6 +240,7 @@ pub(super) fn order(
         until: Height(genesis.0.saturating_add(scenario.blocks())),
         durability: log.durability,
         snapshot_interval: log.snapshot_interval,
+        snapshot_bytes: log.snapshot_bytes,
         checkpoint_interval: log.checkpoint_interval,
         pace: scenario.pace(),
         metrics,

@@ -92,7 +92,9 @@ pub fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     };
     let genesis = verdict.genesis_block;
     let mut hint = match block.checked_sub(1).filter(|last| *last >= genesis) {
-        Some(last) => format!("blocks {genesis} to {last} are sound"),
+        Some(last) => {
+            format!("blocks {genesis} to {last} are sound; `btemu repair RUN --out DIR` keeps them")
+        }
         None => "no block is sound".to_owned(),
     };
     if verdict.difference.is_some() && verdict.build != BUILD {
@@ -103,7 +105,8 @@ pub fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
 }
 
 fn verdict(arguments: &VerifyArguments) -> Result<Verdict, Failure> {
-    let reading = Reading::open(&arguments.run)?;
+    let reading =
+        Reading::open(&arguments.run).or_else(|failure| unreadable(arguments, failure))?;
     let (genesis, build) = (reading.genesis.clone(), reading.build.clone());
     let mut checked = check_blocks(arguments, &reading)?;
     if arguments.re_simulate {
@@ -130,6 +133,19 @@ fn verdict(arguments: &VerifyArguments) -> Result<Verdict, Failure> {
         tip_hash: header.hash().to_string(),
         state_root: header.state_root.to_string(),
     })
+}
+
+/// A log that does not even open is told in the same words.
+fn unreadable(arguments: &VerifyArguments, failure: Failure) -> Result<Reading, Failure> {
+    if let (Some(damage), true) = (failure.damage(), arguments.json) {
+        print_json(&serde_json::json!({
+            "run": arguments.run.display().to_string(),
+            "sound": false,
+            "damaged_block": damage.block,
+            "damage": failure.to_string(),
+        }))?;
+    }
+    Err(failure)
 }
 
 fn told(verdict: &Verdict) -> String {

@@ -12,6 +12,8 @@ mod settings;
 /// The real network as the explorer gives it.
 mod snapshot;
 
+pub use populate::nobodies;
+
 use crate::plan::{Limits, Network, Plan, TimelineCall};
 use crate::scenario::amount::Tao;
 use crate::scenario::document::{

@@ -23,8 +23,11 @@ use storage::cache::{Cache, CacheKind};
 use storage::fold::{ReadError, state_at, store_snapshot};
 use storage::log::{EventLog, LogError, SledLog};
 
-/// Newest checkpoints and snapshots that are kept.
-pub const CHECKPOINTS_KEPT: usize = 3;
+/// Checkpoints that are kept, the newest ones close together.
+pub const CHECKPOINTS_MAX: usize = 8;
+
+/// Snapshots that are kept, the newest ones close together.
+pub const SNAPSHOTS_MAX: usize = 64;
 
 /// Violations told one by one; further ones are counted.
 const VIOLATIONS_TOLD_MAX: u64 = 10;
@@ -93,8 +96,10 @@ impl EngineError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Log(error) => error.hint(),
-            Self::Read(_) => Some("`btemu verify RUN` says which blocks are sound".to_owned()),
+            Self::Log(error) | Self::Read(ReadError::Log(error)) => error.hint(),
+            Self::Read(ReadError::Fold(_)) => {
+                Some("`btemu verify RUN` says which blocks are sound".to_owned())
+            }
             Self::Host(_) => Some("`btemu run --resume RUN` goes on with the run".to_owned()),
             Self::Diverged { .. } => Some(
                 "this build decides otherwise than the one that made the run, or the log was changed; \
@@ -112,6 +117,8 @@ pub struct Manner {
     pub until: Height,
     /// Blocks between snapshots; 0 for none but the last.
     pub snapshot_interval: u64,
+    /// Bytes of blocks after which there is a snapshot earlier; 0 for no such bound.
+    pub snapshot_bytes: u64,
     /// Blocks between checkpoints; 0 for none but the last.
     pub checkpoint_interval: u64,
     /// How fast simulated time passes.
@@ -245,6 +252,7 @@ impl Engine {
         self.checker = invariants.then(|| Checker::new(&self.state));
         let stopwatch = Stopwatch::start();
         let mut blocks_made = 0;
+        let mut packed_bytes = self.log.packed_bytes();
         while self.header.height < manner.until && !self.stop.load(Ordering::Relaxed) {
             if let Some(wait) = stopwatch.wait_for(manner.pace, blocks_made) {
                 tokio::time::sleep(wait.min(std::time::Duration::from_millis(200))).await;
@@ -257,8 +265,11 @@ impl Engine {
             if is_due(since, manner.checkpoint_interval) {
                 self.store_checkpoint().await?;
             }
-            if is_due(since, manner.snapshot_interval) {
+            let bytes = self.log.packed_bytes() - packed_bytes;
+            let large = manner.snapshot_bytes != 0 && bytes >= manner.snapshot_bytes;
+            if large || is_due(since, manner.snapshot_interval) {
                 self.store_snapshot();
+                packed_bytes = self.log.packed_bytes();
             }
             let log_bytes = self.log.bytes();
             watch(Tick { frame: &frame, log_bytes, blocks_made, hosts: &self.hosts });
@@ -392,7 +403,7 @@ impl Engine {
         match self.cache.store(CacheKind::Checkpoint, height, tip, &checkpoint) {
             Ok(()) => {
                 tracing::debug!(%height, "a checkpoint");
-                self.cache.thin(CacheKind::Checkpoint, CHECKPOINTS_KEPT);
+                self.cache.thin(CacheKind::Checkpoint, CHECKPOINTS_MAX);
             }
             Err(error) => tracing::warn!(%error, "no checkpoint at block {height}"),
         }
@@ -401,8 +412,9 @@ impl Engine {
 
     fn store_snapshot(&mut self) {
         let (height, tip) = (self.header.height, self.header.hash());
-        if let Err(error) = store_snapshot(&self.cache, &self.state, tip) {
-            tracing::warn!(%error, "no snapshot at block {height}");
+        match store_snapshot(&self.cache, &self.state, tip) {
+            Ok(()) => self.cache.thin(CacheKind::Snapshot, SNAPSHOTS_MAX),
+            Err(error) => tracing::warn!(%error, "no snapshot at block {height}"),
         }
     }
 

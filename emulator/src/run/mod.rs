@@ -6,8 +6,12 @@ pub mod chain;
 pub mod death;
 /// Two blocks compared.
 pub mod difference;
+/// Where a live run can be asked.
+pub mod door;
 /// One block at a time.
 pub mod engine;
+/// Disk and time of a run, before it begins.
+pub mod estimate;
 /// A host process.
 pub mod host;
 /// The hosts as the engine sees them.
@@ -16,6 +20,8 @@ pub mod hosts;
 pub mod hub;
 /// Starting and ending processes.
 pub mod launcher;
+/// What of a block may be shown.
+pub mod public;
 /// Deciding a log's calls again.
 pub mod re_execution;
 /// Running a log's players again.

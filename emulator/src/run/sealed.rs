@@ -153,6 +153,7 @@ fn tapped_run(folder: &RunFolder, until: u64) -> (Vec<u8>, Vec<u8>) {
         until: Height(until),
         durability: Durability::End,
         snapshot_interval: 0,
+        snapshot_bytes: 0,
         checkpoint_interval: 0,
         pace: Pace::Max,
         metrics: None,
@@ -237,6 +238,7 @@ fn local_run(folder: &RunFolder, until: u64, watch: impl FnMut(Tick<'_>)) -> (us
     let manner = Manner {
         until: Height(until),
         snapshot_interval: 7,
+        snapshot_bytes: 0,
         checkpoint_interval: 7,
         pace: Pace::Max,
         checking: Checking::Trusting,

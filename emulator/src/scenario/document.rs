@@ -174,6 +174,7 @@ pub struct LogSection {
     pub durability: DurabilityName,
     pub sync_interval: Blocks,
     pub snapshot_interval: Blocks,
+    pub snapshot_bytes: u64,
     pub checkpoint_interval: Blocks,
 }
 
@@ -183,6 +184,7 @@ impl Default for LogSection {
             durability: DurabilityName::default(),
             sync_interval: Blocks(100),
             snapshot_interval: Blocks(720),
+            snapshot_bytes: 32 << 20,
             checkpoint_interval: Blocks(720),
         }
     }

@@ -82,6 +82,8 @@ pub struct LogSettings {
     pub durability: Durability,
     /// Blocks between snapshots; 0 for none but the last.
     pub snapshot_interval: u64,
+    /// Bytes of blocks after which there is a snapshot earlier; 0 for no such bound.
+    pub snapshot_bytes: u64,
     /// Blocks between checkpoints; 0 for none but the last.
     pub checkpoint_interval: u64,
 }
@@ -157,13 +159,18 @@ fn read(path: &Path, text: &str, overlays: &[Overlay]) -> Result<Scenario, Scena
         .parse()
         .map_err(|error| ScenarioError::new(format!("{file}: run.pace: {error}"), None))?;
     let name = &document.scenario.name;
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    if !name.chars().all(plain) || name.starts_with('.') {
+    if !is_folder_name(name) {
         let what = format!("{file}: scenario.name: {name:?} cannot name a folder");
         let hint = "use letters, digits, -, _ and .".to_owned();
         return Err(ScenarioError::new(what, Some(hint)));
     }
     Ok(Scenario { file: path.to_owned(), document, pace })
+}
+
+/// Whether a run folder can have this name and lie where it should.
+pub fn is_folder_name(name: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    name.chars().all(plain) && !name.starts_with('.')
 }
 
 impl Scenario {
@@ -203,6 +210,7 @@ impl Scenario {
                 DurabilityName::End => Durability::End,
             },
             snapshot_interval: log.snapshot_interval.0,
+            snapshot_bytes: log.snapshot_bytes,
             checkpoint_interval: log.checkpoint_interval.0,
         }
     }
@@ -273,6 +281,7 @@ const SHIPPED: &[(&str, &str)] = &[
         "configs/bench-mainnet-quarter.toml",
         include_str!("../../../configs/bench-mainnet-quarter.toml"),
     ),
+    ("configs/bench-mainnet.toml", include_str!("../../../configs/bench-mainnet.toml")),
 ];
 
 /// The scenarios that ship, smallest first.

@@ -121,7 +121,7 @@ impl State {
             Undo::Leaks(old) => self.leaks = old,
             Undo::Subnet(id, old) => {
                 self.index.forget_holders();
-                self.cache.subnet(id).forget();
+                self.cache.forget_subnet(id);
                 put_back(&mut self.subnets, id, old.map(|old| *old));
             }
             Undo::Fast(id, old) => self.subnet_entry(id).fast = *old,
@@ -149,15 +149,15 @@ impl State {
                 self.subnet_entry(id).mechanisms = old;
             }
             Undo::Row(id, mechanism, uid, old) => {
-                self.cache.subnet(id).weights = None;
+                self.cache.subnet(id).mark_row(uid);
                 *row_entry(self.subnet_entry(id), mechanism, uid) = old;
             }
             Undo::LastUpdate(id, mechanism, uid, old) => {
-                self.cache.subnet(id).weights = None;
+                self.cache.subnet(id).mark_row(uid);
                 *last_update_entry(self.subnet_entry(id), mechanism, uid) = old;
             }
             Undo::Pool(id, hotkey, old) => {
-                self.cache.subnet(id).forget_pool(&hotkey);
+                self.cache.subnet(id).mark_pool(&hotkey);
                 let pools = &mut self.subnet_entry(id).pools;
                 match old {
                     None => {
@@ -172,11 +172,11 @@ impl State {
             }
             Undo::WholePool(id, hotkey, old) => {
                 self.index.forget_holders();
-                self.cache.subnet(id).forget_pool(&hotkey);
+                self.cache.subnet(id).mark_pool(&hotkey);
                 put_back(&mut self.subnet_entry(id).pools, hotkey, old.map(|old| *old));
             }
             Undo::Holder(id, hotkey, coldkey, old) => {
-                self.cache.subnet(id).forget_pool(&hotkey);
+                self.cache.subnet(id).mark_pool(&hotkey);
                 self.put_holder(id, hotkey, coldkey, old.unwrap_or(0));
             }
             Undo::LastDividends(id, old) => {
@@ -184,7 +184,7 @@ impl State {
                 self.subnet_entry(id).last_dividends = old;
             }
             Undo::RootClaimed(id, key, old) => {
-                self.cache.subnet(id).claims = None;
+                self.cache.mark_claim(&key.0);
                 put_back(&mut self.subnet_entry(id).root_claimed, key, old);
             }
             Undo::Axon(id, hotkey, old) => {
@@ -204,24 +204,23 @@ impl State {
                 put_back(&mut self.subnet_entry(id).commits, key, old);
             }
             Undo::Timelocked(id, key, old) => {
-                self.cache.subnet(id).timelocked = None;
-                put_back(&mut self.subnet_entry(id).timelocked, key, old);
+                self.put_timelocked(id, key, old.unwrap_or_default());
             }
             Undo::Stamp(id, stamp, old) => {
                 self.cache.subnet(id).stamps = None;
                 put_back(&mut self.subnet_entry(id).stamps, stamp, old);
             }
             Undo::Account(id, old) => {
-                self.cache.accounts.mark(&id);
+                self.cache.mark_account(&id);
                 put_back(&mut self.accounts, id, old);
             }
             Undo::Hotkey(id, old) => {
-                self.cache.hotkeys.mark(&id);
+                self.cache.mark_hotkey(&id);
                 put_back(&mut self.hotkeys, id, old.map(|old| *old));
             }
             Undo::Coldkey(id, old) => {
                 self.index.forget_root_stakers();
-                self.cache.coldkeys.mark(&id);
+                self.cache.mark_coldkey(&id);
                 put_back(&mut self.coldkeys, id, old.map(|old| *old));
             }
             Undo::Marker(hotkey, coldkey, id) => {
@@ -308,7 +307,7 @@ impl State {
     pub(crate) fn whole_subnet_mut(&mut self, id: NetUid) -> &mut Subnet {
         self.remember(|state| Undo::Subnet(id, state.subnets.get(&id).cloned().map(Box::new)));
         self.index.forget_holders();
-        self.cache.subnet(id).forget();
+        self.cache.forget_subnet(id);
         self.subnet_entry(id)
     }
 
@@ -414,7 +413,7 @@ impl State {
 
     pub(crate) fn row_mut(&mut self, id: NetUid, mechanism: u8, uid: u16) -> &mut Row {
         self.pad_mechanism(id, mechanism);
-        self.cache.subnet(id).weights = None;
+        self.cache.subnet(id).mark_row(uid);
         if self.undo.depth > 0 {
             let old = row_entry(self.subnet_entry(id), mechanism, uid).clone();
             self.undo.entries.push(Undo::Row(id, mechanism, uid, old));
@@ -424,7 +423,7 @@ impl State {
 
     pub(crate) fn last_update_mut(&mut self, id: NetUid, mechanism: u8, uid: u16) -> &mut u64 {
         self.pad_mechanism(id, mechanism);
-        self.cache.subnet(id).weights = None;
+        self.cache.subnet(id).mark_row(uid);
         if self.undo.depth > 0 {
             let old = *last_update_entry(self.subnet_entry(id), mechanism, uid);
             self.undo.entries.push(Undo::LastUpdate(id, mechanism, uid, old));
@@ -439,7 +438,7 @@ impl State {
             let old = pool.map(|pool| (pool.alpha, pool.shares, pool.alpha_last_epoch));
             Undo::Pool(id, hotkey, old)
         });
-        self.cache.subnet(id).forget_pool(&hotkey);
+        self.cache.subnet(id).mark_pool(&hotkey);
         self.subnet_entry(id).pools.entry(hotkey).or_default()
     }
 
@@ -455,7 +454,7 @@ impl State {
             let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
             Undo::WholePool(id, hotkey, pool.cloned().map(Box::new))
         });
-        self.cache.subnet(id).forget_pool(&hotkey);
+        self.cache.subnet(id).mark_pool(&hotkey);
         let pool = self.subnets.entry(id).or_default().pools.entry(hotkey).or_default();
         for (coldkey, share) in holders {
             if let Some(came) = pool.hold(coldkey, share) {
@@ -502,7 +501,7 @@ impl State {
         if held.is_some() != (share != 0) {
             self.index.note_holder(&hotkey, &coldkey, id, share != 0);
         }
-        self.cache.subnet(id).forget_pool(&hotkey);
+        self.cache.subnet(id).mark_pool(&hotkey);
         Some(())
     }
 
@@ -528,7 +527,7 @@ impl State {
             let old = subnet.and_then(|subnet| subnet.root_claimed.get(&key).copied());
             Undo::RootClaimed(id, key, old)
         });
-        self.cache.subnet(id).claims = None;
+        self.cache.mark_claim(&hotkey);
         self.subnet_entry(id).root_claimed.insert(key, claimed);
     }
 
@@ -538,7 +537,7 @@ impl State {
         let old = self.subnets.get(&id).and_then(|subnet| subnet.root_claimed.get(&key).copied());
         if old.is_some() {
             self.remember(|_| Undo::RootClaimed(id, key, old));
-            self.cache.subnet(id).claims = None;
+            self.cache.mark_claim(&hotkey);
             self.subnet_entry(id).root_claimed.remove(&key);
         }
     }
@@ -556,7 +555,7 @@ impl State {
                 let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
                 Undo::WholePool(id, hotkey, pool.cloned().map(Box::new))
             });
-            self.cache.subnet(id).forget_pool(&hotkey);
+            self.cache.subnet(id).mark_pool(&hotkey);
         }
         self.index.forget_holders();
         let pools = &mut self.subnet_entry(id).pools;
@@ -578,7 +577,7 @@ impl State {
         let old = pool.filter(|pool| **pool == HotkeyPool::default()).cloned();
         if let Some(old) = old {
             self.remember(|_| Undo::WholePool(id, hotkey, Some(Box::new(old))));
-            self.cache.subnet(id).forget_pool(&hotkey);
+            self.cache.subnet(id).mark_pool(&hotkey);
             self.subnet_entry(id).pools.remove(&hotkey);
         }
     }
@@ -599,7 +598,7 @@ impl State {
         self.remember(|_| Undo::Holder(id, hotkey, from, own));
         self.remember(|_| Undo::Holder(id, hotkey, to, others));
         let sum = own.unwrap_or(0).checked_add(others.unwrap_or(0)).ok_or("a holder's shares")?;
-        self.cache.subnet(id).forget_pool(&hotkey);
+        self.cache.subnet(id).mark_pool(&hotkey);
         self.put_holder(id, hotkey, from, 0);
         self.put_holder(id, hotkey, to, sum);
         Ok(())
@@ -609,7 +608,7 @@ impl State {
     pub(crate) fn drop_empty_hotkey(&mut self, id: AccountId) {
         if self.hotkeys.get(&id).is_some_and(|entry| *entry == Hotkey::default()) {
             self.remember(|_| Undo::Hotkey(id, Some(Box::default())));
-            self.cache.hotkeys.mark(&id);
+            self.cache.mark_hotkey(&id);
             self.hotkeys.remove(&id);
         }
     }
@@ -709,13 +708,26 @@ impl State {
         key: (u8, u64),
         queue: Vec<TimelockedCommit>,
     ) {
-        self.cache.subnet(id).timelocked = None;
+        let old = self.put_timelocked(id, key, queue);
+        self.remember(|_| Undo::Timelocked(id, key, old));
+    }
+
+    fn put_timelocked(
+        &mut self,
+        id: NetUid,
+        key: (u8, u64),
+        queue: Vec<TimelockedCommit>,
+    ) -> Option<Vec<TimelockedCommit>> {
         let queues = &mut self.subnet_entry(id).timelocked;
+        let before = queues.get(&key).map_or(&[][..], Vec::as_slice);
+        let same = before.iter().zip(&queue).take_while(|(old, new)| old == new).count();
+        let longest = before.len().max(queue.len());
         let old = match queue.is_empty() {
             true => queues.remove(&key),
             false => queues.insert(key, queue),
         };
-        self.remember(|_| Undo::Timelocked(id, key, old));
+        self.cache.subnet(id).mark_sealed(key.1, same, longest);
+        old
     }
 
     pub(crate) fn set_stamp(&mut self, id: NetUid, stamp: Stamp, block: u64) {
@@ -761,7 +773,7 @@ impl State {
     }
 
     pub(crate) fn account_mut(&mut self, id: AccountId) -> &mut Account {
-        self.cache.accounts.mark(&id);
+        self.cache.mark_account(&id);
         let (account, old) = match self.accounts.entry(id) {
             Entry::Occupied(entry) => {
                 let account = entry.into_mut();
@@ -779,13 +791,13 @@ impl State {
     /// Removes an account that fell below the existential deposit.
     pub(crate) fn reap_account(&mut self, id: AccountId) {
         self.remember(|state| Undo::Account(id, state.accounts.get(&id).copied()));
-        self.cache.accounts.mark(&id);
+        self.cache.mark_account(&id);
         self.accounts.remove(&id);
     }
 
     pub(crate) fn hotkey_mut(&mut self, id: AccountId) -> &mut Hotkey {
         self.remember(|state| Undo::Hotkey(id, state.hotkeys.get(&id).cloned().map(Box::new)));
-        self.cache.hotkeys.mark(&id);
+        self.cache.mark_hotkey(&id);
         self.hotkeys.entry(id).or_default()
     }
 
@@ -801,7 +813,7 @@ impl State {
 
     pub(crate) fn coldkey_mut(&mut self, id: AccountId) -> &mut Coldkey {
         self.remember(|state| Undo::Coldkey(id, state.coldkeys.get(&id).cloned().map(Box::new)));
-        self.cache.coldkeys.mark(&id);
+        self.cache.mark_coldkey(&id);
         self.coldkeys.entry(id).or_default()
     }
 

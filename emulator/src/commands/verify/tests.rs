@@ -47,6 +47,7 @@ fn ran(path: &Path, name: &str, set: &[(&str, &str)], blocks: u64) -> (Plan, Vec
         until: Height(plan.genesis.height.0 + blocks),
         durability: Durability::End,
         snapshot_interval: 0,
+        snapshot_bytes: 0,
         checkpoint_interval: 0,
         pace: Pace::Max,
         metrics: None,
