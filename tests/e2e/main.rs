@@ -21,6 +21,8 @@ mod export;
 mod follow;
 /// Leaving a run at a block.
 mod fork;
+/// Logs of older builds, snapshots, and disks.
+mod formats;
 /// Same scenario, same seed, same tip hash.
 mod hashes;
 /// Stopping, dying, and leaving nothing behind.
