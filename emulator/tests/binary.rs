@@ -12,7 +12,9 @@ fn it_names_itself_and_its_commands() {
     };
     assert_eq!(told("--version"), format!("btemu {}\n", env!("CARGO_PKG_VERSION")));
     let help = told("--help");
-    for command in ["run", "replay", "verify", "inspect", "log", "conform", "epoch", "scenario"] {
+    let commands =
+        ["run", "replay", "verify", "inspect", "log", "export", "conform", "epoch", "scenario"];
+    for command in commands {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}");
     }
     assert!(!help.contains("chain process"), "the roles of child processes are not for people");

@@ -179,7 +179,9 @@ impl LogError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::InUse { .. } => Some(
-                "wait until the run ends, or stop it with Ctrl-C; its log can be read then".into(),
+                "`btemu log RUN --follow` shows a run that goes on; its log can be read when it ends, or \
+                 when Ctrl-C stops it"
+                    .into(),
             ),
             Self::Store { action: "written", .. } => {
                 Some("is the disk full? `btemu run --resume RUN` goes on".into())
@@ -473,6 +475,27 @@ impl SledLog {
         })
     }
 
+    /// A block's header, or that of genesis; what else the record holds is not looked at.
+    ///
+    /// # Errors
+    /// It is absent or damaged.
+    pub fn header(&self, at: Height) -> Result<Header, LogError> {
+        let bytes = self.record(at)?;
+        let record = self.checked(at, &bytes)?;
+        record.header().map_err(|error| self.damaged(at, error))
+    }
+
+    /// Something that reads this log while it is being written: of this process, on any thread. It keeps the log
+    /// open.
+    pub fn reader(&self) -> LogReader {
+        LogReader(Self {
+            path: self.path.clone(),
+            store: self.store.clone(),
+            blobs_synced: BTreeSet::new(),
+            ..*self
+        })
+    }
+
     /// Appends a block as another log keeps it, without looking into it; it names the frame hash of this log's
     /// last record from now on.
     ///
@@ -609,6 +632,20 @@ impl SledLog {
 
     fn damaged(&self, height: Height, error: RecordError) -> LogError {
         LogError::Damaged { path: self.path.clone(), height, error }
+    }
+}
+
+/// Reads a log that [`SledLog::reader`] opened beside its writer.
+#[derive(Debug)]
+pub struct LogReader(SledLog);
+
+impl LogReader {
+    /// A block after genesis.
+    ///
+    /// # Errors
+    /// It is absent or damaged.
+    pub fn frame(&self, at: Height) -> Result<Frame, LogError> {
+        self.0.frame(at)
     }
 }
 

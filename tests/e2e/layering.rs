@@ -21,6 +21,8 @@ const OWNED: &[(&str, &str)] = &[
     ("tokio", "emulator"),
     ("prometheus", "emulator"),
     ("actix-web", "emulator"),
+    ("csv", "emulator"),
+    ("parquet", "emulator"),
     ("libm", "actors"),
 ];
 
@@ -31,6 +33,8 @@ const WORDS: &[(&str, &str, &[&str])] = &[
     ("storage", "rmp_serde::", &["src/codec.rs"]),
     ("actors", "actix::", &["src/shell.rs"]),
     ("actors", "libm::", &["src/maths.rs"]),
+    ("emulator", "::parquet::", &["src/export/parquet.rs"]),
+    ("emulator", "::csv::", &["src/export/csv.rs"]),
     ("emulator", "Instant::now", &["src/clock.rs"]),
     ("emulator", "SystemTime", &["src/clock.rs"]),
     ("actors", "Instant", &[]),

@@ -11,8 +11,16 @@ mod bad_input;
 mod conform;
 /// Damaged logs and portable files.
 mod damage;
+/// Two runs compared.
+mod diff;
 /// Pages that are written from the code.
 mod documents;
+/// Exports that other tools read.
+mod export;
+/// A live run, followed.
+mod follow;
+/// Leaving a run at a block.
+mod fork;
 /// Same scenario, same seed, same tip hash.
 mod hashes;
 /// Stopping, dying, and leaving nothing behind.

@@ -7,12 +7,14 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-fn free_address() -> SocketAddr {
+/// An address that nobody listens on.
+pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.local_addr().expect("it is bound")
 }
 
-fn get(address: SocketAddr) -> Option<String> {
+/// The page of metrics, if somebody answers.
+pub fn get(address: SocketAddr) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
@@ -31,7 +33,8 @@ fn samples(text: &str) -> BTreeMap<String, usize> {
     counts
 }
 
-fn value(text: &str, name: &str) -> Option<f64> {
+/// The first sample of a metric.
+pub fn value(text: &str, name: &str) -> Option<f64> {
     let line = text
         .lines()
         .find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])))?;

@@ -6,11 +6,21 @@ mod account;
 pub mod conform;
 /// Run folders made of records from elsewhere.
 mod copying;
-/// Events as facts: columns taken apart.
-mod facts;
+/// Two runs compared.
+pub mod diff;
+/// Exports for other tools.
+pub mod export;
+/// Events and calls as facts: columns taken apart.
+pub mod facts;
+/// A live run's log.
+mod follow;
+/// Leaving a run at a block.
+pub mod fork;
 /// State at any block.
 pub mod inspect;
-/// Events.
+/// Facts and calls as lines for people.
+mod lines;
+/// Events and calls.
 pub mod log;
 /// Parameters of a subnet or of the network.
 mod params;

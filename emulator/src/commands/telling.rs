@@ -18,6 +18,10 @@ pub fn tell_summary(summary: &Summary) -> String {
         "scenario",
         format!("{} (seed {}, rules {})", summary.scenario, summary.seed, summary.rules),
     );
+    if let Some(fork) = &summary.forked_from {
+        let set: Vec<String> = fork.set.iter().map(|one| format!(", {one}")).collect();
+        line("fork of", format!("{fork}{}", set.concat()));
+    }
     line(
         "blocks",
         format!(

@@ -6,12 +6,14 @@
 //! know a series only by a hash in which ("1", "12") and ("11", "2") are the same.
 
 mod server;
-mod table;
+pub mod table;
 #[cfg(test)]
 mod tests;
 
 pub use server::{ServeError, Server};
 
+use crate::plan::Plan;
+use crate::run::totals::roles;
 use actors::registry::Role;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily};
@@ -24,6 +26,7 @@ use protocol::state::{Leaks, State, Subnet};
 use protocol::units::{NetUid, UNITS_PER_TOKEN};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use table::{Family, Kind};
 
@@ -57,9 +60,30 @@ impl Metrics {
         Self { readings, registry }
     }
 
+    /// Those of a run by its plan and its folder, whose name is a label: players are known, blocks are not.
+    pub fn of(plan: &Plan, run: &Path) -> Self {
+        let metrics = Self::new(RunLabels {
+            scenario: plan.name.clone(),
+            seed: plan.last_course().seed(),
+            run: run.file_name().map_or_else(String::new, |name| name.display().to_string()),
+            version: env!("CARGO_PKG_VERSION"),
+        });
+        let mut by_role: BTreeMap<Role, u64> = Role::ALL.iter().map(|role| (*role, 0)).collect();
+        for role in roles(plan).into_values() {
+            *by_role.entry(role).or_insert(0) += 1;
+        }
+        metrics.players(&by_role.into_iter().collect::<Vec<_>>());
+        metrics
+    }
+
     /// Folds a block, in order, with the state after it.
     pub fn block(&self, frame: &Frame, state: &State) {
         lock(&self.readings).block(frame, state);
+    }
+
+    /// Counts what a block held without a look at the state, where nobody asks for the state after it.
+    pub fn count(&self, frame: &Frame) {
+        lock(&self.readings).block_totals(frame);
     }
 
     /// How fast blocks are made, and for how long so far, in wall time.
@@ -86,10 +110,44 @@ impl Metrics {
         lock(&self.readings).processes = processes.collect();
     }
 
+    /// One value of each series, as a scrape would have them now.
+    pub fn samples(&self) -> impl Iterator<Item = Sample> {
+        let families = self.registry.gather().into_iter();
+        families.flat_map(|shown| {
+            let known = table::FAMILIES.iter().find(|family| family.name == shown.name());
+            let family = known.copied().expect("only families of the table are collected");
+            let metrics = shown.get_metric().iter().map(|metric| Sample::of(family, metric));
+            metrics.collect::<Vec<_>>()
+        })
+    }
+
     /// All series in Prometheus' text format 0.0.4.
     pub fn text(&self) -> String {
         let families = self.registry.gather();
         TextEncoder::new().encode_to_string(&families).expect("a string takes all, none is empty")
+    }
+}
+
+/// One value of a series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// What it is of.
+    pub family: &'static Family,
+    /// Names and values of all labels, those of the run among them.
+    pub labels: Vec<(String, String)>,
+    /// The value, in the family's unit.
+    pub value: f64,
+}
+
+impl Sample {
+    fn of(family: &'static Family, metric: &Metric) -> Self {
+        let labels = metric.get_label().iter();
+        let labels = labels.map(|label| (label.name().to_owned(), label.value().to_owned()));
+        let value = match family.kind {
+            Kind::Gauge => metric.get_gauge().get_value(),
+            Kind::Counter => metric.get_counter().get_value(),
+        };
+        Self { family, labels: labels.collect(), value }
     }
 }
 

@@ -59,7 +59,6 @@ pub enum Unit {
 
 impl Unit {
     /// The word in names and in the table.
-    #[cfg(test)]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tao => "tao",
@@ -82,7 +81,6 @@ pub struct Family {
     /// How its values move.
     pub kind: Kind,
     /// What its values count.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the table in docs/metrics.md shows it"))]
     pub unit: Unit,
     /// Its own labels, in the order in which values are given.
     pub labels: &'static [&'static str],
@@ -148,3 +146,7 @@ families! {
     PROCESS_PLAYERS: "btemu_process_players", Gauge, Count, ["process"], "Players that each process carries";
     PROCESS_STEPS: "btemu_process_steps_total", Counter, Count, ["process"], "Inputs that the players of each process took";
 }
+
+/// Families of the process that makes the run and of wall time; all others are folds of blocks.
+pub const ENGINE_FAMILIES: &[&Family] =
+    &[BUILD_INFO, SPEED, WALL, LOG, PROCESS_MEMORY, PROCESS_PLAYERS, PROCESS_STEPS];

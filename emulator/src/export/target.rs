@@ -1,0 +1,177 @@
+//! Where an export goes: a folder of files, one file, or standard output. Files have the end `.part` until all of
+//! them are whole; an export that fails leaves nothing behind.
+
+use super::ExportError;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Where an export goes.
+#[derive(Debug)]
+pub struct Target {
+    path: PathBuf,
+    shape: Shape,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// A folder that was there, and empty.
+    Folder,
+    /// A folder that this export made.
+    FreshFolder,
+    File,
+    StandardOutput,
+}
+
+#[derive(Debug)]
+struct Part {
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+/// A file being written. Its path is the one it will have, for messages.
+#[derive(Debug)]
+pub struct Output {
+    /// Where.
+    pub path: PathBuf,
+    /// To be written.
+    pub to: Stream,
+}
+
+/// What takes bytes.
+#[derive(Debug)]
+pub enum Stream {
+    /// A file.
+    File(File),
+    /// Standard output.
+    StandardOutput(io::Stdout),
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(bytes),
+            Self::StandardOutput(stdout) => stdout.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.flush(),
+            Self::StandardOutput(stdout) => stdout.flush(),
+        }
+    }
+}
+
+/// A file that is whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Where.
+    pub path: PathBuf,
+    /// How long.
+    pub bytes: u64,
+}
+
+impl Target {
+    /// A folder, made if it is not there.
+    ///
+    /// # Errors
+    /// It holds something, or cannot be made.
+    pub fn folder(path: &Path) -> Result<Self, ExportError> {
+        let unmakable = |source| ExportError::Unmakable { path: path.to_owned(), source };
+        let shape = if path.is_dir() {
+            if fs::read_dir(path).map_err(unmakable)?.next().is_some() {
+                return Err(ExportError::InUse { path: path.to_owned() });
+            }
+            Shape::Folder
+        } else if path.exists() {
+            return Err(ExportError::Exists { path: path.to_owned() });
+        } else {
+            fs::create_dir_all(path).map_err(unmakable)?;
+            Shape::FreshFolder
+        };
+        Ok(Self { path: path.to_owned(), shape, parts: Vec::new() })
+    }
+
+    /// One file; the folder around it must be there.
+    ///
+    /// # Errors
+    /// There is one that is not empty, or a folder.
+    pub fn file(path: &Path) -> Result<Self, ExportError> {
+        if path.is_dir() {
+            return Err(ExportError::Folder { path: path.to_owned() });
+        }
+        if fs::metadata(path).is_ok_and(|file| file.len() > 0) {
+            return Err(ExportError::Exists { path: path.to_owned() });
+        }
+        Ok(Self { path: path.to_owned(), shape: Shape::File, parts: Vec::new() })
+    }
+
+    /// Standard output, for one file.
+    pub fn standard_output() -> Self {
+        let path = PathBuf::from("standard output");
+        Self { path, shape: Shape::StandardOutput, parts: Vec::new() }
+    }
+
+    /// Where temporary files have the same disk to themselves.
+    pub fn workspace(&self) -> PathBuf {
+        match self.shape {
+            Shape::Folder | Shape::FreshFolder => self.path.clone(),
+            Shape::File => match self.path.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+                _ => PathBuf::from("."),
+            },
+            Shape::StandardOutput => std::env::temp_dir(),
+        }
+    }
+
+    /// Begins a file of that name; what is no folder has the name it was given.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn begin(&mut self, name: &str) -> Result<Output, ExportError> {
+        let path = match self.shape {
+            Shape::Folder | Shape::FreshFolder => self.path.join(name),
+            Shape::File => self.path.clone(),
+            Shape::StandardOutput => {
+                let to = Stream::StandardOutput(io::stdout());
+                return Ok(Output { path: self.path.clone(), to });
+            }
+        };
+        let mut temporary = path.clone().into_os_string();
+        temporary.push(".part");
+        let temporary = PathBuf::from(temporary);
+        let unmakable = |source| ExportError::Unmakable { path: path.clone(), source };
+        let file = File::create_new(&temporary).map_err(unmakable)?;
+        self.parts.push(Part { temporary, path: path.clone() });
+        Ok(Output { path, to: Stream::File(file) })
+    }
+
+    /// Gives all files their names; nothing is left to be written.
+    ///
+    /// # Errors
+    /// One cannot be renamed.
+    pub fn keep(mut self) -> Result<Vec<Kept>, ExportError> {
+        let mut kept = Vec::new();
+        for Part { temporary, path } in std::mem::take(&mut self.parts) {
+            let renamed = fs::rename(&temporary, &path).and_then(|()| fs::metadata(&path));
+            let file = renamed.map_err(|source| ExportError::unwritable(&path, source))?;
+            kept.push(Kept { path, bytes: file.len() });
+        }
+        self.shape = Shape::StandardOutput;
+        Ok(kept)
+    }
+}
+
+/// What was not kept goes; what cannot be deleted stays.
+impl Drop for Target {
+    fn drop(&mut self) {
+        for part in &self.parts {
+            fs::remove_file(&part.temporary).ok();
+        }
+        if self.shape == Shape::FreshFolder {
+            fs::remove_dir(&self.path).ok();
+        }
+    }
+}
