@@ -205,7 +205,9 @@ impl LogError {
             }
             Self::Empty { .. } => Some("its run never began; run the scenario again".into()),
             Self::Store { action: "opened", .. } => Some(
-                "may this user write there? a log is opened for writing, also to read it".into(),
+                "a log is opened for writing, also to read it: may this user write there, and is \
+                 there room on the disk?"
+                    .into(),
             ),
             Self::Store { .. } | Self::Missing { .. } | Self::Exists { .. } | Self::Gap { .. } => {
                 None

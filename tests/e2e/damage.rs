@@ -238,7 +238,7 @@ fn a_full_disk_ends_a_run_with_a_hint_and_the_run_goes_on() {
     };
     for processes in ["0", "2"] {
         let out = format!("run{processes}");
-        let said = full("400", &out, processes);
+        let said = full("2000", &out, processes);
         assert_told(&said, "full", "cannot be written");
         let resumed = ["run", "--resume", &out, "--blocks", "300", "--processes", processes];
         let resumed = json(folder.path(), &[&resumed[..], &["--json"]].concat());

@@ -53,8 +53,8 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
 
-/// What is logged unless RUST_LOG says otherwise.
-const LOG_DEFAULT: &str = "warn";
+/// What is logged unless RUST_LOG says otherwise. What the store says of damage is told in our own words.
+const LOG_DEFAULT: &str = "warn,sled=off";
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
