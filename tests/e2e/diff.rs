@@ -34,7 +34,8 @@ fn two_runs_of_one_seed_are_identical_and_a_shorter_one_is_told() {
     let folder = folder();
     let quickstart = scenario("quickstart.toml");
     let ran = run(folder.path(), &quickstart, "a", &["--blocks", BLOCKS]);
-    run(folder.path(), &quickstart, "b", &["--blocks", BLOCKS, "--processes", "1"]);
+    let arguments = ["run", &quickstart, "--blocks", BLOCKS, "--out", "b", "--processes", "1"];
+    json(folder.path(), &[&arguments[..], &["--json"]].concat());
     let said = human(folder.path(), "a", "b");
     let expected = format!("identical: {BLOCKS} blocks, tip hash {}\n", text(&ran, "tip_hash"));
     assert_eq!((said.code, said.stdout, said.stderr), (0, expected, String::new()));

@@ -105,7 +105,13 @@ fn a_follower_of_a_run_that_is_killed_gets_all_the_log_holds() {
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.stderr.contains("the run is over"), "{said:?}");
     let listed = say(folder.path(), &["log", "run", "--json"]);
-    assert_eq!(followed, listed.stdout);
+    // What a killed run had not written to disk was shown all the same; resumed, it is made again as it was.
+    assert!(followed.starts_with(&listed.stdout) && !listed.stdout.is_empty());
+    assert_eq!(followed != listed.stdout, said.stderr.contains("makes them again"), "{said:?}");
+    let blocks = followed.lines().filter(|line| line.contains("\"kind\":\"block_opened\"")).count();
+    let arguments = ["run", "--resume", "run", "--pace", "max", "--json"];
+    json(folder.path(), &[&arguments[..], &["--blocks", &blocks.to_string()]].concat());
+    assert_eq!(followed, say(folder.path(), &["log", "run", "--json"]).stdout);
 }
 
 #[test]

@@ -140,7 +140,8 @@ fn after_the_expansion_newcomers_take_free_slots() {
     json(folder.path(), &arguments);
     let netuids = |kind| -> Vec<u64> {
         let facts = facts(folder.path(), kind);
-        let whole = facts.iter().filter(|fact| kind == "subnet_registered" || fact["pot"].is_u64());
+        let whole =
+            facts.iter().filter(|fact| kind == "subnet_registered" || fact["pot_rao"].is_u64());
         whole.filter_map(|fact| fact["netuid"].as_u64()).collect()
     };
     let (registered, dissolved) = (netuids("subnet_registered"), netuids("subnet_dissolved"));

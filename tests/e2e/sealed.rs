@@ -87,7 +87,7 @@ fn consensus_forms_one_period_later_and_no_other_way() {
     assert_eq!(sealed.len(), committed.len());
     for (sealed, committed) in sealed.iter().zip(&committed) {
         let fields: Vec<&String> = sealed.as_object().expect("an object").keys().collect();
-        assert_eq!(fields, ["block", "commit", "kind", "payload_bytes"]);
+        assert_eq!(fields, ["block", "commit", "kind", "payload_bytes", "time_ms"]);
         assert_eq!(sealed["commit"], committed["hash"]);
         assert!(number(sealed, "payload_bytes") > 32 + 32);
     }

@@ -71,6 +71,12 @@ fn follow_finished(
     listing.tell_if_nothing();
     let tip = storage::log::EventLog::tip(&reading.log);
     tell_talk(&format!("the run is over: it ended at block {tip}\n"));
+    if let Some(shown) = from.map(|next| next.0 - 1).filter(|shown| *shown > tip.0) {
+        let first = tip.0 + 1;
+        tell_talk(&format!(
+            "it died before blocks {first} to {shown} were on disk; `btemu run --resume` makes them again\n"
+        ));
+    }
     Ok(())
 }
 
