@@ -165,6 +165,13 @@ impl Seated {
         Self { identity, player, timers: BTreeSet::new(), sequence: 0, phase: Phase::Entering }
     }
 
+    /// Another machine on the same seat, as if it entered now: the player keeps its accounts and its count of
+    /// what it said, and forgets its timers. It hears what becomes of calls of the machine before.
+    #[must_use]
+    pub fn recast(self, player: Player) -> Self {
+        Self { player, timers: BTreeSet::new(), phase: Phase::Entering, ..self }
+    }
+
     /// Who it is.
     pub const fn identity(&self) -> &Identity {
         &self.identity

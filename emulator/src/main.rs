@@ -5,9 +5,12 @@ mod accounting;
 mod clock;
 mod commands;
 mod conform;
+mod diff;
 mod export;
+mod fields;
 mod genesis;
 mod metrics;
+mod names;
 mod plan;
 mod progress;
 mod run;
@@ -32,16 +35,22 @@ struct Arguments {
 enum Command {
     /// Launch a scenario, or go on with a run that stopped.
     Run(commands::run::RunArguments),
+    /// Leave a run at a block and go on under other rules, parameters, players or dice.
+    Fork(commands::fork::ForkArguments),
     /// The run folders: scenario, seed, blocks, size.
     Runs(commands::runs::RunsArguments),
     /// Fold a log back into the protocol state, checking every state root on the way.
     Replay(commands::replay::ReplayArguments),
-    /// Check the hashes, frames and roots of a log.
+    /// Check the hashes, frames and roots of a log; decide its calls or run its players again.
     Verify(commands::verify::VerifyArguments),
+    /// Write every block before the damage as a new run.
+    Repair(commands::repair::RepairArguments),
     /// Show the state at any block.
     Inspect(commands::inspect::InspectArguments),
-    /// List the events of a log, one line each.
+    /// List the events of a log, one line each; `log export` and `log import` move it as one file.
     Log(commands::log::LogArguments),
+    /// Compare two runs: where they part, in what, and what came of it.
+    Diff(commands::diff::DiffArguments),
     /// Write time series and events for other tools: Prometheus, Parquet, CSV, JSON lines.
     Export(commands::export::ExportArguments),
     /// Run golden cases against this build.
@@ -79,11 +88,14 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Run(command) => commands::run::run(&command, arguments.log_format),
+        Command::Fork(command) => commands::fork::run(&command, arguments.log_format),
         Command::Runs(command) => commands::runs::run(&command),
         Command::Replay(command) => commands::replay::run(&command),
         Command::Verify(command) => commands::verify::run(&command),
+        Command::Repair(command) => commands::repair::run(&command),
         Command::Inspect(command) => commands::inspect::run(&command),
         Command::Log(command) => commands::log::run(&command),
+        Command::Diff(command) => commands::diff::run(&command),
         Command::Export(command) => commands::export::run(&command),
         Command::Conform(command) => commands::conform::run(&command),
         Command::Epoch(command) => commands::conform::epoch(&command),

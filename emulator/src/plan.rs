@@ -1,17 +1,20 @@
 //! What a run is decided from, fully resolved: the meeting point of scenario, genesis and engine.
 //!
-//! Block 0 of the log holds a [`Plan`], so nothing else is needed to replay, resume or fork.
+//! Block 0 of the log holds a [`Plan`], so nothing else is needed to replay, resume or fork. A fork's plan is that of
+//! its parent and what changes after a block; a [`Course`] is what holds for one block.
 
 use actors::machine::Identity;
 use actors::registry::Player;
-use protocol::call::Call;
+use protocol::block::Submitted;
+use protocol::call::{Call, Origin};
 use protocol::canon::digest;
 use protocol::dice::{Dice, Domain};
 use protocol::frame::{Facts, Header, calls_root, events_root, facts_root};
 use protocol::rules::PROTOCOL_VERSION;
 use protocol::state::State;
-use protocol::units::{Hash32, Height};
+use protocol::units::{BLOCK_MS, Hash32, Height, PlayerId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Everything that decides a simulation, and what its people call it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,6 +39,50 @@ pub struct Plan {
     pub players: Vec<Seat>,
     /// The state at genesis; its height is the genesis height.
     pub genesis: State,
+    /// Where the run left others and under what it went on, by block; not part of the simulation hash, because
+    /// nothing before the first of them knows of it.
+    #[serde(default)]
+    pub forks: Vec<Fork>,
+}
+
+/// A point at which a run left another: everything up to its block is shared, everything after it follows this.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fork {
+    /// The other run's folder, as it was named.
+    pub parent: String,
+    /// The build that made it.
+    pub build: String,
+    /// The last block that both share.
+    pub at: Height,
+    /// Its hash.
+    pub block_hash: Hash32,
+    /// What was assigned, as typed: `PATH=VALUE`.
+    pub set: Vec<String>,
+    /// The scenario from here on, in full (TOML).
+    pub scenario: String,
+    /// Of all draws from here on.
+    pub seed: u64,
+    /// The simulated network from here on.
+    pub network: Network,
+    /// Limits of a block from here on.
+    pub limits: Limits,
+    /// Root calls that change rules and parameters to what the scenario says now, ascending; later forks keep them.
+    pub changes: Vec<TimelineCall>,
+    /// Root calls of the scenario's timeline from here on, ascending.
+    pub timeline: Vec<TimelineCall>,
+    /// Groups whose players go on with a fresh machine.
+    pub recast: Vec<Recast>,
+    /// Players that are gone from here on, ascending.
+    pub leaving: Vec<PlayerId>,
+}
+
+/// A group whose players go on with a fresh machine, on their old seats.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recast {
+    /// The group's name.
+    pub group: String,
+    /// The machine of each.
+    pub player: Player,
 }
 
 /// One player: who it is and its machine at genesis.
@@ -100,9 +147,20 @@ impl Plan {
         )
     }
 
-    /// The entropy of a block: a draw of the seed.
-    pub fn entropy(&self, height: Height) -> Hash32 {
-        Hash32(Dice::new(self.seed, Domain::Chain, 0, height.0, 0).next_bytes())
+    /// What a block is made under: the plan as the forks before it have left it.
+    pub fn course(&self, height: Height) -> Course<'_> {
+        let count = self.forks.iter().take_while(|fork| fork.at < height).count();
+        Course { plan: self, forks: &self.forks[..count] }
+    }
+
+    /// What the blocks behind the last fork are made under.
+    pub fn last_course(&self) -> Course<'_> {
+        Course { plan: self, forks: &self.forks }
+    }
+
+    /// The forks that follow a block at once, in order.
+    pub fn forks_at(&self, height: Height) -> impl Iterator<Item = &Fork> {
+        self.forks.iter().filter(move |fork| fork.at == height)
     }
 
     /// The header of the genesis block; its parent is the simulation hash.
@@ -112,11 +170,95 @@ impl Plan {
             height,
             parent: self.simulation_hash(),
             time_ms: 0,
-            entropy: self.entropy(height),
+            entropy: self.course(height).entropy(height),
             state_root: self.genesis.clone().root(),
             calls_root: calls_root(&[], &[]),
             events_root: events_root(&[], &[]),
             facts_root: facts_root(&Facts::default()),
         }
+    }
+}
+
+/// What holds for one stretch of a run, from a fork (or genesis) to the next.
+#[derive(Clone, Copy, Debug)]
+pub struct Course<'a> {
+    plan: &'a Plan,
+    forks: &'a [Fork],
+}
+
+impl<'a> Course<'a> {
+    /// The whole plan.
+    pub const fn plan(&self) -> &'a Plan {
+        self.plan
+    }
+
+    /// The forks behind it, in order.
+    pub const fn forks(&self) -> &'a [Fork] {
+        self.forks
+    }
+
+    /// Of all draws.
+    pub fn seed(&self) -> u64 {
+        self.forks.last().map_or(self.plan.seed, |fork| fork.seed)
+    }
+
+    /// The scenario in full (TOML).
+    pub fn scenario(&self) -> &'a str {
+        self.forks.last().map_or(&self.plan.scenario, |fork| &fork.scenario)
+    }
+
+    /// The simulated network.
+    pub fn network(&self) -> &'a Network {
+        self.forks.last().map_or(&self.plan.network, |fork| &fork.network)
+    }
+
+    /// Limits of a block.
+    pub fn limits(&self) -> &'a Limits {
+        self.forks.last().map_or(&self.plan.limits, |fork| &fork.limits)
+    }
+
+    /// Root calls of the scenario's timeline, ascending.
+    pub fn timeline(&self) -> &'a [TimelineCall] {
+        self.forks.last().map_or(&self.plan.timeline, |fork| &fork.timeline)
+    }
+
+    /// The seats that are taken.
+    pub fn seats(&self) -> impl Iterator<Item = &'a Seat> {
+        let gone: BTreeSet<PlayerId> =
+            self.forks.iter().flat_map(|fork| fork.leaving.iter().copied()).collect();
+        self.plan.players.iter().filter(move |seat| !gone.contains(&seat.identity.id))
+    }
+
+    /// The entropy of a block: a draw of the seed.
+    pub fn entropy(&self, height: Height) -> Hash32 {
+        Hash32(Dice::new(self.seed(), Domain::Chain, 0, height.0, 0).next_bytes())
+    }
+
+    /// When a block is decided, in simulated milliseconds since genesis.
+    pub const fn block_ms(&self, height: Height) -> u64 {
+        height.0.saturating_sub(self.plan.genesis.height.0) * BLOCK_MS
+    }
+
+    /// Root's calls of a block, as they reach the chain: what forks change, then the timeline.
+    pub fn root_calls(&self, height: Height) -> impl Iterator<Item = Submitted> + use<'a> {
+        let due_ms = self.block_ms(height);
+        let changes = self.forks.iter().flat_map(|fork| &fork.changes);
+        let planned =
+            changes.chain(self.timeline()).filter(move |planned| planned.height == height);
+        (0..).zip(planned).map(move |(sequence, planned)| Submitted {
+            due_ms,
+            player: PlayerId::CHAIN,
+            sequence,
+            origin: Origin::Root,
+            nonce: None,
+            call: planned.call.clone(),
+        })
+    }
+
+    /// The last round that the beacon published a block before this one: what was published a block ago is known to
+    /// the chain by now.
+    pub fn beacon_round(&self, height: Height) -> Option<u64> {
+        let beacon = &self.plan.genesis.global.beacon;
+        beacon.round_at(self.block_ms(height).saturating_sub(BLOCK_MS))
     }
 }

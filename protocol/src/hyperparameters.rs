@@ -16,7 +16,7 @@ use crate::{symbols, trimming};
 use table::{Freeze, Pause, Rule, Setter};
 
 /// Which parameter a setting changes, and its new value as events carry it.
-mod change;
+pub mod change;
 /// One row per parameter.
 pub mod table;
 

@@ -100,6 +100,19 @@ impl Cache {
         decode(&zstd::bulk::decompress(body, size).ok()?).ok()
     }
 
+    /// Copies what is stored for a block from another run's caches, if it is there; what shares the block can use it.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub fn adopt(&self, other: &Self, kind: CacheKind, height: Height) -> Result<(), CacheError> {
+        let (from, path) = (other.path(kind, height), self.path(kind, height));
+        let unfinished = path.with_extension("tmp");
+        fs::create_dir_all(&self.folder)
+            .and_then(|()| fs::copy(&from, &unfinished))
+            .and_then(|_| fs::rename(&unfinished, &path))
+            .map_err(|source| CacheError { path, source })
+    }
+
     /// The blocks for which there is a file, ascending.
     pub fn heights(&self, kind: CacheKind) -> Vec<Height> {
         let Ok(entries) = self.folder.read_dir() else { return Vec::new() };
@@ -121,6 +134,16 @@ impl Cache {
             let height = heights.remove(thin_next(&heights));
             // A file that stays costs room and nothing else.
             fs::remove_file(self.path(kind, height)).ok();
+        }
+    }
+
+    /// Copies the files up to a block into another folder; those that cannot be copied are left out.
+    pub fn copy_to(&self, other: &Self, kind: CacheKind, to: Height) {
+        let heights = self.heights(kind).into_iter().filter(|height| *height <= to);
+        if fs::create_dir_all(&other.folder).is_ok() {
+            for height in heights {
+                fs::copy(self.path(kind, height), other.path(kind, height)).ok();
+            }
         }
     }
 

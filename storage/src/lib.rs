@@ -4,6 +4,8 @@
 pub mod ahead;
 /// Snapshots and checkpoints: files that may be deleted at any time.
 pub mod cache;
+/// Records found in the bytes of a store that does not open.
+pub mod carve;
 /// Values as bytes.
 pub mod codec;
 /// Values as columns.
@@ -16,6 +18,8 @@ pub mod formats;
 pub mod journal;
 /// The log itself.
 pub mod log;
+/// A whole log as one file.
+pub mod portable;
 /// What one stored value holds.
 pub mod record;
 /// Run folders.

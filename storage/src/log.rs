@@ -4,14 +4,21 @@
 //! (that of genesis) is cut into parts. Each part has a head of its own, so that it can be found and told from
 //! rubbish in the bytes of a store that does not open any more. sled takes an exclusive lock, so one process has a
 //! log open at a time.
+//!
+//! sled takes a damaged tail for one that was never written, and overwrites it. So what was synced is told to
+//! `kept`, and a store that was written since it was last opened is compared with that before sled sees it.
 
+use crate::carve::Carved;
 use crate::record::{Genesis, MAGIC_BEFORE, Record, RecordError, pack_frame, pack_genesis};
-use protocol::frame::Frame;
+use protocol::frame::{Frame, Header};
 use protocol::units::{Hash32, Height};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
-use std::io;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::TryLockError;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -26,6 +33,15 @@ pub const PART_HEAD_BYTES: usize = 4 + 8 + 1 + 1 + 4 + 4;
 /// How long to wait for another process to let go of the log.
 pub const IN_USE_WAIT_MS: u64 = 600;
 
+/// The store's main file, and the folder of pages that are files of their own.
+pub const DB: &str = "db";
+/// See [`DB`].
+pub const BLOBS: &str = "blobs";
+
+const KEPT: &str = "kept";
+const KEPT_MAGIC: [u8; 4] = *b"BTLK";
+const KEPT_BYTES: usize = 4 + 8 + 8 + 1 + 4;
+const LOCK_ATTEMPTS: u64 = 3;
 const SEGMENT_BYTES: usize = 8 << 20;
 const CACHE_BYTES: u64 = 64 << 20;
 
@@ -72,6 +88,36 @@ pub enum LogError {
         /// What the store says.
         reason: String,
     },
+    /// The store's own books are damaged: it does not open.
+    #[error("{}", broken(path, reason, lost))]
+    Broken {
+        /// Where.
+        path: PathBuf,
+        /// What the store says.
+        reason: String,
+        /// What cannot be had from the bytes of the store either.
+        lost: Lost,
+    },
+    /// A block cannot be read.
+    #[error("block {height} of the log {} cannot be read: {reason}", path.display())]
+    Unreadable {
+        /// Where.
+        path: PathBuf,
+        /// Which block.
+        height: Height,
+        /// What the store says.
+        reason: String,
+    },
+    /// Blocks that were kept are not there any more.
+    #[error("{}", broken(path, &format!("it was kept up to block {kept}"), lost))]
+    CutOff {
+        /// Where.
+        path: PathBuf,
+        /// The blocks that are not there.
+        lost: Lost,
+        /// The last block that was there once.
+        kept: Height,
+    },
     /// The log holds no blocks.
     #[error("the log {} is empty", path.display())]
     Empty {
@@ -108,12 +154,34 @@ pub enum LogError {
     },
 }
 
+/// What a damaged log lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// No block.
+    Nothing,
+    /// This block and those after it.
+    From(Height),
+    /// Block 0, without which the others say nothing.
+    Genesis(Height),
+}
+
+impl Lost {
+    const fn first(self) -> Option<Height> {
+        match self {
+            Self::Nothing => None,
+            Self::From(height) | Self::Genesis(height) => Some(height),
+        }
+    }
+}
+
 impl LogError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::InUse { .. } => Some(
-                "wait until the run ends, or stop it with Ctrl-C; its log can be read then".into(),
+                "`btemu log RUN --follow` shows a run that goes on; its log can be read when it ends, or \
+                 when Ctrl-C stops it"
+                    .into(),
             ),
             Self::Store { action: "written", .. } => {
                 Some("is the disk full? `btemu run --resume RUN` goes on".into())
@@ -124,12 +192,53 @@ impl LogError {
             Self::Damaged { error: RecordError::Before, .. } => {
                 Some("run the scenario again".into())
             }
-            Self::Store { .. } | Self::Damaged { .. } | Self::Empty { .. } => {
-                Some("the log is damaged or was cut off; run the scenario again".into())
+            Self::Broken { lost: Lost::Genesis(_), .. }
+            | Self::CutOff { lost: Lost::Genesis(_), .. } => {
+                Some("nothing can be had from it; run the scenario again".into())
             }
-            Self::Missing { .. } | Self::Exists { .. } | Self::Absent { .. } | Self::Gap { .. } => {
+            Self::Damaged { .. }
+            | Self::Unreadable { .. }
+            | Self::Absent { .. }
+            | Self::Broken { .. }
+            | Self::CutOff { .. } => {
+                Some("`btemu repair RUN --out DIR` keeps every block before the damage".into())
+            }
+            Self::Empty { .. } => Some("its run never began; run the scenario again".into()),
+            Self::Store { action: "opened", .. } => Some(
+                "may this user write there? a log is opened for writing, also to read it".into(),
+            ),
+            Self::Store { .. } | Self::Missing { .. } | Self::Exists { .. } | Self::Gap { .. } => {
                 None
             }
+        }
+    }
+
+    /// The first block that is not sound, if a damaged one is what is told.
+    pub const fn damaged_block(&self) -> Option<Height> {
+        match self {
+            Self::Damaged { height, .. }
+            | Self::Unreadable { height, .. }
+            | Self::Absent { height, .. } => Some(*height),
+            Self::Broken { lost, .. } | Self::CutOff { lost, .. } => lost.first(),
+            _ => None,
+        }
+    }
+
+    /// Whether the log is damaged, as opposed to missing, in use, or out of reach.
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Broken { .. }) || self.damaged_block().is_some()
+    }
+}
+
+fn broken(path: &Path, reason: &str, lost: &Lost) -> String {
+    let path = path.display();
+    match lost {
+        Lost::Nothing => {
+            format!("the store of the log {path} is damaged, but no block is lost: {reason}")
+        }
+        Lost::From(height) => format!("the log {path} is damaged at block {height}: {reason}"),
+        Lost::Genesis(height) => {
+            format!("the log {path} is damaged at block {height}, its first one: {reason}")
         }
     }
 }
@@ -169,7 +278,9 @@ pub struct SledLog {
     tip_hash: Hash32,
     frame_hash: Hash32,
     durability: Durability,
-    unsynced: u32,
+    kept: Height,
+    since: Since,
+    blobs_synced: BTreeSet<OsString>,
     packed_bytes: u64,
 }
 
@@ -183,25 +294,61 @@ impl SledLog {
         genesis: &Genesis<P>,
         durability: Durability,
     ) -> Result<Self, LogError> {
+        let (record, frame_hash) = pack_genesis(genesis);
+        Self::create_packed(path, &genesis.header, &record, frame_hash, durability)
+    }
+
+    /// Makes a log that holds the genesis of another one, as that keeps it.
+    ///
+    /// # Errors
+    /// There is one already, it is no genesis, or it cannot be written.
+    pub fn create_copy(
+        path: &Path,
+        genesis: &RawRecord,
+        durability: Durability,
+    ) -> Result<Self, LogError> {
+        let record = genesis.record();
+        let damaged =
+            |error| LogError::Damaged { path: path.to_owned(), height: record.height, error };
+        if !record.is_genesis() {
+            return Err(damaged(RecordError::Misplaced));
+        }
+        let header = record.header().map_err(damaged)?;
+        Self::create_packed(path, &header, genesis.bytes(), record.hash, durability)
+    }
+
+    fn create_packed(
+        path: &Path,
+        header: &Header,
+        record: &[u8],
+        frame_hash: Hash32,
+        durability: Durability,
+    ) -> Result<Self, LogError> {
         if path.exists() {
             return Err(LogError::Exists { path: path.to_owned() });
         }
-        let store = open_store(path, true)?;
-        let height = genesis.header.height;
-        let (record, frame_hash) = pack_genesis(genesis);
+        let store = open_store(path).map_err(|error| match error {
+            StoreError::InUse => LogError::InUse { path: path.to_owned() },
+            StoreError::Denied(reason) | StoreError::Damaged(reason) => {
+                LogError::Store { path: path.to_owned(), action: "made", reason }
+            }
+        })?;
         let mut log = Self {
             path: path.to_owned(),
             store,
-            genesis: height,
-            tip: height,
-            tip_hash: genesis.header.hash(),
+            genesis: header.height,
+            tip: header.height,
+            tip_hash: header.hash(),
             frame_hash,
             durability,
-            unsynced: 0,
+            kept: header.height,
+            since: Since::Written,
+            blobs_synced: BTreeSet::new(),
             packed_bytes: 0,
         };
-        log.write(height, &record)?;
+        log.write(header.height, record)?;
         log.sync()?;
+        log.sync_names()?;
         Ok(log)
     }
 
@@ -210,10 +357,25 @@ impl SledLog {
     /// # Errors
     /// There is none, another process has it open, or it is damaged at its ends.
     pub fn open(path: &Path) -> Result<Self, LogError> {
-        if !path.is_dir() {
-            return Err(LogError::Missing { path: path.to_owned() });
+        let kept = Kept::read(path);
+        if !path.join(DB).is_file() {
+            return Err(match kept {
+                None => LogError::Missing { path: path.to_owned() },
+                Some(_) => locate(path, format!("its file `{DB}` is not there")),
+            });
         }
-        let store = open_store(path, false)?;
+        if let Some(kept) = kept.filter(|kept| kept.since == Since::Written) {
+            let held = Held::hold(path)?;
+            check_unseen(path, kept)?;
+            drop(held);
+        }
+        let store = open_store(path).map_err(|error| match error {
+            StoreError::InUse => LogError::InUse { path: path.to_owned() },
+            StoreError::Denied(reason) => {
+                LogError::Store { path: path.to_owned(), action: "opened", reason }
+            }
+            StoreError::Damaged(reason) => locate(path, reason),
+        })?;
         let mut log = Self {
             path: path.to_owned(),
             store,
@@ -222,15 +384,32 @@ impl SledLog {
             tip_hash: Hash32::default(),
             frame_hash: Hash32::default(),
             durability: Durability::Interval(100),
-            unsynced: 0,
+            kept: Height(0),
+            since: Since::Opened,
+            blobs_synced: BTreeSet::new(),
             packed_bytes: 0,
         };
         log.genesis = log.end(|store| store.first())?;
         log.tip = log.end(|store| store.last())?;
+        log.kept = kept.map_or(log.genesis, |kept| kept.height);
+        if let Some(kept) = kept {
+            let lost = match kept.genesis < log.genesis {
+                true => Lost::Genesis(kept.genesis),
+                false if log.tip < kept.height => Lost::From(Height(log.tip.0 + 1)),
+                false => Lost::Nothing,
+            };
+            if lost != Lost::Nothing {
+                return Err(LogError::CutOff { path: path.to_owned(), lost, kept: kept.height });
+            }
+        }
         let bytes = log.record(log.tip)?;
         let record = log.checked(log.tip, &bytes)?;
         let header = record.header().map_err(|error| log.damaged(log.tip, error))?;
         (log.frame_hash, log.tip_hash) = (record.hash, header.hash());
+        if kept.is_some_and(|kept| kept.since == Since::Written) {
+            // Without the mark the next one to open it looks once more, which costs time and nothing else.
+            Kept { genesis: log.genesis, height: log.kept, since: Since::Opened }.write(path).ok();
+        }
         Ok(log)
     }
 
@@ -238,6 +417,11 @@ impl SledLog {
     #[must_use]
     pub fn with_durability(self, durability: Durability) -> Self {
         Self { durability, ..self }
+    }
+
+    /// The last block that is kept whatever happens to this process or the machine.
+    pub const fn kept(&self) -> Height {
+        self.kept
     }
 
     /// What block 0 holds.
@@ -291,6 +475,27 @@ impl SledLog {
         })
     }
 
+    /// A block's header, or that of genesis; what else the record holds is not looked at.
+    ///
+    /// # Errors
+    /// It is absent or damaged.
+    pub fn header(&self, at: Height) -> Result<Header, LogError> {
+        let bytes = self.record(at)?;
+        let record = self.checked(at, &bytes)?;
+        record.header().map_err(|error| self.damaged(at, error))
+    }
+
+    /// Something that reads this log while it is being written: of this process, on any thread. It keeps the log
+    /// open.
+    pub fn reader(&self) -> LogReader {
+        LogReader(Self {
+            path: self.path.clone(),
+            store: self.store.clone(),
+            blobs_synced: BTreeSet::new(),
+            ..*self
+        })
+    }
+
     /// Appends a block as another log keeps it, without looking into it; it names the frame hash of this log's
     /// last record from now on.
     ///
@@ -319,16 +524,35 @@ impl SledLog {
         block_hash: Hash32,
         frame_hash: Hash32,
     ) -> Result<(), LogError> {
+        if self.since == Since::Opened {
+            self.since = Since::Written;
+            self.tell_kept()?;
+        }
         self.write(height, record)?;
         self.packed_bytes += record.len() as u64;
         (self.tip, self.tip_hash, self.frame_hash) = (height, block_hash, frame_hash);
-        self.unsynced += 1;
         let due = match self.durability {
             Durability::Block => true,
-            Durability::Interval(blocks) => self.unsynced >= blocks,
+            Durability::Interval(blocks) => self.tip.0 - self.kept.0 >= u64::from(blocks),
             Durability::End => false,
         };
         if due { self.sync() } else { Ok(()) }
+    }
+
+    /// Not synced itself: when it is older than the store, less is known of what must be there, and nothing wrong.
+    fn tell_kept(&self) -> Result<(), LogError> {
+        let kept = Kept { genesis: self.genesis, height: self.kept, since: self.since };
+        kept.write(&self.path).map_err(|error| self.store_error("written", &error.to_string()))
+    }
+
+    /// The folder's own files and its name: they are made once.
+    fn sync_names(&self) -> Result<(), LogError> {
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let folders =
+            [Some(self.path.join("conf")), Some(self.path.clone()), parent.map(Path::to_owned)];
+        let synced =
+            folders.iter().flatten().try_for_each(|path| std::fs::File::open(path)?.sync_all());
+        synced.map_err(|error| self.store_error("written", &error.to_string()))
     }
 
     /// The height at one end of the tree.
@@ -336,11 +560,16 @@ impl SledLog {
         &self,
         entry: impl Fn(&sled::Db) -> sled::Result<Option<(sled::IVec, sled::IVec)>>,
     ) -> Result<Height, LogError> {
-        let entry = self.guarded("read", || entry(&self.store))?;
-        let (key, _) = entry.ok_or_else(|| LogError::Empty { path: self.path.clone() })?;
+        let entry = quietly(|| entry(&self.store));
+        let entry = entry.and_then(|entry| entry.map_err(|error| told(&error)));
+        let entry = entry.map_err(|reason| locate(&self.path, reason))?;
+        let (key, _) = entry.ok_or_else(|| match Kept::read(&self.path) {
+            None => LogError::Empty { path: self.path.clone() },
+            Some(_) => locate(&self.path, "the store is empty".to_owned()),
+        })?;
         let height = key.get(..8).and_then(|height| height.try_into().ok());
         let height = height.map(|height| Height(u64::from_be_bytes(height)));
-        height.ok_or_else(|| self.store_error("read", "a key is no height"))
+        height.ok_or_else(|| locate(&self.path, "a key is no height".to_owned()))
     }
 
     fn write(&mut self, height: Height, record: &[u8]) -> Result<(), LogError> {
@@ -356,9 +585,15 @@ impl SledLog {
 
     /// All parts of a record.
     fn record(&self, height: Height) -> Result<Vec<u8>, LogError> {
-        let entries = self.guarded("read", || {
+        let read = quietly(|| {
             let entries = self.store.scan_prefix(height.0.to_be_bytes());
             entries.values().collect::<sled::Result<Vec<_>>>()
+        });
+        let entries = read.and_then(|read| read.map_err(|error| told(&error)));
+        let entries = entries.map_err(|reason| LogError::Unreadable {
+            path: self.path.clone(),
+            height,
+            reason,
         })?;
         if entries.is_empty() {
             return Err(LogError::Absent { path: self.path.clone(), height });
@@ -386,7 +621,7 @@ impl SledLog {
     ) -> Result<T, LogError> {
         match quietly(ask) {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(self.store_error(action, &error.to_string())),
+            Ok(Err(error)) => Err(self.store_error(action, &told(&error))),
             Err(panic) => Err(self.store_error(action, &panic)),
         }
     }
@@ -397,6 +632,20 @@ impl SledLog {
 
     fn damaged(&self, height: Height, error: RecordError) -> LogError {
         LogError::Damaged { path: self.path.clone(), height, error }
+    }
+}
+
+/// Reads a log that [`SledLog::reader`] opened beside its writer.
+#[derive(Debug)]
+pub struct LogReader(SledLog);
+
+impl LogReader {
+    /// A block after genesis.
+    ///
+    /// # Errors
+    /// It is absent or damaged.
+    pub fn frame(&self, at: Height) -> Result<Frame, LogError> {
+        self.0.frame(at)
     }
 }
 
@@ -425,11 +674,12 @@ impl EventLog for SledLog {
     }
 
     fn sync(&mut self) -> Result<(), LogError> {
-        self.unsynced = 0;
         self.guarded("written", || self.store.flush())?;
-        // sled's flush hands the bytes to the system; this one hands them to the disk.
-        let synced = std::fs::File::open(self.path.join("db")).and_then(|file| file.sync_all());
-        synced.map_err(|error| self.store_error("written", &error.to_string()))
+        // sled's flush hands the bytes to the system; this hands them to the disk, and the names of new files too.
+        sync_files(&self.path, &mut self.blobs_synced)
+            .map_err(|error| self.store_error("written", &error.to_string()))?;
+        self.kept = self.tip;
+        self.tell_kept()
     }
 
     fn bytes(&self) -> u64 {
@@ -437,6 +687,30 @@ impl EventLog for SledLog {
         let sizes = entries.filter_map(|entry| entry.ok()?.metadata().ok());
         sizes.filter(std::fs::Metadata::is_file).map(|file| allocated_bytes(&file)).sum()
     }
+}
+
+/// Syncs the files of a store and the folders that name them. A page that does not fit a segment is a file of its own,
+/// written once: those that were synced before are left alone.
+fn sync_files(path: &Path, blobs_synced: &mut BTreeSet<OsString>) -> io::Result<()> {
+    let sync = |path: &Path| std::fs::File::open(path)?.sync_all();
+    let blobs = path.join(BLOBS);
+    let mut names = BTreeSet::new();
+    for entry in blobs.read_dir()? {
+        let name = entry?.file_name();
+        if !blobs_synced.contains(&name) {
+            match sync(&blobs.join(&name)) {
+                // sled deletes those that nothing leads to any more, also right now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                synced => synced?,
+            }
+        }
+        names.insert(name);
+    }
+    if names != *blobs_synced {
+        sync(&blobs)?;
+    }
+    *blobs_synced = names;
+    sync(&path.join(DB))
 }
 
 /// What a file takes on disk: sled makes its file longer than what it holds.
@@ -458,6 +732,15 @@ pub struct RawRecord {
 }
 
 impl RawRecord {
+    /// A record from exactly its bytes.
+    ///
+    /// # Errors
+    /// They are no sound record.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, RecordError> {
+        Record::read(&bytes)?;
+        Ok(Self { bytes })
+    }
+
     /// Its bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -518,7 +801,7 @@ impl<'a> Part<'a> {
     }
 }
 
-fn part_of(height: Height, part: u8, parts: u8, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn part_of(height: Height, part: u8, parts: u8, bytes: &[u8]) -> Vec<u8> {
     let mut whole = Vec::with_capacity(PART_HEAD_BYTES + bytes.len());
     whole.extend_from_slice(&PART_MAGIC);
     whole.extend_from_slice(&height.0.to_le_bytes());
@@ -544,39 +827,157 @@ fn key(height: Height, part: u8) -> [u8; 9] {
     key
 }
 
-fn open_store(path: &Path, new: bool) -> Result<sled::Db, LogError> {
-    let error = |reason: String| LogError::Store {
-        path: path.to_owned(),
-        action: if new { "made" } else { "opened" },
-        reason,
-    };
-    if !new && !path.join("db").is_file() {
-        return Err(LogError::Missing { path: path.to_owned() });
-    }
-    let attempts = 3;
-    for attempt in 1..=attempts {
+/// Why a store does not open.
+enum StoreError {
+    InUse,
+    Denied(String),
+    Damaged(String),
+}
+
+fn open_store(path: &Path) -> Result<sled::Db, StoreError> {
+    for attempt in 1..=LOCK_ATTEMPTS {
         let opened = quietly(|| {
             let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES);
             config.segment_size(SEGMENT_BYTES).flush_every_ms(None).open()
         });
         match opened {
             Ok(Ok(store)) => return Ok(store),
-            Ok(Err(sled::Error::Io(io))) if is_locked(&io) => {
-                if attempt == attempts {
-                    return Err(LogError::InUse { path: path.to_owned() });
-                }
-                std::thread::sleep(Duration::from_millis(IN_USE_WAIT_MS / attempts));
+            Ok(Err(sled::Error::Io(io))) if is_locked(&io) => wait_for_lock(attempt),
+            Ok(Err(sled::Error::Io(io))) if is_denied(&io) => {
+                return Err(StoreError::Denied(io.to_string()));
             }
-            Ok(Err(other)) => return Err(error(other.to_string())),
-            Err(panic) => return Err(error(panic)),
+            Ok(Err(other)) => return Err(StoreError::Damaged(told(&other))),
+            Err(panic) => return Err(StoreError::Damaged(panic)),
         }
     }
-    Err(LogError::InUse { path: path.to_owned() })
+    Err(StoreError::InUse)
+}
+
+/// A log that no other process opens as long as this lives, while its bytes are looked at.
+#[derive(Debug)]
+pub struct Held {
+    _locked: Option<std::fs::File>,
+}
+
+impl Held {
+    /// Waits until no other process has it open. A log without its main file is held by nobody.
+    ///
+    /// # Errors
+    /// It stays in use.
+    pub fn hold(path: &Path) -> Result<Self, LogError> {
+        for attempt in 1..=LOCK_ATTEMPTS {
+            let Ok(db) = std::fs::File::open(path.join(DB)) else {
+                return Ok(Self { _locked: None });
+            };
+            match db.try_lock() {
+                Ok(()) => return Ok(Self { _locked: Some(db) }),
+                // A system without locks: what else can be wrong is told when the bytes are read.
+                Err(TryLockError::Error(_)) => return Ok(Self { _locked: None }),
+                Err(TryLockError::WouldBlock) => wait_for_lock(attempt),
+            }
+        }
+        Err(LogError::InUse { path: path.to_owned() })
+    }
+}
+
+fn wait_for_lock(attempt: u64) {
+    if attempt < LOCK_ATTEMPTS {
+        std::thread::sleep(Duration::from_millis(IN_USE_WAIT_MS / LOCK_ATTEMPTS));
+    }
 }
 
 fn is_locked(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
         || error.to_string().contains("could not acquire lock")
+}
+
+/// Whether it is the system that says no, and not the bytes.
+fn is_denied(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+    };
+    matches!(
+        error.kind(),
+        PermissionDenied | ReadOnlyFilesystem | StorageFull | QuotaExceeded | FileTooLarge
+    )
+}
+
+/// What the store says, in our words where it speaks of its inside.
+fn told(error: &sled::Error) -> String {
+    match error {
+        sled::Error::Corruption { .. } => {
+            "bytes of the store differ from their checksum".to_owned()
+        }
+        sled::Error::Unsupported(_) => "the settings of the store are damaged".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Finds what a store lost that does not open, from its bytes alone.
+fn locate(path: &Path, reason: String) -> LogError {
+    let lost = match Carved::scan(path) {
+        Err(_) => Lost::Genesis(Kept::read(path).map_or(Height(0), |kept| kept.genesis)),
+        Ok(carved) => carved.lost(Kept::read(path)),
+    };
+    LogError::Broken { path: path.to_owned(), reason, lost }
+}
+
+/// Compares the bytes of a store with what was kept, before sled opens it.
+fn check_unseen(path: &Path, kept: Kept) -> Result<(), LogError> {
+    let path = path.to_owned();
+    match Carved::scan(&path).map(|carved| carved.lost(Some(kept))) {
+        Ok(Lost::Nothing) => Ok(()),
+        Ok(lost) => Err(LogError::CutOff { path, lost, kept: kept.height }),
+        Err(error) => Err(LogError::Store { path, action: "read", reason: error.to_string() }),
+    }
+}
+
+/// What a log tells of itself beside the store: up to where it was synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its first block.
+    pub genesis: Height,
+    /// The last block that was synced.
+    pub height: Height,
+    since: Since,
+}
+
+/// What happened to the store last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Since {
+    /// It was opened, so sled has taken its tail for good.
+    Opened = 0,
+    /// It was written.
+    Written = 1,
+}
+
+impl Kept {
+    /// Reads it. One that is missing or damaged says nothing.
+    pub fn read(path: &Path) -> Option<Self> {
+        let bytes: [u8; KEPT_BYTES] = std::fs::read(path.join(KEPT)).ok()?.try_into().ok()?;
+        let (rest, checksum) = bytes.split_at(KEPT_BYTES - 4);
+        let sound =
+            rest.starts_with(&KEPT_MAGIC) && checksum == crc32fast::hash(rest).to_le_bytes();
+        let height = |at: usize| rest[at..at + 8].try_into().map(u64::from_le_bytes).map(Height);
+        let (genesis, height) = (height(4).ok()?, height(12).ok()?);
+        let since = if rest[20] == Since::Opened as u8 { Since::Opened } else { Since::Written };
+        sound.then_some(Self { genesis, height, since })
+    }
+
+    fn write(self, path: &Path) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(KEPT_BYTES);
+        bytes.extend_from_slice(&KEPT_MAGIC);
+        bytes.extend_from_slice(&self.genesis.0.to_le_bytes());
+        bytes.extend_from_slice(&self.height.0.to_le_bytes());
+        bytes.push(self.since as u8);
+        bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
+        let path = path.join(KEPT);
+        let mut file =
+            std::fs::File::options().create(true).write(true).truncate(false).open(path)?;
+        // One call of a few bytes: a process that dies leaves all of them or none.
+        file.write_all(&bytes)
+    }
 }
 
 /// Runs something that may panic, without a word on standard error; the panic's text is the error.
@@ -588,7 +989,10 @@ fn quietly<T>(ask: impl FnOnce() -> T) -> Result<T, String> {
     HOOKED.call_once(|| {
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if !QUIET.get() {
+            // sled's own threads have nobody to tell: whoever asks for what they did gets an error.
+            let of_sled =
+                std::thread::current().name().is_some_and(|name| name.starts_with("sled"));
+            if !QUIET.get() && !of_sled {
                 hook(panic);
             }
         }));

@@ -27,6 +27,12 @@ block's record lists every call with its outcome.
 - A *headline* repeats what the facts around it did, for people and accounts; folding it changes nothing.
 - The last column names the chain's own events that the fact stands for; none where the chain says nothing.
 
+`btemu log --json` writes each fact with `block`, `time_ms` (simulated, since genesis) and `kind` before its fields. A field's key ends
+in `_rao` where it is an amount, TAO or alpha (`tao_rao`, `alpha_rao`); a fixed-point number is told as a float under its name and as
+raw bits under `…_bits`. Columns have the name of one entry: `netuids` is `netuid`, `hotkeys` of a payout is `hotkey`. With `--calls` each line
+is a call with `call`, `outcome` (`ok`, `failed`, `refused`), `reason`, `signer`, `player`, `nonce` and `arguments`; calls refused beyond those
+a block keeps are counted (`call` null, `count`). Sealed payloads are told by hash and length alone, in both.
+
 ";
 
 fn parsed() -> syn::File {

@@ -1,8 +1,9 @@
 //! Stopping and dying: the log stays whole, nobody is left behind, the run goes on to the same hash.
 
-use crate::program::{folder, json, number, say, scenario, start, text, wait};
+use crate::program::{Said, folder, json, number, say, scenario, start, text, wait};
 use std::path::Path;
 use std::process::{Child, Command};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// How long the program may take to get somewhere before a test gives up.
@@ -147,4 +148,117 @@ fn a_log_that_is_being_written_is_refused_to_readers() {
     kill("-INT", run.id());
     wait(run);
     json(folder.path(), &["replay", "run", "--json"]);
+}
+
+/// How many runs are killed; a night's worth is some thousands.
+const KILLS: &str = "BTEMU_KILLS";
+const KILLS_DEFAULT: u64 = 24;
+/// Blocks of a run that is killed again and again.
+const KILLED_BLOCKS: &str = "240";
+/// Often enough that some are hit while they are written.
+const OFTEN: [&str; 6] = [
+    "--set",
+    "log.durability=block",
+    "--set",
+    "log.checkpoint_interval=3",
+    "--set",
+    "log.snapshot_interval=4",
+];
+
+fn dice(seed: u64, what: &str, number: u64) -> u64 {
+    let hash = blake3::hash(format!("{seed} {what} {number}").as_bytes());
+    u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("eight of 32 bytes"))
+}
+
+/// The chain process of a run, if it has one of its own.
+fn chain_of(family: &[u32]) -> Option<u32> {
+    let is_chain = |pid: &&u32| {
+        let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.split(|byte| *byte == 0).nth(1) == Some(b"chain")
+    };
+    family.iter().find(is_chain).copied()
+}
+
+/// Kills a run, or its chain process, after so much time. What it said, if it had ended before.
+fn kill_after(run: Child, micros: u64, only_chain: bool) -> Option<Said> {
+    let pid = run.id();
+    let (sender, ended) = channel();
+    std::thread::spawn(move || sender.send(wait(run)));
+    match ended.recv_timeout(Duration::from_micros(micros)) {
+        Ok(said) => return Some(said),
+        Err(RecvTimeoutError::Timeout) => {}
+        Err(RecvTimeoutError::Disconnected) => panic!("the run cannot be waited for"),
+    }
+    let family = children(pid);
+    let victim = chain_of(&family).filter(|_| only_chain).unwrap_or(pid);
+    // It may have ended by itself just now.
+    Command::new("kill").args(["-KILL", &victim.to_string()]).output().expect("there is a kill");
+    ended.recv_timeout(PATIENCE).expect("whoever is killed ends");
+    wait_until("the processes to end", || family.iter().all(|pid| !is_alive(*pid)));
+    None
+}
+
+#[test]
+fn a_run_killed_again_and_again_ends_with_the_tip_hash_of_the_straight_run() {
+    let setting = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+    let (seed, kills) = (setting("SEED").unwrap_or(11), setting(KILLS).unwrap_or(KILLS_DEFAULT));
+    let quickstart = scenario("quickstart.toml");
+    let fresh = [&["run", &quickstart, "--blocks", KILLED_BLOCKS][..], &OFTEN].concat();
+    let base = folder();
+    let straight = [&fresh[..], &["--out", "straight", "--processes", "0", "--json"]].concat();
+    let straight = json(base.path(), &straight);
+    let resume = ["run", "--resume", "run", "--blocks", KILLED_BLOCKS];
+    let mut folder = folder();
+    let (mut killed, mut lives, mut last, mut finished) = (0, 0, 0, 0);
+    for life in 0.. {
+        if killed >= kills {
+            break;
+        }
+        let processes = ["0", "1", "2"][(dice(seed, "processes", life) % 3) as usize];
+        let log = folder.path().join("run/log/db");
+        let micros = dice(seed, "moment", life) % if lives == 0 { 400_000 } else { 900_000 };
+        let arguments = match log.exists() {
+            true => resume.to_vec(),
+            false => {
+                std::fs::remove_dir_all(folder.path().join("run")).ok();
+                [&fresh[..], &["--out", "run"]].concat()
+            }
+        };
+        let arguments = [&arguments[..], &["--processes", processes, "--json"]].concat();
+        let run = start(folder.path(), &arguments);
+        lives += 1;
+        let what = format!("SEED={seed}, life {life}, {processes} hosts, {micros} us");
+        match kill_after(run, micros, dice(seed, "victim", life) % 2 == 0) {
+            None => killed += 1,
+            Some(said) => {
+                assert_eq!(said.code, 0, "{what}: {said:?}");
+                let whole: serde_json::Value =
+                    serde_json::from_str(&said.stdout).expect("a summary");
+                assert_eq!(text(&whole, "tip_hash"), text(&straight, "tip_hash"), "{what}");
+                (lives, last, finished) = (0, 0, finished + 1);
+                folder = crate::program::folder();
+                continue;
+            }
+        }
+        let said = say(folder.path(), &["verify", "run", "--json"]);
+        if said.code == 0 {
+            let verdict: serde_json::Value = serde_json::from_str(&said.stdout).expect("a verdict");
+            let blocks = number(&verdict, "blocks");
+            assert!(blocks >= last, "{what}: {last} blocks were durable, {blocks} are there");
+            last = blocks;
+        } else {
+            // Killed before its first block was kept: nothing was ever promised.
+            assert!(last == 0, "{what}: {said:?}");
+            let never = ["no log", "no run", "never began"];
+            assert!(never.iter().any(|never| said.stderr.contains(never)), "{what}: {said:?}");
+            folder = crate::program::folder();
+            lives = 0;
+        }
+    }
+    if lives > 0 {
+        let whole = json(folder.path(), &[&resume[..], &["--json"]].concat());
+        assert_eq!(text(&whole, "tip_hash"), text(&straight, "tip_hash"), "SEED={seed}, the last");
+        finished += 1;
+    }
+    assert!(finished > 0, "SEED={seed}: {killed} kills and no run that ended");
 }

@@ -9,10 +9,18 @@ mod account;
 mod bad_input;
 /// Golden cases through the command.
 mod conform;
+/// Damaged logs and portable files.
+mod damage;
+/// Two runs compared.
+mod diff;
 /// Pages that are written from the code.
 mod documents;
 /// Exports that other tools read.
 mod export;
+/// A live run, followed.
+mod follow;
+/// Leaving a run at a block.
+mod fork;
 /// Same scenario, same seed, same tip hash.
 mod hashes;
 /// Stopping, dying, and leaving nothing behind.

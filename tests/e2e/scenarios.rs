@@ -118,7 +118,7 @@ fn in_the_race_each_newcomer_prunes_a_subnet_and_doubles_the_cost() {
         assert_eq!((&new["netuid"], &new["block"]), (&old["netuid"], &old["block"]));
         assert!(new["block"].is_u64(), "{new}");
     }
-    let locked = |fact: &serde_json::Value| fact["locked"].as_u64().unwrap_or(0);
+    let locked = |fact: &serde_json::Value| fact["locked_rao"].as_u64().unwrap_or(0);
     assert_eq!(locked(&registered[0]), 1_000_000_000_000);
     assert!(locked(&registered[1]) > 1_700_000_000_000, "{registered:?}");
     let network = json(folder.path(), &["inspect", "run", "network", "--json"]);

@@ -1,6 +1,10 @@
-//! Events as facts, one line each: columnar events are taken apart, sealed ones show their hash only.
+//! Events and calls as facts, one line each: columnar events are taken apart, sealed payloads show their hash only.
 
+use crate::run::public::{PublicFrame, Seal};
+use protocol::call::{Call, Origin};
 use protocol::event::{Event, Sealed};
+use protocol::rejection::Outcome;
+use protocol::units::PlayerId;
 use serde_json::{Map, Value, json};
 
 /// One fact of a block.
@@ -45,12 +49,94 @@ pub fn facts(event: &Event) -> Vec<Fact> {
 }
 
 /// What may be told of a sealed fact: its hash, and how long it is.
-pub fn sealed_fact(sealed: &Sealed) -> Fact {
-    let Sealed::CommitPayload { commit, payload } = sealed;
+pub fn sealed_fact(seal: &Seal) -> Fact {
     let mut fields = Map::new();
-    fields.insert("commit".to_owned(), json!(commit));
-    fields.insert("payload_bytes".to_owned(), json!(payload.len()));
-    Fact { kind: sealed.kind(), fields }
+    fields.insert("commit".to_owned(), json!(seal.hash));
+    fields.insert("payload_bytes".to_owned(), json!(seal.bytes));
+    Fact { kind: Sealed::kinds()[0], fields }
+}
+
+/// A call with what became of it, or calls that were only counted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallFact {
+    /// Who submitted it.
+    pub player: PlayerId,
+    /// The call's name; none where calls were only counted.
+    pub name: Option<&'static str>,
+    /// `ok`, `failed` or `refused`.
+    pub outcome: &'static str,
+    /// Why not; empty if it was done.
+    pub reason: &'static str,
+    /// The reason as a sentence; empty if it was done.
+    pub sentence: String,
+    /// Who submitted it, whose signature it bears, and its numbers.
+    pub fields: Map<String, Value>,
+    /// What it ordered.
+    pub arguments: Map<String, Value>,
+}
+
+/// The calls of a block, then those that were only counted.
+pub fn call_facts(frame: &PublicFrame) -> Vec<CallFact> {
+    let calls = (0u32..).zip(&frame.calls).map(|(place, record)| {
+        let mut arguments = arguments(&record.call);
+        if let Some((_, seal)) = frame.call_seals.iter().find(|(of, _)| *of == place) {
+            arguments.remove("commit");
+            arguments.insert("commit_hash".to_owned(), json!(seal.hash));
+            arguments.insert("commit_bytes".to_owned(), json!(seal.bytes));
+        }
+        let mut fields = Map::new();
+        fields.insert("player".to_owned(), json!(record.player.to_string()));
+        fields.insert("sequence".to_owned(), json!(record.sequence));
+        fields.insert("due_ms".to_owned(), json!(record.due_ms));
+        let signer = match record.origin {
+            Origin::Root => Value::from("root"),
+            Origin::Signed(account) => json!(account),
+        };
+        fields.insert("signer".to_owned(), signer);
+        fields.insert("nonce".to_owned(), json!(record.nonce));
+        CallFact {
+            player: record.player,
+            name: Some(record.call.name()),
+            outcome: record.outcome.class(),
+            reason: record.outcome.reason(),
+            sentence: match record.outcome {
+                Outcome::Ok => String::new(),
+                Outcome::Failed(rejection) => rejection.to_string(),
+                Outcome::Refused(refusal) => refusal.to_string(),
+            },
+            fields,
+            arguments,
+        }
+    });
+    let counted = frame.refused.iter().map(|refused| {
+        let mut fields = Map::new();
+        fields.insert("player".to_owned(), json!(refused.player.to_string()));
+        fields.insert("count".to_owned(), json!(refused.count));
+        CallFact {
+            player: refused.player,
+            name: None,
+            outcome: Outcome::Refused(refused.reason).class(),
+            reason: refused.reason.name(),
+            sentence: refused.reason.to_string(),
+            fields,
+            arguments: Map::new(),
+        }
+    });
+    calls.chain(counted).collect()
+}
+
+/// The arguments of a call by name. A call without names for them has one, `value`.
+fn arguments(call: &Call) -> Map<String, Value> {
+    let value = match call {
+        Call::SudoSet(setting) => serde_json::to_value(setting),
+        other => serde_json::to_value(other),
+    };
+    let Ok(Value::Object(tagged)) = value else { return Map::new() };
+    match tagged.into_iter().next() {
+        Some((_, Value::Object(fields))) => fields,
+        Some((_, value)) => [("value".to_owned(), value)].into_iter().collect(),
+        None => Map::new(),
+    }
 }
 
 fn facts_rows(event: &Event, fields: Map<String, Value>) -> Vec<Map<String, Value>> {
@@ -262,10 +348,8 @@ mod tests {
 
     #[test]
     fn a_sealed_payload_is_not_told() {
-        let payload = vec![0xab; 40];
-        let sealed = Sealed::CommitPayload { commit: Hash32([1; 32]), payload };
-        let fact = sealed_fact(&sealed);
-        assert_eq!(fact.fields["payload_bytes"], 40);
+        let fact = sealed_fact(&Seal { hash: Hash32([1; 32]), bytes: 40 });
+        assert_eq!((fact.kind, &fact.fields["payload_bytes"]), ("commit_payload", &json!(40)));
         assert_eq!(fact.fields.len(), 2);
     }
 }

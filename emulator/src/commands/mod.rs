@@ -4,20 +4,34 @@
 mod account;
 /// Golden cases and the epoch calculator.
 pub mod conform;
+/// Run folders made of records from elsewhere.
+mod copying;
+/// Two runs compared.
+pub mod diff;
 /// Exports for other tools.
 pub mod export;
-/// Events as facts: columns taken apart.
+/// Events and calls as facts: columns taken apart.
 pub mod facts;
+/// A live run's log.
+mod follow;
+/// Leaving a run at a block.
+pub mod fork;
 /// State at any block.
 pub mod inspect;
-/// Events.
+/// Facts and calls as lines for people.
+mod lines;
+/// Events and calls.
 pub mod log;
 /// Parameters of a subnet or of the network.
 mod params;
+/// The log as one file.
+pub mod portable;
 /// The roles of child processes.
 pub mod process;
 /// Opening finished runs.
 mod reading;
+/// The good part of a damaged log.
+pub mod repair;
 /// Folding a log.
 pub mod replay;
 /// Launching and resuming.
@@ -81,22 +95,47 @@ pub struct Failure {
     code: u8,
     what: String,
     hint: Option<String>,
+    damage: Option<Damage>,
+}
+
+/// Where a log is damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The first block that is not sound; none when only the store's own books are damaged.
+    pub block: Option<u64>,
 }
 
 impl Failure {
     /// The command failed, or what it checked does not hold.
     pub fn failed(what: impl fmt::Display, hint: Option<String>) -> Self {
-        Self { code: 1, what: what.to_string(), hint }
+        Self { code: 1, what: what.to_string(), hint, damage: None }
     }
 
     /// The command failed, and whoever started it has been told why.
     pub const fn told() -> Self {
-        Self { code: 1, what: String::new(), hint: None }
+        Self { code: 1, what: String::new(), hint: None, damage: None }
     }
 
     /// Wrong usage, or an invalid scenario.
     pub fn usage(what: impl fmt::Display, hint: Option<String>) -> Self {
-        Self { code: 2, what: what.to_string(), hint }
+        Self { code: 2, what: what.to_string(), hint, damage: None }
+    }
+
+    /// It failed because a log is damaged there.
+    #[must_use]
+    pub fn at_damage(self, block: Option<u64>) -> Self {
+        Self { damage: Some(Damage { block }), ..self }
+    }
+
+    /// Where a log is damaged, if that is why it failed.
+    pub const fn damage(&self) -> Option<Damage> {
+        self.damage
+    }
+
+    /// The same, beginning with what it is about.
+    #[must_use]
+    pub fn about(self, what: &str) -> Self {
+        Self { what: format!("{what}: {}", self.what), ..self }
     }
 
     /// Tells the user, and gives the exit code.

@@ -5,7 +5,7 @@ use crate::plan::Plan;
 use protocol::frame::Header;
 use protocol::units::Height;
 use std::path::Path;
-use storage::fold::{Folder, state_at};
+use storage::fold::{Folder, ReadError, state_at};
 use storage::journal::Journal;
 use storage::log::{EventLog, LogError, SledLog};
 use storage::runfolder::RunFolder;
@@ -66,18 +66,26 @@ impl Reading {
     /// The state after a block.
     pub fn state_at(&self, at: Height) -> Result<Folder, Failure> {
         let genesis = || Ok((self.plan.genesis.clone(), self.genesis.clone()));
-        state_at(&self.log, &self.folder.cache(), genesis, at)
-            .map_err(|error| Failure::failed(error, verify_hint()))
+        state_at(&self.log, &self.folder.cache(), genesis, at).map_err(|error| match error {
+            ReadError::Log(error) => log_failure(error),
+            ReadError::Fold(error) => Failure::failed(error, verify_hint()),
+        })
     }
 }
 
 /// A log that cannot be read.
 pub fn log_failure(error: LogError) -> Failure {
-    let hint = error.hint();
-    Failure::failed(error, hint)
+    let failure = Failure::failed(&error, error.hint());
+    match error.is_damage() {
+        true => failure.at_damage(error.damaged_block().map(|block| block.0)),
+        false => failure,
+    }
 }
 
 /// What to do about a damaged log.
 pub fn verify_hint() -> Option<String> {
-    Some("`btemu verify RUN` says which blocks are sound".to_owned())
+    Some(
+        "`btemu verify RUN` says which blocks are sound, `btemu repair RUN --out DIR` keeps them"
+            .to_owned(),
+    )
 }

@@ -21,7 +21,7 @@ use storage::record::Genesis;
 use storage::runfolder::RunFolder;
 
 /// Where run folders are made unless `--out` names one.
-const RUNS: &str = "runs";
+pub const RUNS: &str = "runs";
 
 /// Version and revision of this build, as block 0 of every log names it.
 pub const BUILD: &str = concat!("btemu ", env!("CARGO_PKG_VERSION"));
@@ -31,40 +31,40 @@ pub const BUILD: &str = concat!("btemu ", env!("CARGO_PKG_VERSION"));
 pub struct RunArguments {
     /// The scenario file.
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
-    scenario: Option<PathBuf>,
+    pub(super) scenario: Option<PathBuf>,
     /// Go on with the run in this folder.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "seed", "set"])]
-    resume: Option<PathBuf>,
+    pub(super) resume: Option<PathBuf>,
     /// Where to make the run folder [default: runs/SCENARIO-SEED-N].
     #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
     /// Seed of all draws [default: the scenario's].
     #[arg(long, value_name = "N")]
-    seed: Option<u64>,
+    pub(super) seed: Option<u64>,
     /// Blocks of the whole run [default: the scenario's].
     #[arg(long, value_name = "N")]
-    blocks: Option<u64>,
+    pub(super) blocks: Option<u64>,
     /// Host processes; 0 runs everything in this process [default: the scenario's].
     #[arg(long, value_name = "N")]
-    processes: Option<u32>,
+    pub(super) processes: Option<u32>,
     /// How fast simulated time passes: max, realtime, or a factor such as 10x [default: the scenario's].
     #[arg(long, value_name = "PACE")]
-    pace: Option<String>,
+    pub(super) pace: Option<String>,
     /// Set a value of the scenario, for instance run.blocks=100 or players.validators.count=8.
     #[arg(long = "set", value_name = "PATH=VALUE")]
-    set: Vec<String>,
+    pub(super) set: Vec<String>,
     /// Serve Prometheus metrics at this address, or `off` [default: the scenario's].
     #[arg(long, value_name = "ADDR|off", value_parser = metrics_address)]
-    metrics: Option<String>,
+    pub(super) metrics: Option<String>,
     /// Run even if the disk seems too small.
     #[arg(long)]
-    force: bool,
+    pub(super) force: bool,
     /// Check every invariant after each block.
     #[arg(long)]
-    check_invariants: bool,
+    pub(super) check_invariants: bool,
     /// Print one JSON object.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Runs, and prints the summary.
@@ -73,11 +73,16 @@ pub fn run(arguments: &RunArguments, log_format: LogFormat) -> Result<(), Failur
         Some(folder) => resume(arguments, folder, log_format)?,
         None => fresh(arguments, log_format)?,
     };
+    tell(arguments, &summary)
+}
+
+/// Prints a summary; a run that broke an invariant is a failure.
+pub(super) fn tell(arguments: &RunArguments, summary: &Summary) -> Result<(), Failure> {
     if arguments.json {
-        print_json(&summary)?;
+        print_json(summary)?;
     } else {
-        print(&tell_summary(&summary))?;
-        print(&next_steps(&summary))?;
+        print(&tell_summary(summary))?;
+        print(&next_steps(summary))?;
     }
     match summary.invariant_violations {
         0 => Ok(()),
@@ -102,12 +107,21 @@ fn fresh(arguments: &RunArguments, log_format: LogFormat) -> Result<Summary, Fai
         folder.discard();
         return Err(failure);
     }
-    let begun = write_genesis(&folder, plan, order.durability)
-        .map_err(|failure| (failure, false))
-        .and_then(|()| {
-            launch_told(arguments, &folder, order, log_format)
-                .map_err(|error| (Failure::failed(&error, error.hint.clone()), error.began))
-        });
+    let written = write_genesis(&folder, plan, order.durability).map(drop);
+    begin(arguments, folder, written.map(|()| order), log_format)
+}
+
+/// Launches a run whose log is written; one that never began leaves nothing behind.
+pub(super) fn begin(
+    arguments: &RunArguments,
+    folder: RunFolder,
+    written: Result<ChainOrder, Failure>,
+    log_format: LogFormat,
+) -> Result<Summary, Failure> {
+    let begun = written.map_err(|failure| (failure, false)).and_then(|order| {
+        launch_told(arguments, &folder, order, log_format)
+            .map_err(|error| (Failure::failed(&error, error.hint.clone()), error.began))
+    });
     match begun {
         Ok(summary) => Ok(summary),
         Err((failure, began)) => {
@@ -120,7 +134,7 @@ fn fresh(arguments: &RunArguments, log_format: LogFormat) -> Result<Summary, Fai
 }
 
 /// Tells what the run will take, and refuses one that the disk cannot hold.
-fn check_room(
+pub(super) fn check_room(
     arguments: &RunArguments,
     plan: &Plan,
     order: &ChainOrder,
@@ -149,11 +163,16 @@ fn check_room(
     }
 }
 
-fn write_genesis(folder: &RunFolder, plan: Plan, durability: Durability) -> Result<(), Failure> {
+/// Makes the log of a run folder, with its block 0.
+pub(super) fn write_genesis(
+    folder: &RunFolder,
+    plan: Plan,
+    durability: Durability,
+) -> Result<SledLog, Failure> {
     let header = plan.genesis_header();
     let genesis = Genesis { build: BUILD.to_owned(), header, plan };
     let log = SledLog::create(&folder.log_dir(), &genesis, durability);
-    log.map(drop).map_err(|error| Failure::failed(&error, error.hint()))
+    log.map_err(|error| Failure::failed(&error, error.hint()))
 }
 
 fn resume(
@@ -162,7 +181,7 @@ fn resume(
     log_format: LogFormat,
 ) -> Result<Summary, Failure> {
     let reading = Reading::open(path)?;
-    let text = reading.plan.scenario.clone();
+    let text = reading.plan.last_course().scenario().to_owned();
     let scenario = scenario::read_shown(&text, &overrides(arguments)?).map_err(scenario_failure)?;
     let Reading { folder, log, plan, .. } = reading;
     drop(log);
@@ -172,7 +191,8 @@ fn resume(
         .map_err(|error| Failure::failed(&error, error.hint.clone()))
 }
 
-fn overrides(arguments: &RunArguments) -> Result<Overrides, Failure> {
+/// What the command line lays over a scenario.
+pub(super) fn overrides(arguments: &RunArguments) -> Result<Overrides, Failure> {
     let set = arguments.set.iter().map(|assignment| match assignment.split_once('=') {
         Some((path, value)) => Ok((path.trim().to_owned(), value.to_owned())),
         None => {
@@ -191,7 +211,7 @@ fn overrides(arguments: &RunArguments) -> Result<Overrides, Failure> {
 }
 
 /// `off`, or HOST:PORT.
-fn metrics_address(text: &str) -> Result<String, String> {
+pub(super) fn metrics_address(text: &str) -> Result<String, String> {
     let is_port = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok();
     if text == "off" || text.rsplit_once(':').is_some_and(is_port) {
         return Ok(text.to_owned());
@@ -199,7 +219,8 @@ fn metrics_address(text: &str) -> Result<String, String> {
     Err("an address is HOST:PORT, as in 127.0.0.1:9464, or `off`".to_owned())
 }
 
-fn order(
+/// What the chain is told to do.
+pub(super) fn order(
     arguments: &RunArguments,
     scenario: &Scenario,
     folder: &RunFolder,

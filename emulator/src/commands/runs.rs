@@ -1,7 +1,9 @@
 //! `btemu runs`: the run folders.
 
 use super::reading::Reading;
+use super::telling::tell_fork;
 use super::{Failure, print, print_json};
+use crate::run::totals::ForkedFrom;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde::Serialize;
@@ -26,6 +28,8 @@ struct Row {
     scenario: Option<String>,
     seed: Option<u64>,
     blocks: Option<u64>,
+    /// Which run it left, if it is a fork.
+    forked_from: Option<ForkedFrom>,
     log_bytes: Option<u64>,
     state: String,
 }
@@ -48,6 +52,7 @@ pub fn run(arguments: &RunsArguments) -> Result<(), Failure> {
         "blocks",
         "log bytes",
         "state",
+        "fork of",
     ]);
     for row in rows {
         let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
@@ -58,6 +63,7 @@ pub fn run(arguments: &RunsArguments) -> Result<(), Failure> {
             number(row.blocks),
             number(row.log_bytes),
             row.state,
+            row.forked_from.as_ref().map(tell_fork).unwrap_or_default(),
         ]);
     }
     print(&format!("{table}\n"))
@@ -69,8 +75,9 @@ fn row(folder: &Path) -> Row {
         Ok(reading) => Row {
             run,
             scenario: Some(reading.plan.name.clone()),
-            seed: Some(reading.plan.seed),
+            seed: Some(reading.plan.last_course().seed()),
             blocks: Some(reading.log.tip().0 - reading.genesis.height.0),
+            forked_from: ForkedFrom::of(&reading.plan),
             log_bytes: Some(reading.log.bytes()),
             state: "readable".to_owned(),
         },
@@ -79,6 +86,7 @@ fn row(folder: &Path) -> Row {
             scenario: None,
             seed: None,
             blocks: None,
+            forked_from: None,
             log_bytes: None,
             state: failure.to_string(),
         },

@@ -2,7 +2,7 @@
 
 use crate::progress::simulated_time;
 use crate::run::estimate::Estimate;
-use crate::run::totals::Summary;
+use crate::run::totals::{ForkedFrom, Summary};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use std::fmt::Write;
@@ -18,6 +18,9 @@ pub fn tell_summary(summary: &Summary) -> String {
         "scenario",
         format!("{} (seed {}, rules {})", summary.scenario, summary.seed, summary.rules),
     );
+    if let Some(fork) = &summary.forked_from {
+        line("fork of", tell_fork(fork));
+    }
     line(
         "blocks",
         format!(
@@ -109,6 +112,12 @@ pub fn tell_summary(summary: &Summary) -> String {
         add(&mut text, &sum, &table, 2);
     }
     text
+}
+
+/// Which run was left, where, and for what.
+pub fn tell_fork(fork: &ForkedFrom) -> String {
+    let set: Vec<String> = fork.set.iter().map(|one| format!(", {one}")).collect();
+    format!("{} at block {}{}", fork.run, fork.block, set.concat())
 }
 
 /// A table without lines; every column but the given one is numbers.

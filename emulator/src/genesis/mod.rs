@@ -3,6 +3,8 @@
 //! What belongs here: how a network is populated, and every assumption behind it. What does not: reading files
 //! (`scenario`), and what happens afterwards.
 
+/// What a fork changes.
+pub mod amendment;
 /// Holdings, neurons and balances.
 mod populate;
 /// Settings as a timeline writes them.
@@ -10,9 +12,13 @@ mod settings;
 /// The real network as the explorer gives it.
 mod snapshot;
 
+pub use populate::nobodies;
+
 use crate::plan::{Limits, Network, Plan, TimelineCall};
 use crate::scenario::amount::Tao;
-use crate::scenario::document::{At, BeaconSection, Document, Group, SubnetEntry, TimelineEntry};
+use crate::scenario::document::{
+    At, BeaconSection, Document, Group, LimitSection, NetworkSection, SubnetEntry, TimelineEntry,
+};
 use crate::scenario::{ScenarioError, meant, readable};
 use actors::registry::{BehaviourSettings, Role};
 use populate::{Population, Seating};
@@ -126,22 +132,35 @@ pub fn plan(
         scenario,
         seed: document.run.seed,
         genesis_unix_s: calendar(place, document)?,
-        network: Network {
-            slice_ms: document.network.slice_ms,
-            latency_ms_min: document.network.latency_ms_min,
-            latency_ms_max: document.network.latency_ms_max,
-            loss_ppm: document.network.loss_ppm,
-            duplication_ppm: document.network.duplication_ppm,
-        },
-        limits: Limits {
-            extrinsics_per_block_max: document.limits.extrinsics_per_block_max,
-            pool_max: document.limits.pool_max,
-            refused_kept_max: document.limits.refused_kept_max,
-        },
+        network: Network::from(&document.network),
+        limits: Limits::from(&document.limits),
         timeline,
         players: seating.players,
         genesis: seating.state,
+        forks: Vec::new(),
     })
+}
+
+impl From<&NetworkSection> for Network {
+    fn from(section: &NetworkSection) -> Self {
+        Self {
+            slice_ms: section.slice_ms,
+            latency_ms_min: section.latency_ms_min,
+            latency_ms_max: section.latency_ms_max,
+            loss_ppm: section.loss_ppm,
+            duplication_ppm: section.duplication_ppm,
+        }
+    }
+}
+
+impl From<&LimitSection> for Limits {
+    fn from(section: &LimitSection) -> Self {
+        Self {
+            extrinsics_per_block_max: section.extrinsics_per_block_max,
+            pool_max: section.pool_max,
+            refused_kept_max: section.refused_kept_max,
+        }
+    }
 }
 
 /// Writes every default out that depends on other keys: settings of behaviours.
@@ -529,6 +548,15 @@ fn timeline(
     document: &Document,
     genesis: u64,
 ) -> Result<Vec<TimelineCall>, ScenarioError> {
+    Ok(fold_timeline(rules(document), planned_timeline(place, document, genesis)?))
+}
+
+/// The entries of a timeline by height, those of one height as they are written.
+fn planned_timeline(
+    place: &str,
+    document: &Document,
+    genesis: u64,
+) -> Result<Vec<(Height, Planned)>, ScenarioError> {
     let mut calls = Vec::new();
     for (index, entry) in document.timeline.iter().enumerate() {
         let at = |what: String, hint| {
@@ -548,8 +576,15 @@ fn timeline(
         calls.push((Height(height), call));
     }
     calls.sort_by_key(|(height, _)| *height);
-    let mut rules = rules(document);
-    let calls = calls.into_iter().map(|(height, call)| {
+    Ok(calls)
+}
+
+/// The calls of a timeline, from the rules in force before it on.
+fn fold_timeline(
+    mut rules: Rules,
+    planned: impl IntoIterator<Item = (Height, Planned)>,
+) -> Vec<TimelineCall> {
+    let calls = planned.into_iter().map(|(height, call)| {
         let call = match call {
             Planned::Call(call) => call,
             Planned::Switch(switch) => {
@@ -559,17 +594,18 @@ fn timeline(
         };
         TimelineCall { height, call }
     });
-    Ok(calls.collect())
+    calls.collect()
 }
 
 /// A timeline's call, before the rules that earlier switches left are known.
+#[derive(Clone, Debug, PartialEq)]
 enum Planned {
     Call(Call),
     Switch(Switch),
 }
 
 /// What a `switch_rules` changes: a version by its name, or a table; what it does not name stays.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "expected a version, or a table of version, mode and fees")]
 enum Switch {
     Version(RuleVersion),
@@ -577,7 +613,7 @@ enum Switch {
 }
 
 /// The table of a `switch_rules`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SwitchTable {
     version: Option<RuleVersion>,

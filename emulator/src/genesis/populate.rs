@@ -518,6 +518,14 @@ impl Seating {
     }
 }
 
+/// The accounts that no player holds, by what they stand for; those of the public by subnet.
+pub fn nobodies(netuids: impl Iterator<Item = NetUid>) -> Vec<(AccountId, &'static str)> {
+    let publics =
+        netuids.map(|netuid| (account_of(PUBLIC, u64::from(netuid.0), Key::Cold, 0), PUBLIC));
+    let others = [TREASURY, AUTHOR].map(|name| (account_of(name, 0, Key::Cold, 0), name));
+    publics.chain(others).collect()
+}
+
 /// The index of a player that has a place of its own on each subnet.
 const fn index_on(netuid: NetUid, number: u64) -> u64 {
     ((netuid.0 as u64) << 16) | number

@@ -64,7 +64,7 @@ impl Metrics {
     pub fn of(plan: &Plan, run: &Path) -> Self {
         let metrics = Self::new(RunLabels {
             scenario: plan.name.clone(),
-            seed: plan.seed,
+            seed: plan.last_course().seed(),
             run: run.file_name().map_or_else(String::new, |name| name.display().to_string()),
             version: env!("CARGO_PKG_VERSION"),
         });

@@ -2,12 +2,14 @@
 //! processes the launcher does the same inside itself.
 
 use super::death;
+use super::door::{DOOR, Door, Opening};
 use super::engine::{Checking, Engine, EngineError, Manner, Start, pick_up};
 use super::hosts::{HostError, Hosts, ProcessReport};
 use super::totals::{Account, Summary, players_by_role};
 use super::wire::{FromHost, ToHost, WIRE_VERSION, Wire};
 use crate::clock::{Pace, Stopwatch, Throttle};
 use crate::metrics::{Metrics, ServeError, Server};
+use crate::names::Names;
 use protocol::units::Height;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,7 +33,7 @@ const PROGRESS_INTERVAL_MS: u64 = 100;
 pub struct ChainOrder {
     /// The run folder.
     pub run: PathBuf,
-    /// Where to listen for hosts; unused without any.
+    /// Where to listen for hosts; unused without any. Beside it is the run's door.
     pub socket: PathBuf,
     /// Host processes to wait for; 0 seats the players in this process.
     pub hosts: u32,
@@ -180,14 +182,15 @@ pub async fn drive(
     if let Some(address) = &address {
         tracing::info!(address, "metrics are served");
     }
+    let door = drive_door(order, &start);
     report(Report::Listening { metrics: address });
     let mut start = start;
     let seats = std::mem::take(&mut start.checkpoint.hosts.seats);
     let hosts = match listener {
-        None => Hosts::local(&start.plan, seats, start.state.clone()),
+        None => Hosts::local(&start.course(), seats, start.state.clone()),
         Some(listener) => {
             let wires = greet(order, listener).await?;
-            Hosts::remote(&start.plan, seats, &start.state, wires).await?
+            Hosts::remote(&start.course(), seats, &start.state, wires).await?
         }
     };
     report(Report::Started {
@@ -209,6 +212,9 @@ pub async fn drive(
     let pace = Stopwatch::start();
     let mut throttle = Throttle::every(Duration::from_millis(PROGRESS_INTERVAL_MS));
     let made = engine.run(&manner, |tick| {
+        if let Some(door) = &door {
+            door.publish(tick.frame);
+        }
         if throttle.is_due() {
             report(Report::Progress { height: tick.frame.header.height.0 });
             if let Some(series) = &series {
@@ -221,6 +227,7 @@ pub async fn drive(
     });
     made.await?;
     let running_s = pace.seconds();
+    drop(door);
     report(Report::Progress { height: engine.header().height.0 });
     tracing::info!(height = %engine.header().height, tip = %engine.header().hash(), "the run is over");
     let mut processes = engine.hosts().stop().await?;
@@ -255,6 +262,25 @@ fn process_rows(hosts: &Hosts) -> Vec<(String, u64, u64, u64)> {
     let others = others
         .map(|(report, pid)| (report.name, death::rss_bytes(pid), report.players, report.steps));
     std::iter::once(own).chain(others).collect()
+}
+
+/// A run that cannot be followed is a run all the same.
+fn drive_door(order: &ChainOrder, start: &Start) -> Option<Door> {
+    let opened = Door::open(Opening {
+        run: order.run.clone(),
+        socket: order.socket.with_file_name(DOOR),
+        genesis: start.plan.genesis.height,
+        tip: start.log.tip(),
+        names: Names::new(&start.plan, &start.state),
+        reader: start.log.reader(),
+    });
+    match opened {
+        Ok(door) => Some(door),
+        Err(error) => {
+            tracing::warn!(%error, "the run cannot be followed");
+            None
+        }
+    }
 }
 
 fn drive_metrics(

@@ -1,14 +1,15 @@
 //! The engine of a run: slices, then the block, then the log, then the players. One block at a time.
 //!
-//! What belongs here: the order of those steps, resuming, caches. What does not: processes and sockets (`chain`,
-//! `launcher`), messages (`hub`), rules (`protocol`).
+//! What belongs here: the order of those steps, resuming, crossing forks, caches. What does not: processes and sockets
+//! (`chain`, `launcher`), messages (`hub`), rules (`protocol`), what a fork changes (`genesis`).
 
+use super::difference::{Difference, difference};
 use super::hosts::{HostError, Hosts};
 use super::hub::{Hub, HubMemory};
 use super::totals::Totals;
 use crate::clock::{Pace, Stopwatch};
 use crate::metrics::Metrics;
-use crate::plan::Plan;
+use crate::plan::{Course, Fork, Plan};
 use actors::host::{HostCheckpoint, Seated};
 use protocol::block::{decide_block, seal};
 use protocol::frame::{Frame, Header};
@@ -31,7 +32,8 @@ pub const SNAPSHOTS_MAX: usize = 64;
 /// Violations told one by one; further ones are counted.
 const VIOLATIONS_TOLD_MAX: u64 = 10;
 
-/// Everything outside the log that a run needs to go on from a block.
+/// Everything outside the log that a run needs to go on from a block; where a fork follows the block, as it was
+/// before the fork changed anything.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// The hub's memory.
@@ -61,6 +63,13 @@ pub struct Start {
     pub checkpoint: Checkpoint,
 }
 
+impl Start {
+    /// What the block it starts from was made under.
+    pub fn course(&self) -> Course<'_> {
+        self.plan.course(self.header.height)
+    }
+}
+
 /// Why a run ends badly.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -74,10 +83,12 @@ pub enum EngineError {
     #[error(transparent)]
     Host(#[from] HostError),
     /// A block came out otherwise than the log holds it.
-    #[error("block {height} comes out otherwise than the log holds it")]
+    #[error("block {height} comes out otherwise than the log holds it: {difference}")]
     Diverged {
         /// Which block.
         height: u64,
+        /// The first thing that is different.
+        difference: Difference,
     },
 }
 
@@ -85,12 +96,14 @@ impl EngineError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Log(error) => error.hint(),
-            Self::Read(_) => Some("`btemu verify RUN` says which blocks are sound".to_owned()),
+            Self::Log(error) | Self::Read(ReadError::Log(error)) => error.hint(),
+            Self::Read(ReadError::Fold(_)) => {
+                Some("`btemu verify RUN` says which blocks are sound".to_owned())
+            }
             Self::Host(_) => Some("`btemu run --resume RUN` goes on with the run".to_owned()),
             Self::Diverged { .. } => Some(
-                "this build decides otherwise than the one that made the run; `btemu verify RUN` \
-                 checks the log itself"
+                "this build decides otherwise than the one that made the run, or the log was changed; \
+                 `btemu verify RUN --re-execute --re-simulate` tells which"
                     .to_owned(),
             ),
         }
@@ -176,14 +189,27 @@ pub fn pick_up(log: SledLog, cache: Cache) -> Result<Start, EngineError> {
         let state = folder.into_state();
         return Ok(Start { plan, log, cache, state, header, simulation, checkpoint });
     }
+    Ok(begin(log, cache, genesis.header, plan))
+}
+
+/// Picks a run up at genesis, whatever checkpoints there are.
+///
+/// # Errors
+/// The log's block 0 cannot be read.
+pub fn begin_anew(log: SledLog, cache: Cache) -> Result<Start, EngineError> {
+    let genesis = log.genesis::<Plan>()?;
+    Ok(begin(log, cache, genesis.header, genesis.plan))
+}
+
+fn begin(log: SledLog, cache: Cache, header: Header, plan: Plan) -> Start {
     let seats = plan.players.iter().map(|seat| {
         let (identity, player) = (seat.identity.clone(), seat.player.clone());
         Seated::new(identity, player)
     });
     let hosts = HostCheckpoint { seats: seats.collect() };
     let checkpoint = Checkpoint { hosts, ..Checkpoint::default() };
-    let (state, header) = (plan.genesis.clone(), genesis.header);
-    Ok(Start { plan, log, cache, state, header, simulation, checkpoint })
+    let (state, simulation) = (plan.genesis.clone(), header.parent);
+    Start { plan, log, cache, state, header, simulation, checkpoint }
 }
 
 impl Engine {
@@ -196,7 +222,7 @@ impl Engine {
     ) -> Self {
         let Start { plan, log, cache, state, header, simulation, checkpoint } = start;
         Self {
-            hub: Hub::new(&plan, checkpoint.hub),
+            hub: Hub::new(&plan, header.height, checkpoint.hub),
             plan,
             log,
             cache,
@@ -257,38 +283,91 @@ impl Engine {
     }
 
     async fn block(&mut self) -> Result<Frame, EngineError> {
+        let frame = self.decide().await?;
+        self.keep(&frame)?;
+        self.follow(&frame).await?;
+        Ok(frame)
+    }
+
+    /// Makes every block of the log again, whatever it holds, and compares; writes nothing. Gives the first block
+    /// that is different, and how.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub async fn simulate_again(
+        &mut self,
+        until: Height,
+        mut watch: impl FnMut(Height),
+    ) -> Result<Option<(Height, Difference)>, EngineError> {
+        while self.header.height < until {
+            let made = self.decide().await?;
+            let height = made.header.height;
+            if let Some(difference) = difference(&self.log.frame(height)?, &made) {
+                return Ok(Some((height, difference)));
+            }
+            self.follow(&made).await?;
+            watch(height);
+        }
+        Ok(None)
+    }
+
+    /// Decides the next block: the players' slices, the calls, the header. Nobody is told.
+    async fn decide(&mut self) -> Result<Frame, EngineError> {
         let height = Height(self.header.height.0 + 1);
-        let until_ms = self.hub.block_ms(height);
+        self.cross_forks().await?;
+        let course = self.plan.course(height);
+        let until_ms = course.block_ms(height);
         while let Some(slice) = self.hub.next_slice(until_ms, self.hosts.next_wake_ms()) {
             let deliveries = self.hub.deliveries(slice);
             let done = self.hosts.slice(slice.from_ms, slice.until_ms, deliveries).await?;
             self.hub.accept(slice, done);
         }
-        let input = self.hub.block_input(height, self.plan.entropy(height));
+        let input = self.hub.block_input(&course, height);
         let facts = self.hub.take_facts();
         let decided = decide_block(&mut self.state, &input);
         let parent = self.header.hash();
         let header = seal(&mut self.state, parent, &input, &decided, &facts);
         self.hub.settle(&input, &decided.outcomes);
-        let frame = Frame {
+        Ok(Frame {
             header,
             calls: decided.calls,
             refused: decided.refused,
             events: decided.events,
             sealed: decided.sealed,
             facts,
-        };
-        self.keep(&frame)?;
+        })
+    }
+
+    /// Goes on from a decided block: everybody hears of it.
+    async fn follow(&mut self, frame: &Frame) -> Result<(), EngineError> {
         self.header = frame.header.clone();
-        self.totals.add(&frame);
+        self.totals.add(frame);
         self.check();
         self.hosts.publish(&frame.events).await?;
         if let Some(metrics) = &self.metrics {
-            metrics.block(&frame, &self.state);
+            metrics.block(frame, &self.state);
         }
         let (events, calls) = (frame.events.len(), frame.calls.len());
-        tracing::debug!(height = height.0, events, calls, tip = %frame.header.hash(), "a block");
-        Ok(frame)
+        tracing::debug!(height = frame.header.height.0, events, calls, tip = %frame.header.hash(), "a block");
+        Ok(())
+    }
+
+    /// Where forks follow the last block: the hub and the players go on as these say. Nothing of it is in a
+    /// checkpoint of that block, so it is done again by whoever starts there.
+    async fn cross_forks(&mut self) -> Result<(), EngineError> {
+        let height = self.header.height;
+        let forks: Vec<&Fork> = self.plan.forks_at(height).collect();
+        if forks.is_empty() {
+            return Ok(());
+        }
+        let next = Height(height.0 + 1);
+        self.hub = Hub::new(&self.plan, next, self.hub.memory().clone());
+        let mut seats = self.hosts.checkpoint().await?.seats;
+        for fork in forks {
+            seats = recast(fork, seats);
+        }
+        self.hosts.reseat(&self.plan.course(next), seats, &self.state).await?;
+        Ok(())
     }
 
     /// Appends a block, or compares it with the one the log holds.
@@ -297,10 +376,10 @@ impl Engine {
         if height > self.log.tip() {
             return Ok(self.log.append(frame)?);
         }
-        if self.log.frame(height)? == *frame {
-            return Ok(());
+        match difference(&self.log.frame(height)?, frame) {
+            None => Ok(()),
+            Some(difference) => Err(EngineError::Diverged { height: height.0, difference }),
         }
-        Err(EngineError::Diverged { height: height.0 })
     }
 
     fn check(&mut self) {
@@ -378,6 +457,19 @@ impl Engine {
     pub const fn violations(&self) -> u64 {
         self.violations
     }
+}
+
+/// The seats after a fork: some players are gone, some have a fresh machine.
+fn recast(fork: &Fork, seats: Vec<Seated>) -> Vec<Seated> {
+    let stays = |seated: &Seated| fork.leaving.binary_search(&seated.identity().id).is_err();
+    let seats = seats.into_iter().filter(stays).map(|seated| {
+        let group = &seated.identity().group;
+        match fork.recast.iter().find(|recast| recast.group == *group) {
+            Some(recast) => seated.recast(recast.player.clone()),
+            None => seated,
+        }
+    });
+    seats.collect()
 }
 
 const fn is_due(blocks: u64, interval: u64) -> bool {

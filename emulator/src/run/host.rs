@@ -2,7 +2,7 @@
 
 use super::death;
 use super::hosts::directory_of;
-use super::wire::{FromHost, Hello, ToHost, WIRE_VERSION, Wire, WireError};
+use super::wire::{FromHost, Hello, ToHost, WIRE_VERSION, Welcome, Wire, WireError};
 use actors::shell::ShellHost;
 use protocol::view::View;
 use serde::{Deserialize, Serialize};
@@ -69,18 +69,17 @@ async fn serve_until_stopped(order: &HostOrder) -> Result<(), HostProcessError> 
     };
     wire.send(&FromHost::Hello(hello)).await?;
     let mut host = match wire.receive().await? {
-        ToHost::Welcome(welcome) => {
-            tracing::info!(players = welcome.seats.len(), "seated");
-            let directory = directory_of(&welcome.directory);
-            ShellHost::new(welcome.seats, View::new(welcome.state), directory, welcome.seed)
-        }
+        ToHost::Welcome(welcome) => seated(*welcome),
         ToHost::Refused(why) => return Err(HostProcessError::Refused(why)),
         _ => return Err(HostProcessError::OutOfTurn),
     };
-    host.start();
     wire.send(&FromHost::Ready(host.next_wake_ms())).await?;
     loop {
         let answer = match wire.receive().await? {
+            ToHost::Welcome(welcome) => {
+                host = seated(*welcome);
+                FromHost::Ready(host.next_wake_ms())
+            }
             ToHost::Block(events) => {
                 if let Err(inconsistent) = host.fold(&events) {
                     return fail(&mut wire, inconsistent.to_string()).await;
@@ -101,10 +100,20 @@ async fn serve_until_stopped(order: &HostOrder) -> Result<(), HostProcessError> 
                 tracing::info!("the chain says stop");
                 return Ok(wire.send(&FromHost::Bye(death::peak_rss_bytes())).await?);
             }
-            ToHost::Welcome(_) | ToHost::Refused(_) => return Err(HostProcessError::OutOfTurn),
+            ToHost::Refused(_) => return Err(HostProcessError::OutOfTurn),
         };
         wire.send(&answer).await?;
     }
+}
+
+/// The players of a welcome on their seats.
+fn seated(welcome: Welcome) -> ShellHost {
+    tracing::info!(players = welcome.seats.len(), "seated");
+    let directory = directory_of(&welcome.directory);
+    let view = View::new(welcome.state);
+    let mut host = ShellHost::new(welcome.seats, view, directory, welcome.seed);
+    host.start();
+    host
 }
 
 /// Tells the chain why before ending.

@@ -2,7 +2,7 @@
 //! same answers, because a player sees only its inputs, the view and the directory.
 
 use super::wire::{FromHost, ToHost, Welcome, Wire, WireError, encoded};
-use crate::plan::Plan;
+use crate::plan::{Course, Plan};
 use actors::host::{Delivery, HostCheckpoint, Seated, SliceDone};
 use actors::machine::Directory;
 use actors::shell::{ShellError, ShellHost};
@@ -118,10 +118,10 @@ pub fn directory_of(entries: &[(AccountId, PlayerId)]) -> Directory {
 
 impl Hosts {
     /// Seats all players in this process; call within a running actix system.
-    pub fn local(plan: &Plan, seats: Vec<Seated>, state: State) -> Self {
+    pub fn local(course: &Course<'_>, seats: Vec<Seated>, state: State) -> Self {
         let players = seats.len() as u64;
-        let directory = directory_of(&directory(plan));
-        let mut host = ShellHost::new(seats, View::new(state), directory, plan.seed);
+        let directory = directory_of(&directory(course.plan()));
+        let mut host = ShellHost::new(seats, View::new(state), directory, course.seed());
         host.start();
         Self::Local { host: Box::new(host), players, steps: 0 }
     }
@@ -131,39 +131,44 @@ impl Hosts {
     /// # Errors
     /// A host is gone.
     pub async fn remote(
-        plan: &Plan,
+        course: &Course<'_>,
         seats: Vec<Seated>,
         state: &State,
         wires: Vec<(Wire, u32)>,
     ) -> Result<Self, HostError> {
-        let order: BTreeMap<PlayerId, usize> =
-            plan.players.iter().enumerate().map(|(at, seat)| (seat.identity.id, at)).collect();
-        let count = wires.len();
-        let mut dealt: Vec<Vec<Seated>> = vec![Vec::new(); count];
-        let mut carrier = BTreeMap::new();
-        for seated in seats {
-            let player = seated.identity().id;
-            let host = order.get(&player).map_or(0, |at| at % count);
-            carrier.insert(player, host);
-            dealt[host].push(seated);
-        }
-        let directory = directory(plan);
-        let mut hosts = Vec::with_capacity(count);
-        for (host, ((mut wire, pid), seats)) in wires.into_iter().zip(dealt).enumerate() {
-            let players = seats.len() as u64;
-            let (state, directory) = (state.clone(), directory.clone());
-            let welcome = Welcome { seed: plan.seed, seats, state, directory };
-            let sent = wire.send(&ToHost::Welcome(Box::new(welcome))).await;
-            sent.map_err(|error| HostError::Wire { host, error })?;
-            hosts.push(RemoteHost { wire, pid, next_wake_ms: None, players, steps: 0 });
-        }
-        for (host, remote) in hosts.iter_mut().enumerate() {
-            match remote.answer(host).await? {
-                FromHost::Ready(next_wake_ms) => remote.next_wake_ms = next_wake_ms,
-                other => return Err(out_of_turn(host, other)),
-            }
-        }
+        let hosts = wires.into_iter().map(|(wire, pid)| RemoteHost {
+            wire,
+            pid,
+            next_wake_ms: None,
+            players: 0,
+            steps: 0,
+        });
+        let mut hosts: Vec<RemoteHost> = hosts.collect();
+        let carrier = deal(course, seats, state, &mut hosts).await?;
         Ok(Self::Remote { hosts, carrier })
+    }
+
+    /// Takes all players from their seats and seats these ones, wherever the players were; nothing else changes.
+    ///
+    /// # Errors
+    /// A host is gone.
+    pub async fn reseat(
+        &mut self,
+        course: &Course<'_>,
+        seats: Vec<Seated>,
+        state: &State,
+    ) -> Result<(), HostError> {
+        match self {
+            Self::Local { steps, .. } => {
+                let before = *steps;
+                *self = Self::local(course, seats, state.clone());
+                if let Self::Local { steps, .. } = self {
+                    *steps = before;
+                }
+            }
+            Self::Remote { hosts, carrier } => *carrier = deal(course, seats, state, hosts).await?,
+        }
+        Ok(())
     }
 
     /// When the earliest timer of all players is due.
@@ -317,6 +322,41 @@ impl Hosts {
         }
         Ok(reports)
     }
+}
+
+/// Welcomes host processes with their seats, and tells which of them carries a player.
+async fn deal(
+    course: &Course<'_>,
+    seats: Vec<Seated>,
+    state: &State,
+    hosts: &mut [RemoteHost],
+) -> Result<BTreeMap<PlayerId, usize>, HostError> {
+    let plan = course.plan();
+    let order: BTreeMap<PlayerId, usize> =
+        plan.players.iter().enumerate().map(|(at, seat)| (seat.identity.id, at)).collect();
+    let mut dealt: Vec<Vec<Seated>> = vec![Vec::new(); hosts.len()];
+    let mut carrier = BTreeMap::new();
+    for seated in seats {
+        let player = seated.identity().id;
+        let host = order.get(&player).map_or(0, |at| at % hosts.len());
+        carrier.insert(player, host);
+        dealt[host].push(seated);
+    }
+    let directory = directory(plan);
+    for (host, (remote, seats)) in hosts.iter_mut().zip(dealt).enumerate() {
+        remote.players = seats.len() as u64;
+        let (state, directory) = (state.clone(), directory.clone());
+        let welcome = Welcome { seed: course.seed(), seats, state, directory };
+        let sent = remote.wire.send(&ToHost::Welcome(Box::new(welcome))).await;
+        sent.map_err(|error| HostError::Wire { host, error })?;
+    }
+    for (host, remote) in hosts.iter_mut().enumerate() {
+        match remote.answer(host).await? {
+            FromHost::Ready(next_wake_ms) => remote.next_wake_ms = next_wake_ms,
+            other => return Err(out_of_turn(host, other)),
+        }
+    }
+    Ok(carrier)
 }
 
 impl RemoteHost {

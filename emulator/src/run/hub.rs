@@ -4,17 +4,16 @@
 //! What belongs here: latency, loss, duplication, slices, the pool of waiting calls, receipts, off-chain facts.
 //! What does not: deciding calls (the chain's), and where players run (the hosts').
 
-use crate::plan::{Limits, Network, Plan, TimelineCall};
+use crate::plan::{Course, Limits, Network, Plan};
 use actors::host::{Delivery, Outgoing, SliceDone, SubmittedCall};
 use actors::machine::Receipt;
-use protocol::beacon::Beacon;
 use protocol::block::{BlockInput, Submitted, order_calls};
 use protocol::call::{Call, Origin};
 use protocol::dice::{Dice, Domain};
 use protocol::envelope::{Body, Envelope, OrderKey};
 use protocol::frame::{Facts, Messages};
 use protocol::rejection::Outcome;
-use protocol::units::{AccountId, BLOCK_MS, Hash32, Height, PlayerId};
+use protocol::units::{AccountId, Height, PlayerId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,11 +33,8 @@ pub struct Slice {
 #[derive(Clone, Debug)]
 pub struct Hub {
     seed: u64,
-    genesis: Height,
     network: Network,
     limits: Limits,
-    timeline: Vec<TimelineCall>,
-    beacon: Beacon,
     players: BTreeSet<PlayerId>,
     memory: HubMemory,
 }
@@ -103,28 +99,39 @@ enum Verdict {
 }
 
 impl Hub {
-    /// The hub of a plan, with what it remembers; nothing at genesis.
-    pub fn new(plan: &Plan, memory: HubMemory) -> Self {
-        Self {
-            seed: plan.seed,
-            genesis: plan.genesis.height,
-            network: plan.network.clone(),
-            limits: plan.limits.clone(),
-            timeline: plan.timeline.clone(),
-            beacon: plan.genesis.global.beacon,
-            players: plan.players.iter().map(|seat| seat.identity.id).collect(),
+    /// The hub of a plan for the blocks from `next` to the next fork, with what it remembers; nothing at genesis.
+    pub fn new(plan: &Plan, next: Height, memory: HubMemory) -> Self {
+        let course = plan.course(next);
+        let mut hub = Self {
+            seed: course.seed(),
+            network: course.network().clone(),
+            limits: course.limits().clone(),
+            players: course.seats().map(|seat| seat.identity.id).collect(),
             memory,
+        };
+        hub.lose_what_nobody_takes();
+        hub
+    }
+
+    /// Messages and receipts that are under way to players who are gone.
+    fn lose_what_nobody_takes(&mut self) {
+        let players = &self.players;
+        self.memory.receipts.retain(|receipt| players.contains(&receipt.player));
+        let gone = |envelope: &Envelope| !players.contains(&envelope.receiver);
+        let lost: Vec<Envelope> = self
+            .memory
+            .travelling
+            .extract_if(.., |_, envelope| gone(envelope))
+            .map(|(_, e)| e)
+            .collect();
+        for envelope in lost {
+            self.note_lost(envelope.sender);
         }
     }
 
     /// What it remembers.
     pub const fn memory(&self) -> &HubMemory {
         &self.memory
-    }
-
-    /// When a block is decided, in simulated milliseconds since genesis.
-    pub const fn block_ms(&self, height: Height) -> u64 {
-        height.0.saturating_sub(self.genesis.0) * BLOCK_MS
     }
 
     /// The next slice in which anybody has something to do, if it begins before `until_ms`; slices in which
@@ -217,26 +224,15 @@ impl Hub {
 
     /// What a block is decided from: the timeline's calls, then the pool's by class and age; calls that find the
     /// pool full, the last ones, are surplus.
-    pub fn block_input(&mut self, height: Height, entropy: Hash32) -> BlockInput {
-        let time_ms = self.block_ms(height);
+    pub fn block_input(&mut self, course: &Course<'_>, height: Height) -> BlockInput {
+        let time_ms = course.block_ms(height);
         self.memory.now_ms = time_ms;
         let later = self.memory.calls.split_off(&(time_ms, PlayerId::CHAIN, 0));
         let arrived = std::mem::replace(&mut self.memory.calls, later).into_iter();
         let mut arrived: Vec<Submitted> = arrived.map(block_input_call).collect();
         order_calls(&mut arrived);
         let mut arrived = arrived.into_iter();
-        let planned = self.timeline.iter().filter(|planned| planned.height == height);
-        let mut calls: Vec<Submitted> = planned
-            .enumerate()
-            .map(|(sequence, planned)| Submitted {
-                due_ms: time_ms,
-                player: PlayerId::CHAIN,
-                sequence: sequence as u64,
-                origin: Origin::Root,
-                nonce: None,
-                call: planned.call.clone(),
-            })
-            .collect();
+        let mut calls: Vec<Submitted> = course.root_calls(height).collect();
         let block_max = self.limits.extrinsics_per_block_max as usize;
         calls.extend(arrived.by_ref().take(block_max));
         let waiting = arrived.by_ref().take(self.limits.pool_max as usize);
@@ -244,20 +240,19 @@ impl Hub {
         BlockInput {
             height,
             time_ms,
-            entropy,
+            entropy: course.entropy(height),
             calls,
             surplus: arrived.collect(),
             refused_kept_max: self.limits.refused_kept_max as usize,
-            // What was published a block ago is known to the chain by now.
-            beacon_round: self.beacon.round_at(time_ms.saturating_sub(BLOCK_MS)),
+            beacon_round: course.beacon_round(height),
         }
     }
 
-    /// Keeps the receipts of a decided block for the next slice. `outcomes` are those of `calls`, then `surplus`.
+    /// Keeps the receipts of a decided block for the next slice, if there is somebody to take them. `outcomes` are those of `calls`, then `surplus`.
     pub fn settle(&mut self, input: &BlockInput, outcomes: &[Outcome]) {
         let submitted = input.calls.iter().chain(&input.surplus);
         for (submitted, outcome) in submitted.zip(outcomes) {
-            if submitted.player != PlayerId::CHAIN {
+            if self.players.contains(&submitted.player) {
                 self.memory.receipts.push(Receipt {
                     player: submitted.player,
                     sequence: submitted.sequence,
@@ -362,8 +357,10 @@ fn block_input_waiting(submitted: Submitted) -> Option<(OrderKey, Waiting)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{Fork, TimelineCall};
     use actors::machine::Identity;
     use actors::registry::BehaviourSettings;
+    use protocol::beacon::Beacon;
     use protocol::dice::{Key, account_of, player_id};
     use protocol::rejection::Refusal;
     use protocol::state::State;
@@ -399,11 +396,12 @@ mod tests {
             }],
             players: (0..3).map(seat).collect(),
             genesis,
+            forks: Vec::new(),
         }
     }
 
     fn hub(plan: &Plan) -> Hub {
-        Hub::new(plan, HubMemory::default())
+        Hub::new(plan, plan.genesis.height, HubMemory::default())
     }
 
     fn calm() -> Network {
@@ -518,7 +516,8 @@ mod tests {
     #[test]
     fn the_oldest_calls_are_decided_and_the_newest_find_the_pool_full() {
         let limits = Limits { extrinsics_per_block_max: 2, pool_max: 1, refused_kept_max: 10 };
-        let mut hub = hub(&plan(calm(), limits));
+        let plan = plan(calm(), limits);
+        let mut hub = hub(&plan);
         let call = |sequence| SubmittedCall {
             sent_ms: sequence * 10,
             player: player_id("miners", 0),
@@ -528,7 +527,7 @@ mod tests {
         };
         let done = SliceDone { calls: (0..5).map(call).collect(), ..SliceDone::default() };
         hub.accept(slice(0), done);
-        let input = hub.block_input(Height(101), Hash32([0; 32]));
+        let input = hub.block_input(&plan.course(Height(101)), Height(101));
         let sequences =
             |calls: &[Submitted]| calls.iter().map(|call| call.sequence).collect::<Vec<_>>();
         assert_eq!(input.calls[0].player, PlayerId::CHAIN, "the timeline comes first");
@@ -540,14 +539,15 @@ mod tests {
         let receipts = hub.deliveries(slice(12_000));
         assert_eq!(receipts.len(), 4);
         hub.accept(slice(12_000), SliceDone::default());
-        let input = hub.block_input(Height(102), Hash32([0; 32]));
+        let input = hub.block_input(&plan.course(Height(102)), Height(102));
         assert_eq!(sequences(&input.calls), [2]);
     }
 
     #[test]
     fn a_call_of_a_higher_class_overtakes_older_ones() {
         let limits = Limits { extrinsics_per_block_max: 2, pool_max: 2, refused_kept_max: 10 };
-        let mut hub = hub(&plan(calm(), limits));
+        let plan = plan(calm(), limits);
+        let mut hub = hub(&plan);
         let hotkey = AccountId([1; 32]);
         let call = |sequence: u64| SubmittedCall {
             sent_ms: sequence * 10,
@@ -565,10 +565,10 @@ mod tests {
         hub.accept(slice(0), SliceDone { calls, ..SliceDone::default() });
         let sequences =
             |calls: &[Submitted]| calls.iter().map(|call| call.sequence).collect::<Vec<_>>();
-        let input = hub.block_input(Height(101), Hash32([0; 32]));
+        let input = hub.block_input(&plan.course(Height(101)), Height(101));
         assert_eq!(sequences(&input.calls[1..]), [3, 0], "the timeline is still first");
         assert_eq!(sequences(&input.surplus), [4]);
-        let input = hub.block_input(Height(102), Hash32([0; 32]));
+        let input = hub.block_input(&plan.course(Height(102)), Height(102));
         assert_eq!(sequences(&input.calls), [1, 2]);
     }
 
@@ -576,7 +576,8 @@ mod tests {
     fn pulses_are_known_a_block_after_they_were_published() {
         let mut plan = plan(calm(), wide());
         let round = |plan: &Plan, height| {
-            hub(plan).block_input(Height(height), Hash32([0; 32])).beacon_round
+            let height = Height(height);
+            hub(plan).block_input(&plan.course(height), height).beacon_round
         };
         assert_eq!(round(&plan, 101), None, "there is no beacon");
         plan.genesis.global.beacon =
@@ -587,13 +588,45 @@ mod tests {
     }
 
     #[test]
+    fn what_is_under_way_to_players_who_leave_is_lost() {
+        let mut plan = plan(calm(), wide());
+        plan.forks.push(Fork {
+            parent: "runs/other".to_owned(),
+            build: "test".to_owned(),
+            at: Height(101),
+            block_hash: Default::default(),
+            set: Vec::new(),
+            scenario: String::new(),
+            seed: 8,
+            network: Network { latency_ms_min: 50, latency_ms_max: 50, ..calm() },
+            limits: wide(),
+            changes: Vec::new(),
+            timeline: Vec::new(),
+            recast: Vec::new(),
+            leaving: vec![player_id("miners", 1)],
+        });
+        let mut hub = hub(&plan);
+        hub.accept(slice(11_000), said(vec![query(0, 1, 11_000, 0), query(0, 2, 11_000, 1)]));
+        let memory = hub.memory().clone();
+        let mut before = Hub::new(&plan, Height(101), memory.clone());
+        assert_eq!(before.deliveries(slice(12_000)).len(), 2);
+        let mut after = Hub::new(&plan, Height(102), memory);
+        assert_eq!(after.deliveries(slice(12_000)).len(), 1);
+        after.accept(slice(12_000), said(vec![query(0, 1, 12_000, 2), query(0, 2, 12_990, 3)]));
+        assert_eq!(due(&after.deliveries(slice(13_000))), [13_040]);
+        let facts = after.take_facts();
+        let messages = Messages { sent: 4, delivered: 2, dropped: 2 };
+        assert_eq!((facts.messages, facts.lost), (messages, vec![2]));
+    }
+
+    #[test]
     fn a_hub_goes_on_from_what_it_remembered() {
         let plan = plan(Network { latency_ms_max: 9_000, ..calm() }, wide());
         let mut hub = hub(&plan);
         hub.accept(slice(0), said((0..20).map(|n| query(0, 1, n, n)).collect()));
         let bytes = storage::codec::encode(hub.memory());
         let memory = storage::codec::decode(&bytes).expect("it was encoded just now");
-        let mut again = Hub::new(&plan, memory);
+        let mut again = Hub::new(&plan, plan.genesis.height, memory);
         let whole = Slice { from_ms: 1_000, until_ms: 12_000 };
         assert_eq!(again.deliveries(whole), hub.deliveries(whole));
         assert_eq!(again.take_facts(), hub.take_facts());

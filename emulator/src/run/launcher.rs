@@ -49,11 +49,11 @@ pub fn launch(
     logs: &ChildLogs,
     progress: &Progress,
 ) -> Result<Summary, LaunchError> {
+    let folder = tempfile_folder().map_err(|error| system_error("a folder for sockets", &error))?;
+    let order = ChainOrder { socket: folder.path().join("chain"), token: token(), ..order };
     if order.hosts == 0 {
         return actix::System::new().block_on(launch_inside(order, progress));
     }
-    let folder = tempfile_folder().map_err(|error| system_error("a folder for sockets", &error))?;
-    let order = ChainOrder { socket: folder.path().join("chain"), token: token(), ..order };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| system_error("a runtime", &error))?;
     runtime.block_on(launch_processes(&order, logs, progress))

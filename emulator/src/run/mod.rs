@@ -4,6 +4,10 @@
 pub mod chain;
 /// What processes owe the system.
 pub mod death;
+/// Two blocks compared.
+pub mod difference;
+/// Where a live run can be asked.
+pub mod door;
 /// One block at a time.
 pub mod engine;
 /// Disk and time of a run, before it begins.
@@ -16,6 +20,12 @@ pub mod hosts;
 pub mod hub;
 /// Starting and ending processes.
 pub mod launcher;
+/// What of a block may be shown.
+pub mod public;
+/// Deciding a log's calls again.
+pub mod re_execution;
+/// Running a log's players again.
+pub mod re_simulation;
 /// What no host may learn before its time.
 #[cfg(test)]
 mod sealed;

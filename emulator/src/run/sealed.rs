@@ -7,7 +7,6 @@ use super::host::{HostOrder, serve};
 use super::hosts::Hosts;
 use super::wire::{ToHost, encoded};
 use crate::clock::Pace;
-use crate::plan::Plan;
 use crate::scenario::{Overrides, load};
 use protocol::event::{Event, Sealed};
 use protocol::frame::Frame;
@@ -246,8 +245,7 @@ fn local_run(folder: &RunFolder, until: u64, watch: impl FnMut(Tick<'_>)) -> (us
     };
     actix::System::new().block_on(async {
         let seats = std::mem::take(&mut start.checkpoint.hosts.seats);
-        let plan: &Plan = &start.plan;
-        let hosts = Hosts::local(plan, seats, start.state.clone());
+        let hosts = Hosts::local(&start.course(), seats, start.state.clone());
         let mut engine = Engine::new(start, hosts, None, Arc::new(AtomicBool::new(false)));
         engine.run(&manner, watch).await.expect("it runs");
         (engine.state().vault().len(), view_state(engine.hosts()).vault().len())

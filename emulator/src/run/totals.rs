@@ -84,6 +84,9 @@ pub struct Summary {
     pub scenario: String,
     /// The simulation hash.
     pub scenario_hash: String,
+    /// Which run it left, if it is a fork; of a fork's fork the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked_from: Option<ForkedFrom>,
     /// What emission shares follow.
     pub rules: String,
     /// Of all draws.
@@ -136,6 +139,34 @@ pub struct Summary {
     pub log_bytes: u64,
     /// Peak memory of all processes together.
     pub peak_rss_bytes: u64,
+}
+
+/// See [`Summary::forked_from`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForkedFrom {
+    /// The other run's folder, as it was named.
+    pub run: String,
+    /// The build that made it.
+    pub build: String,
+    /// The last block that both share.
+    pub block: u64,
+    /// Its hash.
+    pub block_hash: String,
+    /// What was assigned, as typed.
+    pub set: Vec<String>,
+}
+
+impl ForkedFrom {
+    /// Which run a plan's run left.
+    pub fn of(plan: &Plan) -> Option<Self> {
+        plan.forks.last().map(|fork| Self {
+            run: fork.parent.clone(),
+            build: fork.build.clone(),
+            block: fork.at.0,
+            block_hash: fork.block_hash.to_string(),
+            set: fork.set.clone(),
+        })
+    }
 }
 
 /// See [`Summary::messages`].
@@ -192,8 +223,9 @@ impl Summary {
             run: account.run.clone(),
             scenario: plan.name.clone(),
             scenario_hash: account.simulation.to_string(),
+            forked_from: ForkedFrom::of(plan),
             rules: state.rules.version.name().to_owned(),
-            seed: plan.seed,
+            seed: plan.last_course().seed(),
             genesis_block: plan.genesis.height.0,
             block: header.height.0,
             blocks: header.height.0 - plan.genesis.height.0,
@@ -230,7 +262,7 @@ impl Summary {
 pub fn players_by_role(plan: &Plan) -> BTreeMap<String, u64> {
     let mut players: BTreeMap<String, u64> =
         Role::ALL.iter().map(|role| (role.name().to_owned(), 0)).collect();
-    for seat in &plan.players {
+    for seat in plan.last_course().seats() {
         count(&mut players, seat.player.behaviour().role.name(), 1);
     }
     players

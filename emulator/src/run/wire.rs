@@ -18,7 +18,7 @@ use tokio_util::codec::{Framed, LengthDelimitedCodec};
 pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
 
 /// Version of the words below; both ends must speak the same.
-pub const WIRE_VERSION: u32 = 1;
+pub const WIRE_VERSION: u32 = 2;
 
 /// The first message of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ pub struct Welcome {
 /// What the chain says to a host.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ToHost {
-    /// The greeting was accepted.
+    /// The greeting was accepted; later again when a fork deals the seats anew. Answered by [`FromHost::Ready`].
     Welcome(Box<Welcome>),
     /// The greeting was refused.
     Refused(String),

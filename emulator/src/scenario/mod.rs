@@ -9,9 +9,11 @@ mod layers;
 
 use crate::clock::Pace;
 use crate::genesis;
+use crate::genesis::amendment::{Amendment, Past};
 use crate::plan::Plan;
 use document::{Document, DurabilityName};
 use layers::{Overlay, environment};
+use protocol::state::State;
 use std::path::{Path, PathBuf};
 use storage::log::Durability;
 
@@ -109,6 +111,33 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Scenario, ScenarioErro
     read(path, &text, &[environment(), overrides.overlays()].concat())
 }
 
+/// Reads a scenario that a log holds, as a fork of the run changes it; the environment does not. A group whose
+/// behaviour changes keeps the settings that both behaviours know.
+///
+/// # Errors
+/// Something over it is wrong.
+pub fn read_forked(text: &str, overrides: &Overrides) -> Result<Scenario, ScenarioError> {
+    let held = read_shown(text, &Overrides::default())?;
+    let behaviours = |(path, _): &&(String, String)| {
+        path.starts_with("players.") && path.ends_with(".behaviour")
+    };
+    let set = overrides.set.iter().filter(behaviours).cloned().collect();
+    let behaving = layers::resolve(
+        &held.place(),
+        text,
+        &Overrides { set, ..Overrides::default() }.overlays(),
+    )?;
+    let mut document = held.document;
+    for (group, behaving) in document.players.iter_mut().zip(behaving.players) {
+        if group.behaviour != behaving.behaviour {
+            group.behaviour = behaving.behaviour;
+            genesis::amendment::forget_foreign_settings(group);
+        }
+    }
+    let text = toml::to_string(&document).expect("a document is plain data");
+    read_shown(&text, overrides)
+}
+
 /// Reads a scenario that a log holds; the environment does not change it.
 ///
 /// # Errors
@@ -130,13 +159,18 @@ fn read(path: &Path, text: &str, overlays: &[Overlay]) -> Result<Scenario, Scena
         .parse()
         .map_err(|error| ScenarioError::new(format!("{file}: run.pace: {error}"), None))?;
     let name = &document.scenario.name;
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    if !name.chars().all(plain) || name.starts_with('.') {
+    if !is_folder_name(name) {
         let what = format!("{file}: scenario.name: {name:?} cannot name a folder");
         let hint = "use letters, digits, -, _ and .".to_owned();
         return Err(ScenarioError::new(what, Some(hint)));
     }
     Ok(Scenario { file: path.to_owned(), document, pace })
+}
+
+/// Whether a run folder can have this name and lie where it should.
+pub fn is_folder_name(name: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    name.chars().all(plain) && !name.starts_with('.')
 }
 
 impl Scenario {
@@ -205,6 +239,21 @@ impl Scenario {
         let folder = self.file.parent().unwrap_or(Path::new("."));
         let scenario = self.show()?;
         genesis::plan(&self.place(), &self.document, folder, scenario)
+    }
+
+    /// What changes from one scenario of a run to this one, where the run is left after a block.
+    ///
+    /// # Errors
+    /// A value is wrong, or cannot change in the middle of a run.
+    pub fn amendment(
+        &self,
+        before: &Self,
+        plan: &Plan,
+        state: &State,
+    ) -> Result<Amendment, ScenarioError> {
+        let genesis = read_shown(&plan.scenario, &Overrides::default())?;
+        let past = Past { plan, genesis: &genesis.document, at: state.height, state };
+        genesis::amendment::amend(&self.place(), &before.document, &self.document, &past)
     }
 
     fn place(&self) -> String {

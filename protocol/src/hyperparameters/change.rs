@@ -8,7 +8,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 /// The subnet a setting is about; none for those of the network.
-pub(super) fn netuid_of(setting: &Setting) -> Option<NetUid> {
+pub fn netuid_of(setting: &Setting) -> Option<NetUid> {
     match *setting {
         Setting::Tempo { netuid, .. }
         | Setting::Kappa { netuid, .. }

@@ -1,0 +1,137 @@
+//! `btemu log --follow`: a live run's blocks from its door, then what is left from its log.
+
+use super::log::{Listing, LogArguments, list};
+use super::reading::{Reading, log_failure};
+use super::{BlockArgument, Failure};
+use crate::run::door::{Answer, DOOR, DOOR_VERSION, From, Knock, Request};
+use crate::run::wire::{Wire, WireError};
+use protocol::units::Height;
+use std::path::Path;
+use std::time::Duration;
+use storage::log::{LogError, SledLog};
+use storage::runfolder::RunFolder;
+use tokio::net::UnixStream;
+
+/// How often the door and the log are tried before a run counts as out of reach: one that just began has no door
+/// yet, one that just ended still has its log open.
+const ATTEMPTS_MAX: u32 = 20;
+/// How long to wait between them.
+const ATTEMPT_WAIT_MS: u64 = 100;
+
+/// How a live run was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// All that was wanted came.
+    Whole,
+    /// The connection ended before this block; before any if there is none.
+    Before(Option<Height>),
+}
+
+/// Lists a live run's blocks as they are made; those of a run that is over at once.
+pub fn follow(arguments: &LogArguments, listing: &mut Listing<'_>) -> Result<(), Failure> {
+    let folder = RunFolder::open(arguments.folder());
+    let folder = folder.map_err(|error| Failure::failed(&error, error.hint()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::failed(error, None))?;
+    let mut from = None;
+    for _ in 0..ATTEMPTS_MAX {
+        if let Some(wire) = runtime.block_on(knock(&folder.path, begin(arguments, from)))? {
+            match runtime.block_on(follow_live(arguments, wire, listing))? {
+                Left::Whole => {
+                    listing.tell_if_nothing();
+                    return Ok(());
+                }
+                Left::Before(next) => from = next.or(from),
+            }
+        }
+        match SledLog::open(&folder.log_dir()) {
+            Ok(log) => {
+                drop(log);
+                return follow_finished(arguments, from, listing);
+            }
+            Err(LogError::InUse { .. }) => {
+                std::thread::sleep(Duration::from_millis(ATTEMPT_WAIT_MS));
+            }
+            Err(error) => return Err(log_failure(error)),
+        }
+    }
+    let run = arguments.folder().display();
+    let what = format!("the run {run} is in use by another process that cannot be followed");
+    let hint = "a run can be followed while `btemu run` makes it; other commands take a moment";
+    Err(Failure::failed(what, Some(hint.to_owned())))
+}
+
+fn follow_finished(
+    arguments: &LogArguments,
+    from: Option<Height>,
+    listing: &mut Listing<'_>,
+) -> Result<(), Failure> {
+    let reading = Reading::open(arguments.folder())?;
+    list(arguments, &reading, from, listing)?;
+    listing.tell_if_nothing();
+    let tip = storage::log::EventLog::tip(&reading.log);
+    eprintln!("the run is over: it ended at block {tip}");
+    Ok(())
+}
+
+/// Where to begin: where the run was left before, where the user says, or now.
+fn begin(arguments: &LogArguments, left: Option<Height>) -> From {
+    match (left, arguments.from) {
+        (Some(next), _) => From::Height(next.0),
+        (None, None) => From::Now,
+        (None, Some(BlockArgument::Height(height))) => From::Height(height),
+        (None, Some(BlockArgument::Since(blocks))) => From::Since(blocks),
+    }
+}
+
+/// Asks at a run's door; nobody answers at that of a run that is over.
+async fn knock(run: &Path, from: From) -> Result<Option<Wire>, Failure> {
+    let Ok(door) = std::fs::read_link(run.join(DOOR)) else { return Ok(None) };
+    let Ok(socket) = UnixStream::connect(&door).await else { return Ok(None) };
+    let mut wire = Wire::new(socket);
+    let knock = Knock { version: DOOR_VERSION, request: Request::Follow { from } };
+    Ok(wire.send(&knock).await.is_ok().then_some(wire))
+}
+
+async fn follow_live(
+    arguments: &LogArguments,
+    mut wire: Wire,
+    listing: &mut Listing<'_>,
+) -> Result<Left, Failure> {
+    let mut next = None;
+    let mut to = None;
+    loop {
+        match wire.receive::<Answer>().await {
+            Ok(Answer::Following(following)) => {
+                let genesis = following.genesis.0;
+                let first = following.first;
+                next = Some(first);
+                to = arguments.to.map(|to| Height(to.height(genesis)));
+                if let Some(to) = to.filter(|to| first > *to) {
+                    return Err(Failure::usage(format!("block {first} is after --to {to}"), None));
+                }
+                if !arguments.json && listing.names.is_none() {
+                    listing.names = Some(following.names);
+                }
+                let run = arguments.folder().display();
+                eprintln!("following {run} from block {first} on");
+            }
+            Ok(Answer::Block(frame)) => {
+                listing.block(&frame)?;
+                let height = frame.header.height;
+                next = Some(Height(height.0 + 1));
+                if to.is_some_and(|to| height >= to) {
+                    return Ok(Left::Whole);
+                }
+            }
+            Ok(Answer::Over { tip }) => {
+                eprintln!("the run is over: it ended at block {tip}");
+                return Ok(Left::Whole);
+            }
+            Ok(Answer::Refused(why)) => return Err(Failure::failed(why, None)),
+            Err(WireError::Garbled(error)) => return Err(Failure::failed(error, None)),
+            // Nothing is lost: what the run made until its end is in its log.
+            Err(WireError::Io(_) | WireError::Closed) => return Ok(Left::Before(next)),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Running a log's players again: the whole run from block 0 alone, in this process, each block compared with the one
+//! held. Nothing is written.
+
+use super::difference::Difference;
+use super::engine::{Engine, EngineError, begin_anew};
+use super::hosts::Hosts;
+use protocol::units::Height;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use storage::cache::Cache;
+use storage::log::SledLog;
+
+/// Makes every block up to one again. Gives the first that is different, and how.
+///
+/// # Errors
+/// The log cannot be read, or an actor is gone.
+pub fn simulate_again(
+    log: SledLog,
+    cache: Cache,
+    until: Height,
+    watch: impl FnMut(Height),
+) -> Result<Option<(Height, Difference)>, EngineError> {
+    let mut start = begin_anew(log, cache)?;
+    actix::System::new().block_on(async {
+        let seats = std::mem::take(&mut start.checkpoint.hosts.seats);
+        let hosts = Hosts::local(&start.course(), seats, start.state.clone());
+        let mut engine = Engine::new(start, hosts, None, Arc::new(AtomicBool::new(false)));
+        engine.simulate_again(until, watch).await
+    })
+}
