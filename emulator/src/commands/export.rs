@@ -227,7 +227,7 @@ fn fold(
     if span.from == span.genesis {
         let (header, state) = (folder.header(), folder.state());
         let sampled = span.samples(span.genesis);
-        sink.block(&Block { header, frame: None, state, sampled }).map_err(failed)?;
+        sink.block(Block { header, frame: None, state, sampled }).map_err(failed)?;
     }
     read_ahead(&reading.log, Height(before.0 + 1), span.to, |blocks| {
         for block in blocks {
@@ -236,7 +236,7 @@ fn fold(
             folded.map_err(|error| Failure::failed(error, verify_hint()))?;
             let (header, state) = (folder.header(), folder.state());
             let sampled = span.samples(header.height);
-            sink.block(&Block { header, frame: Some(&frame), state, sampled }).map_err(failed)?;
+            sink.block(Block { header, frame: Some(frame), state, sampled }).map_err(failed)?;
             progress.at(header.height.0);
         }
         Ok::<(), Failure>(())

@@ -27,12 +27,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// A block and the state after it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Block<'a> {
     /// Its header.
     pub header: &'a Header,
     /// What it holds; nothing at genesis.
-    pub frame: Option<&'a Frame>,
+    pub frame: Option<Frame>,
     /// The state after it.
     pub state: &'a State,
     /// Whether the state is wanted, or only what happened.
@@ -45,7 +45,7 @@ pub trait Sink {
     ///
     /// # Errors
     /// It cannot be written.
-    fn block(&mut self, block: &Block<'_>) -> Result<(), ExportError>;
+    fn block(&mut self, block: Block<'_>) -> Result<(), ExportError>;
 
     /// Writes what is left.
     ///

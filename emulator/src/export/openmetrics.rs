@@ -111,10 +111,10 @@ impl OpenMetrics {
 }
 
 impl Sink for OpenMetrics {
-    fn block(&mut self, block: &Block<'_>) -> Result<(), ExportError> {
+    fn block(&mut self, block: Block<'_>) -> Result<(), ExportError> {
         // Nothing has been counted at genesis; the first scrape of a run sees its first block.
         let Some(frame) = block.frame else { return Ok(()) };
-        self.metrics.block(frame, block.state);
+        self.metrics.block(&frame, block.state);
         if !block.sampled {
             return Ok(());
         }

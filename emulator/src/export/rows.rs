@@ -5,18 +5,16 @@
 
 use super::tables::{self, Moment, Table, Value};
 use super::{Block, ExportError, Sink, Written};
-use crate::commands::facts::{Fact, facts, sealed_fact};
+use crate::commands::facts::{CallFact, Fact, call_facts, facts, sealed_fact};
 use crate::plan::Plan;
-use crate::run::public::Seal;
-use protocol::call::{Call, Origin};
+use crate::run::public::PublicFrame;
 use protocol::event::Event;
-use protocol::frame::{CallRecord, Facts, Frame, Header, Messages, RefusedCount};
-use protocol::payload::hash_of;
+use protocol::frame::{Facts, Frame, Header, Messages};
 use protocol::registration::lock_cost;
 use protocol::rejection::Outcome;
 use protocol::state::{Mechanism, State, Subnet};
 use protocol::units::{AccountId, Alpha, Height, NetUid, PlayerId, Rao};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 /// When a row is of.
@@ -59,13 +57,13 @@ pub struct CallRow {
     pub group: Option<String>,
     pub sequence: Option<u64>,
     pub due: Option<Moment>,
-    pub signer: Option<AccountId>,
-    pub nonce: Option<u32>,
+    pub signer: Option<String>,
+    pub nonce: Option<u64>,
     pub call: Option<&'static str>,
     pub netuid: Option<u64>,
     pub outcome: &'static str,
     pub reason: Option<&'static str>,
-    pub count: u32,
+    pub count: u64,
     pub arguments: Option<String>,
 }
 
@@ -179,78 +177,27 @@ impl Counts {
 }
 
 impl CallRow {
-    fn of(at: At, index: usize, record: &CallRecord, calendar: &Calendar) -> Self {
-        let (netuid, arguments) = arguments(&record.call);
-        let reason = record.outcome.reason();
+    fn of(at: At, index: usize, fact: CallFact, calendar: &Calendar) -> Self {
+        let number = |name: &str| fact.fields.get(name).and_then(Json::as_u64);
+        let signer = fact.fields.get("signer").and_then(Json::as_str);
+        let netuid = fact.arguments.get("netuid").and_then(Json::as_u64);
         Self {
             at,
             index,
-            player: record.player.to_string(),
-            group: calendar.groups.get(&record.player).cloned(),
-            sequence: Some(record.sequence),
-            due: Some(calendar.moment(record.due_ms)),
-            signer: match record.origin {
-                Origin::Root => None,
-                Origin::Signed(signer) => Some(signer),
-            },
-            nonce: Some(record.nonce),
-            call: Some(record.call.name()),
+            player: fact.player.to_string(),
+            group: calendar.groups.get(&fact.player).cloned(),
+            sequence: number("sequence"),
+            due: number("due_ms").map(|ms| calendar.moment(ms)),
+            signer: signer.filter(|signer| *signer != "root").map(str::to_owned),
+            nonce: number("nonce"),
+            call: fact.name,
             netuid,
-            outcome: record.outcome.class(),
-            reason: (!reason.is_empty()).then_some(reason),
-            count: 1,
-            arguments: Some(arguments),
+            outcome: fact.outcome,
+            reason: (!fact.reason.is_empty()).then_some(fact.reason),
+            count: number("count").unwrap_or(1),
+            arguments: fact.name.map(|_| Json::Object(fact.arguments).to_string()),
         }
     }
-
-    fn counted(at: At, index: usize, refused: &RefusedCount, calendar: &Calendar) -> Self {
-        Self {
-            at,
-            index,
-            player: refused.player.to_string(),
-            group: calendar.groups.get(&refused.player).cloned(),
-            sequence: None,
-            due: None,
-            signer: None,
-            nonce: None,
-            call: None,
-            netuid: None,
-            outcome: Outcome::Refused(refused.reason).class(),
-            reason: Some(refused.reason.name()),
-            count: refused.count,
-            arguments: None,
-        }
-    }
-}
-
-/// A call's arguments as a JSON object, and the subnet among them. What a call seals is told by hash and length.
-pub fn arguments(call: &Call) -> (Option<u64>, String) {
-    let sealed = match call {
-        Call::CommitTimelockedWeights { commit, .. }
-        | Call::CommitTimelockedMechanismWeights { commit, .. }
-        | Call::CommitCrv3MechanismWeights { commit, .. } => Some(commit),
-        _ => None,
-    };
-    let mut told = arguments_inside(serde_json::to_value(call).unwrap_or_default());
-    if matches!(call, Call::SudoSet(_)) {
-        told = arguments_inside(told);
-    }
-    let Json::Object(mut told) = told else { return (None, "{}".to_owned()) };
-    if let Some(commit) = sealed {
-        told.insert("commit".to_owned(), json!(hash_of(commit)));
-        told.insert("commit_bytes".to_owned(), json!(commit.len()));
-    }
-    let netuid = told.get("netuid").and_then(Json::as_u64);
-    (netuid, Json::Object(told).to_string())
-}
-
-/// What stands below the one key of a tagged value.
-fn arguments_inside(tagged: Json) -> Json {
-    match tagged {
-        Json::Object(fields) => fields.into_iter().next().map(|(_, inside)| inside),
-        _ => None,
-    }
-    .unwrap_or_default()
 }
 
 /// Kinds whose `amount` is alpha; everywhere else it is TAO.
@@ -383,32 +330,23 @@ impl Tables {
         writing.writer.row(values)
     }
 
-    fn put_calls(&mut self, at: At, frame: &Frame) -> Result<(), ExportError> {
-        for (index, record) in frame.calls.iter().enumerate() {
-            let row = CallRow::of(at, index, record, &self.calendar);
-            self.put(tables::CALLS, at, &tables::call(row))?;
-        }
-        for (index, refused) in frame.refused.iter().enumerate() {
-            let row = CallRow::counted(at, frame.calls.len() + index, refused, &self.calendar);
+    fn put_calls(&mut self, at: At, frame: &PublicFrame) -> Result<(), ExportError> {
+        for (index, fact) in call_facts(frame).into_iter().enumerate() {
+            let row = CallRow::of(at, index, fact, &self.calendar);
             self.put(tables::CALLS, at, &tables::call(row))?;
         }
         Ok(())
     }
 
-    fn put_events(&mut self, at: At, frame: &Frame) -> Result<(), ExportError> {
+    fn put_events(&mut self, at: At, frame: &PublicFrame) -> Result<(), ExportError> {
         for (index, event) in frame.events.iter().enumerate() {
             for (part, fact) in facts(event).into_iter().enumerate() {
                 let row = EventRow::of(at, index, part, fact);
                 self.put(tables::EVENTS, at, &tables::event(row))?;
             }
         }
-        for (index, sealed) in frame.sealed.iter().enumerate() {
-            let row = EventRow::of(
-                at,
-                frame.events.len() + index,
-                0,
-                sealed_fact(&Seal::of_fact(sealed)),
-            );
+        for (index, seal) in frame.sealed.iter().enumerate() {
+            let row = EventRow::of(at, frame.events.len() + index, 0, sealed_fact(seal));
             self.put(tables::EVENTS, at, &tables::event(row))?;
         }
         Ok(())
@@ -422,7 +360,12 @@ impl Tables {
         Ok(())
     }
 
-    fn put_neurons(&mut self, at: At, frame: &Frame, state: &State) -> Result<(), ExportError> {
+    fn put_neurons(
+        &mut self,
+        at: At,
+        frame: &PublicFrame,
+        state: &State,
+    ) -> Result<(), ExportError> {
         let netuids = frame.events.iter().filter_map(|event| match event {
             Event::EpochRun(epoch) => Some(epoch.netuid),
             _ => None,
@@ -448,26 +391,26 @@ impl Tables {
 }
 
 impl Sink for Tables {
-    fn block(&mut self, block: &Block<'_>) -> Result<(), ExportError> {
-        let Block { header, frame, state, .. } = *block;
+    fn block(&mut self, block: Block<'_>) -> Result<(), ExportError> {
+        let Block { header, frame, state, sampled } = block;
         let at = At { block: header.height, time: self.calendar.moment(header.time_ms) };
         if self.wants(tables::BLOCKS) {
-            let counts = frame.map(Counts::of).unwrap_or_default();
+            let counts = frame.as_ref().map(Counts::of).unwrap_or_default();
             let row = BlockRow { at, header, state, counts };
             self.put(tables::BLOCKS, at, &tables::block(row))?;
         }
-        if let Some(frame) = frame {
+        if let Some(frame) = frame.map(PublicFrame::new) {
             if self.wants(tables::CALLS) {
-                self.put_calls(at, frame)?;
+                self.put_calls(at, &frame)?;
             }
             if self.wants(tables::EVENTS) {
-                self.put_events(at, frame)?;
+                self.put_events(at, &frame)?;
             }
             if self.wants(tables::NEURONS) {
-                self.put_neurons(at, frame, state)?;
+                self.put_neurons(at, &frame, state)?;
             }
         }
-        if block.sampled && self.wants(tables::SUBNETS) {
+        if sampled && self.wants(tables::SUBNETS) {
             self.put_subnets(at, state)?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Tests of exports: the page, what rows say, and that what is written can be read back.
 
-use super::rows::{At, EventRow, arguments};
+use super::rows::{At, EventRow};
 use super::tables::{Column, EVENTS, Kind, Moment, Presence, Value, event};
 use super::*;
 use crate::commands::facts::{facts, sealed_fact};
@@ -9,10 +9,11 @@ use crate::plan::Plan;
 use crate::run::public::Seal;
 use crate::scenario::{self, Overrides};
 use protocol::block::{BlockInput, Decided, decide_block, seal};
-use protocol::call::{Call, Setting};
+use protocol::call::{Call, Origin};
 use protocol::event::{Event, Parameter, Sealed};
-use protocol::frame::Facts;
+use protocol::frame::{CallRecord, Facts, RefusedCount};
 use protocol::payload::hash_of;
+use protocol::rejection::{Outcome, Refusal, Rejection};
 use protocol::units::{AccountId, Alpha, BLOCK_MS, Hash32, NetUid, Rao};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -204,48 +205,10 @@ fn what_many_kinds_share_has_columns_and_the_rest_stays() {
     for (event, expected) in rows {
         assert_eq!(row(facts(&event).remove(0)), expected, "{event:?}");
     }
-    let sealed = Sealed::CommitPayload { commit: Hash32([1; 32]), payload: vec![0xab; 40] };
-    let told = row(sealed_fact(&Seal::of_fact(&sealed)));
+    let told = row(sealed_fact(&Seal { hash: Hash32([1; 32]), bytes: 40 }));
     let commit = Hash32([1; 32]);
     let expected = format!(r#"{{"commit":"{commit}","payload_bytes":40}}"#);
     assert_eq!(told, [kind("commit_payload"), fields(&expected)]);
-}
-
-#[test]
-fn arguments_are_told_and_what_is_sealed_is_not() {
-    let (netuid, commit) = (NetUid(3), vec![0xab; 40]);
-    let hash = hash_of(&commit);
-    let rows = [
-        (
-            Call::CommitTimelockedWeights {
-                netuid,
-                commit: commit.clone(),
-                reveal_round: 9,
-                commit_reveal_version: 4,
-            },
-            Some(3),
-            format!(
-                r#"{{"commit":"{hash}","commit_bytes":40,"commit_reveal_version":4,"netuid":3,"reveal_round":9}}"#
-            ),
-        ),
-        (
-            Call::CommitCrv3MechanismWeights { netuid, mecid: 1, commit, reveal_round: 9 },
-            Some(3),
-            format!(
-                r#"{{"commit":"{hash}","commit_bytes":40,"mecid":1,"netuid":3,"reveal_round":9}}"#
-            ),
-        ),
-        (
-            Call::SudoSet(Setting::Tempo { netuid, value: 20 }),
-            Some(3),
-            r#"{"netuid":3,"value":20}"#.to_owned(),
-        ),
-        (Call::SudoSet(Setting::SubnetLimit { value: 20 }), None, r#"{"value":20}"#.to_owned()),
-        (Call::DisputeColdkeySwap, None, "{}".to_owned()),
-    ];
-    for (call, netuid, told) in rows {
-        assert_eq!(arguments(&call), (netuid, told), "{call:?}");
-    }
 }
 
 #[test]
@@ -294,7 +257,7 @@ fn blocks(count: u64) -> (Plan, Vec<(Frame, State)>) {
         let input = BlockInput {
             height,
             time_ms: number * BLOCK_MS,
-            entropy: plan.last_course().entropy(height),
+            entropy: plan.course(height).entropy(height),
             calls: Vec::new(),
             surplus: Vec::new(),
             refused_kept_max: 0,
@@ -312,8 +275,8 @@ fn blocks(count: u64) -> (Plan, Vec<(Frame, State)>) {
 
 fn feed(sink: &mut dyn Sink, blocks: &[(Frame, State)]) {
     for (frame, state) in blocks {
-        let block = Block { header: &frame.header, frame: Some(frame), state, sampled: true };
-        sink.block(&block).unwrap();
+        let (header, frame) = (&frame.header, Some(frame.clone()));
+        sink.block(Block { header, frame, state, sampled: true }).unwrap();
     }
 }
 
@@ -472,6 +435,62 @@ fn csv_and_json_lines_hold_the_same_rows() {
     assert_eq!(row["block"].as_u64(), Some(plan.genesis.height.0 + 45));
     assert_eq!(row["tao_reserve_rao"].as_u64(), Some(subnet.fast.pool.tao));
     assert_eq!(row["price_bits"], json!(subnet.price().to_string()));
+}
+
+/// A call that seals a payload, done or not, and what it sealed: hash and length are told.
+#[test]
+fn sealed_payloads_do_not_leave() {
+    let (plan, mut blocks) = blocks(1);
+    let payload = vec![0xab; 40];
+    let hash = hash_of(&payload);
+    let signer = AccountId([1; 32]);
+    let mut record = CallRecord {
+        player: plan.players[0].identity.id,
+        sequence: 4,
+        due_ms: 1_000,
+        origin: Origin::Signed(signer),
+        nonce: 2,
+        call: Call::CommitTimelockedWeights {
+            netuid: NetUid(3),
+            commit: payload.clone(),
+            reveal_round: 9,
+            commit_reveal_version: 4,
+        },
+        outcome: Outcome::Ok,
+    };
+    let frame = &mut blocks[0].0;
+    frame.calls.push(record.clone());
+    (record.origin, record.call) = (Origin::Root, Call::DisputeColdkeySwap);
+    record.outcome = Outcome::Failed(Rejection::BadOrigin);
+    frame.calls.push(record.clone());
+    let (player, reason) = (record.player, Refusal::PoolFull);
+    frame.refused.push(RefusedCount { player, reason, count: 7 });
+    frame.sealed.push(Sealed::CommitPayload { commit: hash, payload });
+    let folder = tempfile::tempdir().unwrap();
+    let files = written(folder.path(), TableFormat::Jsonl, &(plan, blocks));
+    for file in &files {
+        let text = fs::read_to_string(file).unwrap();
+        assert!(!text.contains("171,171") && !text.contains("abab"), "{}", file.display());
+    }
+    let told = |row: &Json| {
+        let names = ["group", "sequence", "signer", "nonce", "call", "netuid", "outcome", "reason"];
+        let more = ["count", "arguments"];
+        Json::Array(names.iter().chain(&more).map(|name| row[*name].clone()).collect())
+    };
+    let rows: Vec<Json> = jsonl_rows(&files[1]).iter().map(told).collect();
+    let arguments = format!(
+        r#"{{"commit_bytes":40,"commit_hash":"{hash}","commit_reveal_version":4,"netuid":3,"reveal_round":9}}"#
+    );
+    let expected = [
+        json!(["owners", 4, signer, 2, "commit_timelocked_weights", 3, "ok", null, 1, arguments]),
+        json!(["owners", 4, null, 2, "dispute_coldkey_swap", null, "failed", "BadOrigin", 1, "{}"]),
+        json!(["owners", null, null, null, null, null, "refused", "PoolFull", 7, null]),
+    ];
+    assert_eq!(rows, expected);
+    let last = jsonl_rows(&files[2]).pop().unwrap();
+    assert_eq!(last["kind"], "commit_payload");
+    let fields = format!(r#"{{"commit":"{hash}","payload_bytes":40}}"#);
+    assert_eq!(last["fields"], json!(fields));
 }
 
 #[cfg(feature = "parquet")]
