@@ -202,7 +202,7 @@ fn what_cannot_change_in_the_middle_of_a_run_is_named() {
         (&["subnet.9.tempo=5"], 2, "subnet.9: there is no such subnet at block 53"),
         (&["rules.tao_weight=5"], 2, "rules.tao_weight: no call of the chain sets it"),
         (&["rules.total_issuance=5"], 2, "rules.total_issuance: genesis computes it"),
-        (&["hyperparameters.min_burn=2 TAO"], 2, "sudo_set_min_burn of subnet 1: ValueNotInBounds"),
+        (&["hyperparameters.min_burn=2 TAO"], 2, "sudo_set_min_burn of subnet 3: ValueNotInBounds"),
         (&["players.movers.settings.interval_blocks=0"], 2, "interval_blocks is 0"),
         (&["network.slice_ms=7"], 2, "network.slice_ms: 7 does not divide"),
         (&["players.nobody.count=1"], 2, "there is no group \"nobody\""),

@@ -228,7 +228,7 @@ fn a_run_killed_again_and_again_ends_with_the_tip_hash_of_the_straight_run() {
         let run = start(folder.path(), &arguments);
         lives += 1;
         let what = format!("SEED={seed}, life {life}, {processes} hosts, {micros} us");
-        match kill_after(run, micros, dice(seed, "victim", life) % 2 == 0) {
+        match kill_after(run, micros, dice(seed, "victim", life).is_multiple_of(2)) {
             None => killed += 1,
             Some(said) => {
                 assert_eq!(said.code, 0, "{what}: {said:?}");

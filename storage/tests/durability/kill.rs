@@ -56,7 +56,7 @@ fn a_writer_killed_at_any_moment_leaves_an_exact_prefix() {
                 life_and_death(folder.path(), mode, &mut told, dice(seed, "death", kill), &what);
             lives += 1;
             // A new log now and then, so that the first moments of one are hit as well.
-            if found == 0 || found > 1_500 || dice(seed, "new", kill) % 4 == 0 {
+            if found == 0 || found > 1_500 || dice(seed, "new", kill).is_multiple_of(4) {
                 folder = tempfile::tempdir().expect("writable");
                 told = Told::default();
             }
