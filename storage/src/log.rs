@@ -408,7 +408,7 @@ impl SledLog {
         let record = log.checked(log.tip, &bytes)?;
         let header = record.header().map_err(|error| log.damaged(log.tip, error))?;
         (log.frame_hash, log.tip_hash) = (record.hash, header.hash());
-        if kept.is_some_and(|kept| kept.since == Since::Written) {
+        if kept.is_none_or(|kept| kept.since == Since::Written) {
             // Without the mark the next one to open it looks once more, which costs time and nothing else.
             Kept { genesis: log.genesis, height: log.kept, since: Since::Opened }.write(path).ok();
         }

@@ -211,41 +211,53 @@ fn a_damaged_portable_file_imports_nothing_unless_its_good_part_is_asked_for() {
     assert!(said.code == 1 && said.stderr.contains("bad: "), "{said:?}");
 }
 
-/// A limit on the length of files refuses as a full disk does.
+/// Runs the quickstart where no file may be longer: a limit refuses as a full disk does.
+fn run_limited(folder: &Path, bytes: u64, out: &str, processes: &str) -> Said {
+    let limited = r#"trap "" XFSZ; ulimit -f "$1"; shift; exec "$@""#;
+    let quickstart = scenario("quickstart.toml");
+    let output = Command::new("sh")
+        // A shell counts the length of files in blocks of 512 bytes.
+        .args(["-c", limited, "sh", &(bytes / 512).to_string()])
+        .arg(binary())
+        .args(["run", &quickstart, "--blocks", "9000", "--out", out, "--processes", processes])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("a shell starts");
+    Said {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
 #[test]
 fn a_full_disk_ends_a_run_with_a_hint_and_the_run_goes_on() {
     let folder = folder();
+    // The store makes its file longer by 8 MiB at a time.
+    let said = run_limited(folder.path(), (8 << 20) + 500_000, "run", "0");
+    assert_told(&said, "full", "cannot be written");
+    assert!(said.stderr.contains("is the disk full?"), "{said:?}");
+    let verified = json(folder.path(), &["verify", "run", "--json"]);
+    let blocks = (number(&verified, "blocks") + 50).to_string();
+    assert!(number(&verified, "blocks") > 100, "{verified}");
+    let resumed = ["run", "--resume", "run", "--blocks", &blocks, "--json"];
+    let resumed = json(folder.path(), &resumed);
     let quickstart = scenario("quickstart.toml");
-    let set = "log.durability=block";
-    let run = ["run", &quickstart, "--blocks", "300", "--set", set, "--json"];
-    let straight = json(folder.path(), &[&run[..], &["--out", "straight"]].concat());
-    let full = |blocks_of_512: &str, out: &str, processes: &str| {
-        let limited = r#"trap "" XFSZ; ulimit -f "$1"; shift; exec "$@""#;
-        let output = Command::new("sh")
-            .args(["-c", limited, "sh", blocks_of_512])
-            .arg(binary())
-            .args(run)
-            .args(["--out", out, "--processes", processes])
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .output()
-            .expect("a shell starts");
-        Said {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    };
-    for processes in ["0", "2"] {
-        let out = format!("run{processes}");
-        let said = full("2000", &out, processes);
-        assert_told(&said, "full", "cannot be written");
-        let resumed = ["run", "--resume", &out, "--blocks", "300", "--processes", processes];
-        let resumed = json(folder.path(), &[&resumed[..], &["--json"]].concat());
-        assert_eq!(text(&resumed, "tip_hash"), text(&straight, "tip_hash"));
+    let straight = ["run", &quickstart, "--blocks", &blocks, "--out", "straight", "--json"];
+    let straight = json(folder.path(), &straight);
+    assert_eq!(text(&resumed, "tip_hash"), text(&straight, "tip_hash"));
+}
+
+#[test]
+fn a_disk_without_room_for_a_log_is_told_at_once() {
+    let folder = folder();
+    for (out, processes) in [("one", "0"), ("many", "2")] {
+        let said = run_limited(folder.path(), 1 << 20, out, processes);
+        assert_told(&said, out, "is there room on the disk?");
     }
-    let said = full("1", "none", "0");
-    assert!(said.code == 1 && said.stderr.contains("error: "), "{said:?}");
+    let said = run_limited(folder.path(), 512, "none", "0");
+    assert!(said.code == 1 && said.stderr.starts_with("error: "), "{said:?}");
     assert!(!said.stderr.contains("panicked"), "{said:?}");
 }
 

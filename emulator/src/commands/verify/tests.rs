@@ -131,7 +131,8 @@ fn staked(record: &mut CallRecord) -> Option<&mut Rao> {
 
 #[test]
 fn what_a_log_holds_comes_out_again() {
-    let rows: [(&str, &[(&str, &str)], u64); 4] = [
+    type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], u64);
+    let rows: [Row<'_>; 4] = [
         ("quickstart.toml", &[("hyperparameters.commit_reveal", "true")], 90),
         // Calls wait, find the pool full, and are counted beyond the kept.
         (
@@ -167,7 +168,10 @@ fn a_changed_event_is_found_when_calls_are_decided_again() {
     let (plan, mut frames) = ran(&folder.path().join("run"), "quickstart.toml", &[], 60);
     let at = change(&mut frames, |frame| {
         frame.events.iter_mut().find_map(|event| match event {
-            Event::BalanceCredited { amount, .. } => Some(amount.0 += 1),
+            Event::BalanceCredited { amount, .. } => {
+                amount.0 += 1;
+                Some(())
+            }
             _ => None,
         })
     });
@@ -226,7 +230,13 @@ fn calls_that_the_plan_or_the_order_forbids_are_found_without_the_players() {
             },
             "call 0",
         ),
-        (|frame| Some(frame.calls.first_mut()?.due_ms += 12_000), "due_ms"),
+        (
+            |frame| {
+                frame.calls.first_mut()?.due_ms += 12_000;
+                Some(())
+            },
+            "due_ms",
+        ),
         (
             |frame| {
                 frame.refused.push(protocol::frame::RefusedCount {
