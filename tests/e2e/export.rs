@@ -61,8 +61,8 @@ fn told(row: &Value) -> Map<String, Value> {
     };
     let shared = ["netuid", "uid", "hotkey", "coldkey"];
     let named = shared.iter().map(|name| (*name, *name));
-    let amounts = [("tao_rao", "tao"), ("alpha_rao", "alpha")];
-    let fees = [("fee_tao_rao", "fee"), ("fee_alpha_rao", "fee")];
+    let amounts = [("tao_rao", "tao_rao"), ("alpha_rao", "alpha_rao")];
+    let fees = [("fee_tao_rao", "fee_rao"), ("fee_alpha_rao", "fee_rao")];
     for (column, name) in named.chain(amounts).chain(fees).chain([("account", "account")]) {
         if !row[column].is_null() {
             told.insert(name.to_owned(), row[column].clone());
@@ -76,11 +76,12 @@ fn logged(line: &Value) -> Map<String, Value> {
     let mut line = line.as_object().expect("an object").clone();
     let kind = line.remove("kind").expect("every line has a kind");
     line.remove("block");
+    line.remove("time_ms");
     for (name, column, of) in [
-        ("amount", "alpha", Some("alpha_destroyed")),
-        ("amount", "tao", None),
-        ("by", "tao", Some("flow_recorded")),
-        ("dust", "tao", Some("account_reaped")),
+        ("amount_rao", "alpha_rao", Some("alpha_destroyed")),
+        ("amount_rao", "tao_rao", None),
+        ("by_rao", "tao_rao", Some("flow_recorded")),
+        ("dust_rao", "tao_rao", Some("account_reaped")),
         ("payer", "account", None),
         ("signer", "account", None),
     ] {
@@ -90,7 +91,7 @@ fn logged(line: &Value) -> Map<String, Value> {
             line.insert(column.to_owned(), value);
         }
     }
-    let shared = ["netuid", "uid", "tao", "alpha", "fee"];
+    let shared = ["netuid", "uid", "tao_rao", "alpha_rao", "fee_rao"];
     line.retain(|name, value| !shared.contains(&name.as_str()) || !value.is_null());
     line
 }

@@ -10,14 +10,20 @@ const AT: &str = "+53";
 
 fn run(folder: &Path, out: &str, more: &[&str]) -> Value {
     let quickstart = scenario("quickstart.toml");
-    let arguments =
-        ["run", &quickstart, "--processes", "0", "--blocks", BLOCKS, "--out", out, "--json"];
-    json(folder, &[&arguments, more].concat())
+    let arguments = ["run", &quickstart, "--out", out, "--json"];
+    let usual = [["--processes", "0"], ["--blocks", BLOCKS]];
+    json(folder, &with_usual(&[&arguments, more].concat(), &usual))
 }
 
 fn fork(folder: &Path, of: &str, out: &str, more: &[&str]) -> Value {
-    let arguments = ["fork", of, "--at", AT, "--out", out, "--processes", "0", "--json"];
-    json(folder, &[&arguments, more].concat())
+    let arguments = ["fork", of, "--at", AT, "--out", out, "--json"];
+    json(folder, &with_usual(&[&arguments, more].concat(), &[["--processes", "0"]]))
+}
+
+/// Arguments with the usual options, where none of them is given otherwise.
+fn with_usual<'a>(arguments: &[&'a str], usual: &[[&'a str; 2]]) -> Vec<&'a str> {
+    let missing = usual.iter().filter(|[option, _]| !arguments.contains(option));
+    arguments.iter().copied().chain(missing.flatten().copied()).collect()
 }
 
 fn verified(folder: &Path, run: &str) -> Value {

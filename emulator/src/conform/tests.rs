@@ -72,6 +72,8 @@ fn one_flipped_digit_fails_a_case_of_any_folder() {
         .map(|entry| entry.unwrap())
         .filter(|entry| entry.file_type().unwrap().is_dir())
         .map(|entry| entry.file_name().into_string().unwrap())
+        // Golden logs are not the chain's cases.
+        .filter(|folder| folder != "log")
         .collect::<Vec<_>>();
     folders.sort();
     assert_eq!(folders, FOLDERS);

@@ -6,6 +6,7 @@
 use super::tables::{self, Moment, Table, Value};
 use super::{Block, ExportError, Sink, Written};
 use crate::commands::facts::{CallFact, Fact, call_facts, facts, sealed_fact};
+use crate::fields::keyed;
 use crate::plan::Plan;
 use crate::run::public::PublicFrame;
 use protocol::event::Event;
@@ -238,6 +239,7 @@ impl EventRow {
         };
         let (hotkey, coldkey) = (text(&["hotkey"]), text(&["coldkey"]));
         let account = text(&["account", "payer", "signer"]);
+        let fields = keyed(kind, fields);
         let fields = (!fields.is_empty()).then(|| Json::Object(fields).to_string());
         Self {
             at,

@@ -222,7 +222,7 @@ tables! {
         alpha_rao: Sometimes Integer, "The amount of alpha in its smallest unit; signed where it is a change" => row.alpha;
         fee_tao_rao: Sometimes Integer, "The pool's fee, where it is taken in TAO" => row.fee_tao;
         fee_alpha_rao: Sometimes Integer, "The pool's fee, where it is taken in alpha" => row.fee_alpha;
-        fields: Sometimes Json, "Everything else it says, by name, in smallest units" => row.fields;
+        fields: Sometimes Json, "Everything else it says, by name, as `btemu log --json` writes it" => row.fields;
     }
 
     SUBNETS "subnets", "One row per subnet, root included, as it is after each sampled block (`--every`), and after the last", subnet(row: SubnetRow<'_>) {

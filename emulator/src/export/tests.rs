@@ -190,7 +190,7 @@ fn what_many_kinds_share_has_columns_and_the_rest_stays() {
             vec![
                 kind("balance_credited"),
                 ("account", text(coldkey)),
-                fields(r#"{"amount":18446744073709551615}"#),
+                fields(r#"{"amount_rao":18446744073709551615}"#),
             ],
         ),
         (
