@@ -1,6 +1,6 @@
 //! How a block is written, by the number of its format, and how each older one is still read.
 //!
-//! A new format is a new number, an arm in [`read`] for the one before, and a golden log of it that is kept
+//! A new format is a new number, an arm in `read` for the one before, and a golden log of it that is kept
 //! (`tests/golden/log/`): whatever was ever written with a number must replay forever. Variants are appended to the
 //! enums of calls and events and need no new format; everything else that moves a byte of `codec.golden` does.
 
