@@ -60,19 +60,26 @@ pub struct Fork {
     pub set: Vec<String>,
     /// The scenario from here on, in full (TOML).
     pub scenario: String,
-    /// Of all draws from here on.
+    /// What it comes to.
+    pub terms: Terms,
+}
+
+/// What is different behind a fork.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Of all draws.
     pub seed: u64,
-    /// The simulated network from here on.
+    /// The simulated network.
     pub network: Network,
-    /// Limits of a block from here on.
+    /// Limits of a block.
     pub limits: Limits,
     /// Root calls that change rules and parameters to what the scenario says now, ascending; later forks keep them.
     pub changes: Vec<TimelineCall>,
-    /// Root calls of the scenario's timeline from here on, ascending.
+    /// Root calls of the scenario's timeline, ascending.
     pub timeline: Vec<TimelineCall>,
     /// Groups whose players go on with a fresh machine.
     pub recast: Vec<Recast>,
-    /// Players that are gone from here on, ascending.
+    /// Players that are gone, ascending.
     pub leaving: Vec<PlayerId>,
 }
 
@@ -199,7 +206,7 @@ impl<'a> Course<'a> {
 
     /// Of all draws.
     pub fn seed(&self) -> u64 {
-        self.forks.last().map_or(self.plan.seed, |fork| fork.seed)
+        self.forks.last().map_or(self.plan.seed, |fork| fork.terms.seed)
     }
 
     /// The scenario in full (TOML).
@@ -209,23 +216,23 @@ impl<'a> Course<'a> {
 
     /// The simulated network.
     pub fn network(&self) -> &'a Network {
-        self.forks.last().map_or(&self.plan.network, |fork| &fork.network)
+        self.forks.last().map_or(&self.plan.network, |fork| &fork.terms.network)
     }
 
     /// Limits of a block.
     pub fn limits(&self) -> &'a Limits {
-        self.forks.last().map_or(&self.plan.limits, |fork| &fork.limits)
+        self.forks.last().map_or(&self.plan.limits, |fork| &fork.terms.limits)
     }
 
     /// Root calls of the scenario's timeline, ascending.
     pub fn timeline(&self) -> &'a [TimelineCall] {
-        self.forks.last().map_or(&self.plan.timeline, |fork| &fork.timeline)
+        self.forks.last().map_or(&self.plan.timeline, |fork| &fork.terms.timeline)
     }
 
     /// The seats that are taken.
     pub fn seats(&self) -> impl Iterator<Item = &'a Seat> {
         let gone: BTreeSet<PlayerId> =
-            self.forks.iter().flat_map(|fork| fork.leaving.iter().copied()).collect();
+            self.forks.iter().flat_map(|fork| fork.terms.leaving.iter().copied()).collect();
         self.plan.players.iter().filter(move |seat| !gone.contains(&seat.identity.id))
     }
 
@@ -242,7 +249,7 @@ impl<'a> Course<'a> {
     /// Root's calls of a block, as they reach the chain: what forks change, then the timeline.
     pub fn root_calls(&self, height: Height) -> impl Iterator<Item = Submitted> + use<'a> {
         let due_ms = self.block_ms(height);
-        let changes = self.forks.iter().flat_map(|fork| &fork.changes);
+        let changes = self.forks.iter().flat_map(|fork| &fork.terms.changes);
         let planned =
             changes.chain(self.timeline()).filter(move |planned| planned.height == height);
         (0..).zip(planned).map(move |(sequence, planned)| Submitted {

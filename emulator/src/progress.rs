@@ -22,6 +22,13 @@ pub enum Showing {
     Nothing,
 }
 
+impl Showing {
+    /// Beside what people read; not beside JSON.
+    pub const fn unless_json(json: bool) -> Self {
+        if json { Self::Nothing } else { Self::Bar }
+    }
+}
+
 impl Progress {
     /// A bar that runs to the last block, given as a height.
     pub fn new(until: u64, showing: Showing) -> Self {
@@ -98,9 +105,15 @@ impl Progress {
 
 /// Simulated time since genesis after so many blocks: `2d 03:04:12`.
 pub fn simulated_time(blocks: u64) -> String {
-    let seconds = blocks * BLOCK_MS / 1_000;
+    let (days, time) = days_and_time(blocks * BLOCK_MS);
+    format!("{days}d {time}")
+}
+
+/// Simulated milliseconds as whole days and the time of day: `03:04:12`.
+pub fn days_and_time(ms: u64) -> (u64, String) {
+    let seconds = ms / 1_000;
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    format!("{days}d {:02}:{:02}:{:02}", rest / 3_600, rest / 60 % 60, rest % 60)
+    (days, format!("{:02}:{:02}:{:02}", rest / 3_600, rest / 60 % 60, rest % 60))
 }
 
 #[cfg(test)]

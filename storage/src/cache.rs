@@ -134,15 +134,6 @@ impl Cache {
         }
     }
 
-    /// Bytes of the files of a kind.
-    pub fn bytes(&self, kind: CacheKind) -> u64 {
-        let sizes = self
-            .heights(kind)
-            .into_iter()
-            .map(|height| fs::metadata(self.path(kind, height)).map_or(0, |file| file.len()));
-        sizes.sum()
-    }
-
     fn path(&self, kind: CacheKind, height: Height) -> PathBuf {
         self.folder.join(format!("{}{}.bin", kind.prefix(), height))
     }

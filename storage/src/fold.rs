@@ -199,7 +199,7 @@ pub fn state_at(
 fn state_at_snapshot(log: &SledLog, cache: &Cache, at: Height) -> Result<Option<Folder>, LogError> {
     let heights = cache.heights(CacheKind::Snapshot).into_iter().rev();
     for height in heights.filter(|height| *height <= at && *height > log.genesis_height()) {
-        let header = log.frame(height)?.header;
+        let header = log.header(height)?;
         let kept = cache.load::<(State, Vault)>(CacheKind::Snapshot, height, header.hash());
         let sound = kept.and_then(|(mut state, vault)| {
             let whole = state.height == height && vault.covers(&state) && vault.is_sound();

@@ -3,7 +3,6 @@
 use super::epoch::payments;
 use super::window::Returns;
 use super::*;
-use crate::clock::Pace;
 use crate::plan::{Plan, Seat};
 use crate::progress::{Progress, Showing};
 use crate::run::chain::ChainOrder;
@@ -619,20 +618,9 @@ fn simulated(folder: &Path, plan: &Plan, blocks: u64) -> SledLog {
     let genesis = Genesis { build: String::new(), header, plan: plan.clone() };
     let log = SledLog::create(&run.log_dir(), &genesis, Durability::End);
     drop(log.expect("it can be written"));
-    let order = ChainOrder {
-        run: run.path.clone(),
-        socket: PathBuf::new(),
-        hosts: 0,
-        token: String::new(),
-        until: Height(plan.genesis.height.0 + blocks),
-        durability: Durability::End,
-        snapshot_interval: 0,
-        snapshot_bytes: 0,
-        checkpoint_interval: 0,
-        pace: Pace::Max,
-        metrics: None,
-        checking: Checking::Invariants,
-    };
+    let until = Height(plan.genesis.height.0 + blocks);
+    let inside = ChainOrder::inside(run.path.clone(), until);
+    let order = ChainOrder { checking: Checking::Invariants, ..inside };
     let progress = Progress::new(order.until.0, Showing::Nothing);
     launch(order, &ChildLogs { format: "text" }, &progress).expect("it runs");
     SledLog::open(&run.log_dir()).expect("it is there")

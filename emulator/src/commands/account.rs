@@ -232,7 +232,7 @@ pub fn show(
     let genesis = reading.genesis.height;
     let from = Height(at.0.saturating_sub(arguments.window).max(genesis.0));
     let account = arguments.account;
-    let showing = if json { Showing::Nothing } else { Showing::Bar };
+    let showing = Showing::unless_json(json);
     let (accounts, folder) = fold(reading, at, from, account, showing)?;
     let state = folder.state();
     let known = state.accounts.contains_key(&account)

@@ -8,6 +8,7 @@ use crate::progress::{Progress, Showing};
 use protocol::frame::Header;
 use protocol::units::Height;
 use serde_json::{Value, json};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use storage::fold::Folder;
 use storage::journal::Journal;
@@ -163,6 +164,12 @@ pub fn journal(folder: &RunFolder, kind: &str, from: &str, fields: Value) -> Res
     let written = Journal::open(&folder.path).and_then(|mut journal| journal.write(kind, line));
     let what = |error| format!("cannot write the journal of {}: {error}", folder.path.display());
     written.map_err(|error| Failure::failed(what(error), None))
+}
+
+/// A file to read records from.
+pub fn open_file(path: &Path) -> Result<File, Failure> {
+    let what = |error| format!("cannot read {}: {error}", path.display());
+    File::open(path).map_err(|error| Failure::failed(what(error), None))
 }
 
 /// Where run folders are made unless `--out` names one.

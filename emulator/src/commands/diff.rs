@@ -5,8 +5,9 @@ use super::inspect::numbers_table;
 use super::lines::{call_line, clock, fact_line, value_text};
 use super::reading::{Reading, log_failure, verify_hint};
 use super::{Failure, print, print_json};
-use crate::diff::course::{
-    Course, Point, SubnetCourse, SubnetPoint, WealthPoint, blocks, course, samples,
+use crate::diff::consequences::{
+    Consequences, Point, SubnetConsequences, SubnetPoint, WealthPoint, blocks, consequences,
+    samples,
 };
 use crate::diff::tree::{Difference, Differences, WHOLE, compare, compare_parts};
 use crate::diff::{
@@ -88,7 +89,7 @@ struct Report {
     /// In what the state differs then.
     state: Option<Differences>,
     /// What came of it.
-    course: Option<Course>,
+    course: Option<Consequences>,
 }
 
 #[derive(Serialize)]
@@ -167,7 +168,7 @@ fn report(arguments: &DiffArguments, readings: &[Reading; 2]) -> Result<Report, 
         return Err(Failure::failed(what, Some(hint.to_owned())));
     }
     let last = a.log.tip().min(b.log.tip());
-    let showing = if arguments.json { Showing::Nothing } else { Showing::Bar };
+    let showing = Showing::unless_json(arguments.json);
     let progress = Progress::counting(genesis.0, last.0, showing);
     let found = parting(&a.log, &b.log, |height| progress.at(height.0)).map_err(log_failure)?;
     let verdict = match &found {
@@ -307,7 +308,7 @@ fn report_state(
     });
     let failed = |error| Failure::failed(error, verify_hint());
     let (samples_a, samples_b) = (samples_a.map_err(failed)?, samples_b.map_err(failed)?);
-    report.course = Some(course(&sampled, &samples_a, &samples_b));
+    report.course = Some(consequences(&sampled, &samples_a, &samples_b));
     Ok(())
 }
 
@@ -434,9 +435,10 @@ fn place(one: &Difference, names: &Names) -> String {
     words.join(" ")
 }
 
-fn told_course(text: &mut String, course: &Course, names: &Names) {
-    let differs = |points: &&SubnetCourse| points.points.iter().any(|point| point.a != point.b);
-    let subnets: Vec<&SubnetCourse> = course.subnets.iter().filter(differs).collect();
+fn told_course(text: &mut String, course: &Consequences, names: &Names) {
+    let differs =
+        |points: &&SubnetConsequences| points.points.iter().any(|point| point.a != point.b);
+    let subnets: Vec<&SubnetConsequences> = course.subnets.iter().filter(differs).collect();
     if subnets.is_empty() && course.wealth.iter().all(|role| role.points.iter().all(is_even)) {
         line(text, "\nno price, emission share, reserve or wealth differs at the blocks looked at");
         return;

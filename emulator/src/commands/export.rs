@@ -222,7 +222,7 @@ fn fold(
 ) -> Result<Vec<Written>, Failure> {
     let before = Height(span.from.0.saturating_sub(1).max(span.genesis.0));
     let mut folder = reading.state_at(before)?;
-    let showing = if arguments.json { Showing::Nothing } else { Showing::Bar };
+    let showing = Showing::unless_json(arguments.json);
     let progress = Progress::counting(before.0, span.to.0, showing);
     if span.from == span.genesis {
         let (header, state) = (folder.header(), folder.state());

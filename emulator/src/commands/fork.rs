@@ -16,7 +16,6 @@ use crate::scenario::{self, Overrides};
 use protocol::frame::Header;
 use protocol::state::State;
 use protocol::units::Height;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use storage::cache::CacheKind;
 use storage::fold::store_snapshot;
@@ -152,13 +151,7 @@ fn forked_plan(
         block_hash: header.hash(),
         set: arguments.set.clone(),
         scenario,
-        seed: amendment.seed,
-        network: amendment.network,
-        limits: amendment.limits,
-        changes: amendment.changes,
-        timeline: amendment.timeline,
-        recast: amendment.recast,
-        leaving: amendment.leaving,
+        terms: amendment.terms,
     });
     Ok((plan, told))
 }
@@ -180,8 +173,7 @@ fn copy(
 ) -> Result<ChainOrder, Failure> {
     let (genesis, at) = (plan.genesis.height, past.header.height);
     let mut log = write_genesis(folder, plan, storage::log::Durability::End)?;
-    let bar = !arguments.json && std::io::stderr().is_terminal();
-    let showing = if bar { Showing::Bar } else { Showing::Nothing };
+    let showing = Showing::unless_json(arguments.json);
     let progress = Progress::counting(genesis.0, at.0, showing);
     for record in past.parent.log.records(Height(genesis.0 + 1), at) {
         let record = record.map_err(log_failure)?;

@@ -6,6 +6,7 @@
 use super::facts::{CallFact, Fact};
 use crate::fields::{Unit, integer, ratio, unit};
 use crate::names::{Names, TAO, tokens};
+use crate::progress::days_and_time;
 use protocol::units::NetUid;
 use serde_json::{Map, Value};
 
@@ -18,9 +19,7 @@ const HASH_LENGTH: usize = 64;
 
 /// Simulated time since genesis: `+12:20:00`, from a day on `+1d 12:20:00`.
 pub fn clock(time_ms: u64) -> String {
-    let seconds = time_ms / 1_000;
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let time = format!("{:02}:{:02}:{:02}", rest / 3_600, rest / 60 % 60, rest % 60);
+    let (days, time) = days_and_time(time_ms);
     if days == 0 { format!("+{time}") } else { format!("+{days}d {time}") }
 }
 

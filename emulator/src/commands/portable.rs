@@ -1,13 +1,13 @@
 //! `btemu log export` and `btemu log import`: the whole log of a run as one file that does not depend on the store.
 
-use super::copying::{Checks, Copied, Place, copy, journal, runs};
+use super::copying::{Checks, Copied, Place, copy, journal, open_file, runs};
 use super::reading::{Reading, log_failure};
 use super::{Failure, print, print_json};
 use crate::progress::{Progress, Showing};
 use serde::Serialize;
 use serde_json::json;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use storage::log::EventLog;
 use storage::portable::{Reader, Writer};
@@ -72,8 +72,7 @@ pub fn run(command: &PortableCommand) -> Result<(), Failure> {
 
 fn export(run: &Path, path: &Path, json: bool) -> Result<(), Failure> {
     let reading = Reading::open(run)?;
-    let bar = !json && std::io::stderr().is_terminal();
-    let showing = if bar { Showing::Bar } else { Showing::Nothing };
+    let showing = Showing::unless_json(json);
     if path == Path::new(STANDARD) {
         if json {
             let what = "--json prints on standard output, where the log goes";
@@ -138,16 +137,11 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 fn import(path: &Path, out: Option<&Path>, checks: Checks, json: bool) -> Result<(), Failure> {
-    let bar = !json && std::io::stderr().is_terminal();
-    let showing = if bar { Showing::Bar } else { Showing::Nothing };
+    let showing = Showing::unless_json(json);
     let copied = if path == Path::new(STANDARD) {
         import_from(std::io::stdin().lock(), path, out, checks, showing)?
     } else {
-        let file = File::open(path);
-        let file = file.map_err(|error| {
-            Failure::failed(format!("cannot read {}: {error}", path.display()), None)
-        })?;
-        import_from(file, path, out, checks, showing)?
+        import_from(open_file(path)?, path, out, checks, showing)?
     };
     let (genesis, tip) = (copied.genesis.0, copied.tip.height.0);
     let told = Told {

@@ -42,9 +42,7 @@ impl Reading {
     /// What is missing at the log's end, by what the operations journal says of the run. A log that lost its last
     /// records is sound up to there, so nothing else can tell.
     pub fn cut_off(&self) -> Option<String> {
-        let journal = Journal::read(&self.folder.path).ok()?;
-        let ended = journal.iter().filter(|line| line["kind"] == "ended");
-        let block = ended.filter_map(|line| line["block"].as_u64()).max()?;
+        let block = ended_at(&self.folder)?;
         let tip = self.log.tip().0;
         (block > tip).then(|| {
             let run = self.folder.path.display();
@@ -71,6 +69,13 @@ impl Reading {
             ReadError::Fold(error) => Failure::failed(error, verify_hint()),
         })
     }
+}
+
+/// The last block that a run is known to have ended at, by its operations journal.
+pub fn ended_at(folder: &RunFolder) -> Option<u64> {
+    let journal = Journal::read(&folder.path).ok()?;
+    let ended = journal.iter().filter(|line| line["kind"] == "ended");
+    ended.filter_map(|line| line["block"].as_u64()).max()
 }
 
 /// A log that cannot be read.

@@ -1,19 +1,17 @@
 //! `btemu repair`: the longest good prefix of a run as a new run. Works on the bytes of the store and never opens
 //! it before they are copied: the store itself would take what follows damage for rubbish, and overwrite it.
 
-use super::copying::{Checks, Copied, Place, copy, journal};
-use super::reading::log_failure;
+use super::copying::{Checks, Copied, Place, copy, journal, open_file};
+use super::reading::{ended_at, log_failure};
 use super::{Failure, print, print_json};
 use crate::progress::Showing;
 use protocol::units::Height;
 use serde::Serialize;
 use serde_json::json;
-use std::fs::File;
-use std::io::{BufReader, IsTerminal};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use storage::cache::CacheKind;
 use storage::carve::Carved;
-use storage::journal::Journal;
 use storage::log::{Held, Kept, Lost, SledLog};
 use storage::portable::Reader;
 use storage::runfolder::RunFolder;
@@ -51,8 +49,7 @@ struct Repaired {
 
 /// Writes every block before the damage into a new run folder, each of them checked.
 pub fn run(arguments: &RepairArguments) -> Result<(), Failure> {
-    let bar = !arguments.json && std::io::stderr().is_terminal();
-    let showing = if bar { Showing::Bar } else { Showing::Nothing };
+    let showing = Showing::unless_json(arguments.json);
     let (copied, repaired) = match arguments.run.is_file() {
         true => repair_file(arguments, showing)?,
         false => repair_folder(arguments, showing)?,
@@ -88,10 +85,7 @@ fn repair_file(
     showing: Showing,
 ) -> Result<(Copied, Repaired), Failure> {
     let path = &arguments.run;
-    let file = File::open(path);
-    let file = file.map_err(|error| {
-        Failure::failed(format!("cannot read {}: {error}", path.display()), None)
-    })?;
+    let file = open_file(path)?;
     let mut wrong = None;
     let records = Reader::new(BufReader::new(file)).map_while(|read| match read {
         Ok(raw) => Some(Ok(raw)),
@@ -138,7 +132,8 @@ fn repair_folder(
     let mut copied = copy(records, Place::At(&arguments.out), Checks::Folds, showing)?;
     drop(held);
     let tip = copied.tip.height;
-    let was_there = kept.map_or(tip, |kept| kept.height).max(ended(&folder));
+    let was_there =
+        kept.map_or(tip, |kept| kept.height).max(Height(ended_at(&folder).unwrap_or(0)));
     let was_there = was_there.max(carved.last().unwrap_or(tip));
     if copied.stopped.is_none() && was_there > tip {
         let next = Height(tip.0 + 1);
@@ -154,13 +149,6 @@ fn repair_folder(
         repaired.damage = Some(error.to_string());
     }
     Ok((copied, repaired))
-}
-
-/// The last block that a run is known to have come to, by its operations journal.
-fn ended(folder: &RunFolder) -> Height {
-    let lines = Journal::read(&folder.path).unwrap_or_default();
-    let ended = lines.iter().filter(|line| line["kind"] == "ended");
-    Height(ended.filter_map(|line| line["block"].as_u64()).max().unwrap_or(0))
 }
 
 /// Caches save time and hold no truth: those that cannot be copied are made again.

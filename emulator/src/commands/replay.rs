@@ -34,7 +34,7 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Failure> {
     let failed = |error| Failure::failed(error, verify_hint());
     let mut folder = Folder::new(reading.plan.genesis.clone(), &reading.genesis).map_err(failed)?;
     let mut totals = Totals::default();
-    let showing = if arguments.json { Showing::Nothing } else { Showing::Bar };
+    let showing = Showing::unless_json(arguments.json);
     let progress = Progress::counting(reading.genesis.height.0, to.0, showing);
     read_ahead(&reading.log, Height(reading.genesis.height.0 + 1), to, |blocks| {
         for block in blocks {

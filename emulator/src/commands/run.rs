@@ -269,8 +269,7 @@ fn launch_told(
             "unix_seconds": crate::clock::unix_seconds(),
         }),
     );
-    let bar = !arguments.json && std::io::stderr().is_terminal();
-    let showing = if bar { Showing::Bar } else { Showing::Nothing };
+    let showing = Showing::unless_json(arguments.json);
     let progress = Progress::new(order.until.0, showing);
     let launched = launch(order, &ChildLogs { format: log_format.name() }, &progress);
     match &launched {

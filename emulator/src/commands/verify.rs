@@ -278,7 +278,7 @@ fn check_fork(reading: &Reading, header: &Header) -> Option<Damage> {
 }
 
 fn progress(arguments: &VerifyArguments, genesis: Height, until: Height) -> Progress {
-    let showing = if arguments.json { Showing::Nothing } else { Showing::Bar };
+    let showing = Showing::unless_json(arguments.json);
     Progress::counting(genesis.0, until.0, showing)
 }
 

@@ -9,7 +9,7 @@
 //! bisected.
 
 /// What became of the difference.
-pub mod course;
+pub mod consequences;
 /// States compared field by field.
 pub mod tree;
 

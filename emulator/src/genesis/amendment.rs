@@ -5,7 +5,7 @@
 //! the past (`commands::fork`). Nothing here reads a file: a log stands alone.
 
 use super::{COMPUTED, Planned, casts, check_network, fold_timeline, laid_over, planned_timeline};
-use crate::plan::{Limits, Network, Plan, Recast, TimelineCall};
+use crate::plan::{Limits, Network, Plan, Recast, Terms, TimelineCall};
 use crate::scenario::ScenarioError;
 use crate::scenario::document::{Document, Group, SubnetEntry};
 use actors::registry::BehaviourSettings;
@@ -43,20 +43,8 @@ pub struct Past<'a> {
 /// What is different from the block after on.
 #[derive(Clone, Debug)]
 pub struct Amendment {
-    /// Of all draws.
-    pub seed: u64,
-    /// The simulated network.
-    pub network: Network,
-    /// Limits of a block.
-    pub limits: Limits,
-    /// Root calls that make the change, ascending.
-    pub changes: Vec<TimelineCall>,
-    /// Root calls of the scenario's timeline, ascending.
-    pub timeline: Vec<TimelineCall>,
-    /// Groups that go on with fresh machines.
-    pub recast: Vec<Recast>,
-    /// Players that are gone, ascending.
-    pub leaving: Vec<PlayerId>,
+    /// What is decided otherwise.
+    pub terms: Terms,
     /// All of it in words, a line each; empty if nothing changes.
     pub told: Vec<String>,
 }
@@ -104,7 +92,8 @@ pub fn amend(
         (before.timeline != after.timeline, "[[timeline]]: other entries to come"),
     ];
     told.extend(parts.into_iter().filter(|(is, _)| *is).map(|(_, words)| words.to_owned()));
-    Ok(Amendment { seed, network, limits, changes, timeline, recast, leaving, told })
+    let terms = Terms { seed, network, limits, changes, timeline, recast, leaving };
+    Ok(Amendment { terms, told })
 }
 
 /// What genesis was made from, and nothing can change later. Gives the key that differs.
@@ -209,7 +198,7 @@ const fn number_of(identity: &actors::machine::Identity) -> u64 {
 /// The rules in force after the block, with what earlier forks at the same block have ordered.
 fn rules_now(past: &Past<'_>) -> Rules {
     let course = past.plan.course(Height(past.at.0 + 1));
-    let changes = course.forks().iter().flat_map(|fork| &fork.changes);
+    let changes = course.forks().iter().flat_map(|fork| &fork.terms.changes);
     changes.filter(|change| change.height > past.at).fold(past.state.rules, |rules, change| {
         match &change.call {
             Call::SwitchRules { rules } => *rules,

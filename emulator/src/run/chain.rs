@@ -57,6 +57,27 @@ pub struct ChainOrder {
     pub checking: Checking,
 }
 
+#[cfg(test)]
+impl ChainOrder {
+    /// A run within this process, as quick as can be and without caches but the last.
+    pub fn inside(run: PathBuf, until: Height) -> Self {
+        Self {
+            run,
+            socket: PathBuf::new(),
+            hosts: 0,
+            token: String::new(),
+            until,
+            durability: Durability::End,
+            snapshot_interval: 0,
+            snapshot_bytes: 0,
+            checkpoint_interval: 0,
+            pace: Pace::Max,
+            metrics: None,
+            checking: Checking::Trusting,
+        }
+    }
+}
+
 /// What the chain tells the launcher, a line of JSON each.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -220,7 +241,7 @@ pub async fn drive(
             if let Some(series) = &series {
                 let seconds = pace.seconds();
                 series.speed(tick.blocks_made as f64 / seconds.max(1e-9), seconds);
-                series.log_bytes(tick.log_bytes);
+                series.log_bytes(tick.log.bytes());
                 series.processes(&process_rows(tick.hosts));
             }
         }

@@ -143,8 +143,8 @@ pub enum Checking {
 pub struct Tick<'a> {
     /// The block.
     pub frame: &'a Frame,
-    /// Bytes of the log.
-    pub log_bytes: u64,
+    /// The log.
+    pub log: &'a SledLog,
     /// Blocks made since the engine started.
     pub blocks_made: u64,
     /// The players.
@@ -181,7 +181,7 @@ pub fn pick_up(log: SledLog, cache: Cache) -> Result<Start, EngineError> {
         if height > log.tip() || height <= log.genesis_height() {
             continue;
         }
-        let header = log.frame(height)?.header;
+        let header = log.header(height)?;
         let Some(checkpoint) = cache.load(CacheKind::Checkpoint, height, header.hash()) else {
             continue;
         };
@@ -271,8 +271,7 @@ impl Engine {
                 self.store_snapshot();
                 packed_bytes = self.log.packed_bytes();
             }
-            let log_bytes = self.log.bytes();
-            watch(Tick { frame: &frame, log_bytes, blocks_made, hosts: &self.hosts });
+            watch(Tick { frame: &frame, log: &self.log, blocks_made, hosts: &self.hosts });
         }
         self.log.sync()?;
         if blocks_made > 0 {
@@ -461,10 +460,10 @@ impl Engine {
 
 /// The seats after a fork: some players are gone, some have a fresh machine.
 fn recast(fork: &Fork, seats: Vec<Seated>) -> Vec<Seated> {
-    let stays = |seated: &Seated| fork.leaving.binary_search(&seated.identity().id).is_err();
+    let stays = |seated: &Seated| fork.terms.leaving.binary_search(&seated.identity().id).is_err();
     let seats = seats.into_iter().filter(stays).map(|seated| {
         let group = &seated.identity().group;
-        match fork.recast.iter().find(|recast| recast.group == *group) {
+        match fork.terms.recast.iter().find(|recast| recast.group == *group) {
             Some(recast) => seated.recast(recast.player.clone()),
             None => seated,
         }

@@ -357,7 +357,7 @@ fn block_input_waiting(submitted: Submitted) -> Option<(OrderKey, Waiting)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Fork, TimelineCall};
+    use crate::plan::{Fork, Terms, TimelineCall};
     use actors::machine::Identity;
     use actors::registry::BehaviourSettings;
     use protocol::beacon::Beacon;
@@ -597,13 +597,15 @@ mod tests {
             block_hash: Default::default(),
             set: Vec::new(),
             scenario: String::new(),
-            seed: 8,
-            network: Network { latency_ms_min: 50, latency_ms_max: 50, ..calm() },
-            limits: wide(),
-            changes: Vec::new(),
-            timeline: Vec::new(),
-            recast: Vec::new(),
-            leaving: vec![player_id("miners", 1)],
+            terms: Terms {
+                seed: 8,
+                network: Network { latency_ms_min: 50, latency_ms_max: 50, ..calm() },
+                limits: wide(),
+                changes: Vec::new(),
+                timeline: Vec::new(),
+                recast: Vec::new(),
+                leaving: vec![player_id("miners", 1)],
+            },
         });
         let mut hub = hub(&plan);
         hub.accept(slice(11_000), said(vec![query(0, 1, 11_000, 0), query(0, 2, 11_000, 1)]));

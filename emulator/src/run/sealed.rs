@@ -146,18 +146,11 @@ fn tapped_run(folder: &RunFolder, until: u64) -> (Vec<u8>, Vec<u8>) {
     let order = HostOrder { socket: front, run, host: 0, token: "t".to_owned() };
     let host = thread::spawn(move || serve(&order));
     let order = ChainOrder {
-        run: folder.path.clone(),
         socket: chain,
         hosts: 1,
         token: "t".to_owned(),
-        until: Height(until),
-        durability: Durability::End,
-        snapshot_interval: 0,
-        snapshot_bytes: 0,
-        checkpoint_interval: 0,
-        pace: Pace::Max,
-        metrics: None,
         checking: Checking::Invariants,
+        ..ChainOrder::inside(folder.path.clone(), Height(until))
     };
     let stop = Arc::new(AtomicBool::new(false));
     let summary = actix::System::new().block_on(drive(&order, stop, |_| {})).expect("it runs");

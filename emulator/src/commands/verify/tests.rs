@@ -2,10 +2,8 @@
 //! one before cannot.
 
 use super::{Verdict, VerifyArguments, verdict};
-use crate::clock::Pace;
 use crate::plan::Plan;
 use crate::run::chain::{ChainOrder, drive};
-use crate::run::engine::Checking;
 use crate::run::re_execution::input_of;
 use crate::scenario::{Overrides, load};
 use protocol::apply::apply;
@@ -39,20 +37,8 @@ fn ran(path: &Path, name: &str, set: &[(&str, &str)], blocks: u64) -> (Plan, Vec
     let plan = scenario.expect("what ships is valid").plan().expect("what ships is valid");
     let (folder, log) = begin(path, &plan);
     drop(log);
-    let order = ChainOrder {
-        run: folder.path.clone(),
-        socket: Default::default(),
-        hosts: 0,
-        token: String::new(),
-        until: Height(plan.genesis.height.0 + blocks),
-        durability: Durability::End,
-        snapshot_interval: 0,
-        snapshot_bytes: 0,
-        checkpoint_interval: 0,
-        pace: Pace::Max,
-        metrics: None,
-        checking: Checking::Trusting,
-    };
+    let until = Height(plan.genesis.height.0 + blocks);
+    let order = ChainOrder::inside(folder.path.clone(), until);
     let stop = Arc::new(AtomicBool::new(false));
     actix::System::new().block_on(drive(&order, stop, |_| ())).expect("it runs");
     let log = SledLog::open(&folder.log_dir()).expect("the run is over");

@@ -73,7 +73,7 @@ pub struct Point<T> {
 
 /// One subnet over time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SubnetCourse {
+pub struct SubnetConsequences {
     /// Which.
     pub netuid: NetUid,
     /// Its samples.
@@ -91,9 +91,9 @@ pub struct WealthCourse {
 
 /// What became of a difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Course {
+pub struct Consequences {
     /// The subnets whose emission share differs most, largest difference first.
-    pub subnets: Vec<SubnetCourse>,
+    pub subnets: Vec<SubnetConsequences>,
     /// Wealth by role.
     pub wealth: Vec<WealthCourse>,
 }
@@ -169,18 +169,18 @@ fn sample(state: &State, roles: &BTreeMap<AccountId, Role>) -> Sample {
 }
 
 /// Puts the samples of two runs side by side.
-pub fn course(blocks: &[Height], a: &[Sample], b: &[Sample]) -> Course {
+pub fn consequences(blocks: &[Height], a: &[Sample], b: &[Sample]) -> Consequences {
     let rows: Vec<(Height, &Sample, &Sample)> =
         blocks.iter().zip(a).zip(b).map(|((block, a), b)| (*block, a, b)).collect();
     let netuids: BTreeSet<NetUid> =
         a.iter().chain(b).flat_map(|sample| sample.subnets.keys().copied()).collect();
-    let mut subnets: Vec<SubnetCourse> = netuids
+    let mut subnets: Vec<SubnetConsequences> = netuids
         .into_iter()
         .map(|netuid| {
             let of = |sample: &Sample| sample.subnets.get(&netuid).copied();
             let points = rows.iter();
             let points = points.map(|(block, a, b)| Point { block: *block, a: of(a), b: of(b) });
-            SubnetCourse { netuid, points: points.collect() }
+            SubnetConsequences { netuid, points: points.collect() }
         })
         .collect();
     subnets
@@ -195,11 +195,11 @@ pub fn course(blocks: &[Height], a: &[Sample], b: &[Sample]) -> Course {
         let points = points.map(|(block, a, b)| Point { block: *block, a: of(a), b: of(b) });
         WealthCourse { role, points: points.collect() }
     });
-    Course { subnets, wealth: wealth.collect() }
+    Consequences { subnets, wealth: wealth.collect() }
 }
 
 /// The largest difference of a subnet's emission share, of all samples.
-fn gap(course: &SubnetCourse) -> f64 {
+fn gap(course: &SubnetConsequences) -> f64 {
     let share = |point: Option<SubnetPoint>| point.map_or(0.0, |point| point.emission_share);
     let gaps = course.points.iter().map(|point| (share(point.a) - share(point.b)).abs());
     gaps.fold(0.0, f64::max)
@@ -229,7 +229,7 @@ mod tests {
         };
         let a = [sample(&[(1, 0.5), (2, 0.3), (3, 0.2)])];
         let b = [sample(&[(1, 0.4), (2, 0.3), (4, 0.3)])];
-        let course = course(&[Height(1)], &a, &b);
+        let course = consequences(&[Height(1)], &a, &b);
         let order: Vec<u16> = course.subnets.iter().map(|one| one.netuid.0).collect();
         assert_eq!(order, [4, 3, 1, 2]);
         assert_eq!(course.subnets[0].points[0].a, None);
