@@ -685,9 +685,11 @@ impl EventLog for SledLog {
     }
 
     fn bytes(&self) -> u64 {
-        let Ok(entries) = self.path.read_dir() else { return 0 };
-        let sizes = entries.filter_map(|entry| entry.ok()?.metadata().ok());
-        sizes.filter(std::fs::Metadata::is_file).map(|file| allocated_bytes(&file)).sum()
+        // Large pages are files of their own.
+        let folders = [self.path.clone(), self.path.join(BLOBS)];
+        let entries = folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten();
+        let files = entries.filter_map(|entry| entry.ok()?.metadata().ok());
+        files.filter(std::fs::Metadata::is_file).map(|file| allocated_bytes(&file)).sum()
     }
 }
 

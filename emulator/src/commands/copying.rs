@@ -68,7 +68,7 @@ pub fn copy(
         let error = "the plan has another simulation hash than the header says";
         return Err(genesis_failure(header.height, error));
     }
-    let name = plan.name.clone();
+    let (name, seed) = (plan.name.clone(), plan.last_course().seed());
     let folder = Folder::new(plan.genesis, &header);
     let folder = folder.map_err(|error| genesis_failure(header.height, error))?;
     let made = match place {
@@ -77,7 +77,7 @@ pub fn copy(
             let what = format!("the run's name {name:?} cannot name a folder");
             return Err(Failure::failed(what, Some("give --out".to_owned())));
         }
-        Place::Numbered(base) => RunFolder::create(base, &name, plan.seed),
+        Place::Numbered(base) => RunFolder::create(base, &name, seed),
     };
     let made = made.map_err(|error| Failure::failed(&error, error.hint()))?;
     let followed = Followed { folder, header, checks };

@@ -11,6 +11,7 @@ use protocol::frame::Header;
 use protocol::units::Height;
 use serde::Serialize;
 use std::path::PathBuf;
+use storage::ahead::read_ahead;
 use storage::fold::Folder;
 use storage::log::EventLog;
 
@@ -177,32 +178,35 @@ fn check_blocks(arguments: &VerifyArguments, reading: &Reading) -> Result<Checke
     let mut again = arguments.re_execute.then(again);
     let progress = progress(arguments, genesis, tip);
     let (mut re_executed, mut found) = (0, None);
-    for frame in reading.log.frames(Height(genesis.0 + 1), tip) {
-        if damage.is_some() {
-            break;
-        }
-        let at = Height(folder.header().height.0 + 1);
-        let folded = frame.map_err(|error| log_failure(error).to_string()).and_then(|frame| {
-            folder.fold(&frame).map(|()| frame).map_err(|error| error.to_string())
-        });
-        match folded {
-            Err(sentence) => damage = Some(Damage::at(at, sentence)),
-            Ok(frame) => {
-                damage = check_fork(reading, folder.header());
-                let difference = again.as_mut().and_then(|again| again.block(&frame));
-                match difference {
-                    // The rest of the log is folded all the same.
-                    Some(difference) => {
-                        found =
-                            Some(Damage::between(at, "its calls are decided again", difference));
-                        again = None;
+    read_ahead(&reading.log, Height(genesis.0 + 1), tip, |blocks| {
+        for block in blocks {
+            if damage.is_some() {
+                break;
+            }
+            let at = Height(folder.header().height.0 + 1);
+            let folded = block.map_err(|error| log_failure(error).to_string());
+            let folded = folded.and_then(|(frame, digests)| {
+                let folded = folder.fold_with(&frame, &digests);
+                folded.map(|()| frame).map_err(|error| error.to_string())
+            });
+            match folded {
+                Err(sentence) => damage = Some(Damage::at(at, sentence)),
+                Ok(frame) => {
+                    damage = check_fork(reading, folder.header());
+                    match again.as_mut().and_then(|again| again.block(&frame)) {
+                        // The rest of the log is folded all the same.
+                        Some(difference) => {
+                            let way = "its calls are decided again";
+                            found = Some(Damage::between(at, way, difference));
+                            again = None;
+                        }
+                        None => re_executed += u64::from(again.is_some()),
                     }
-                    None => re_executed += u64::from(again.is_some()),
                 }
             }
+            progress.at(at.0);
         }
-        progress.at(at.0);
-    }
+    });
     progress.finish();
     let next = Height(tip.0 + 1);
     let damage = damage.or_else(|| reading.cut_off().map(|sentence| Damage::at(next, sentence)));
