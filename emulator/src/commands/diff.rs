@@ -10,12 +10,11 @@ use crate::diff::consequences::{
     samples,
 };
 use crate::diff::tree::{Difference, Differences, WHOLE, compare, compare_parts};
-use crate::diff::{
-    Part, Parting, SMALL_DIFFERENCES_MAX, STATE_DIFFERENCES_MAX, first_unlike, parting, plans,
-};
+use crate::diff::{Part, Parting, SMALL_DIFFERENCES_MAX, STATE_DIFFERENCES_MAX, parting, plans};
 use crate::fields::keyed;
 use crate::names::{Names, TAO, tokens};
 use crate::progress::{Progress, Showing};
+use crate::run::difference::first_unlike;
 use crate::run::public::PublicFrame;
 use protocol::frame::Frame;
 use protocol::units::Height;

@@ -201,12 +201,6 @@ impl<T: Serialize> PartialEq for Told<'_, T> {
     }
 }
 
-/// The place of the first entry that two lists do not share; the end of the shorter one if there is no other.
-pub fn first_unlike<T: PartialEq>(a: &[T], b: &[T]) -> Option<usize> {
-    let unlike = a.iter().zip(b).position(|(one, other)| one != other);
-    unlike.or_else(|| (a.len() != b.len()).then(|| a.len().min(b.len())))
-}
-
 /// Off-chain facts of a block that differ.
 pub fn facts(a: &Frame, b: &Frame) -> Differences {
     compare_parts(&a.facts, &b.facts, SMALL_DIFFERENCES_MAX)
@@ -235,19 +229,5 @@ mod tests {
             assert_eq!(found, Ok(Some(Height(from))));
         }
         assert_eq!(bisect(Height(1), Height(9), |_| Ok::<_, ()>(false)), Ok(None));
-    }
-
-    #[test]
-    fn lists_differ_first_at_an_entry_or_at_an_end() {
-        let rows: [(&[u8], &[u8], Option<usize>); 5] = [
-            (&[1, 2], &[1, 2], None),
-            (&[1, 2], &[1, 3], Some(1)),
-            (&[1, 2], &[1], Some(1)),
-            (&[], &[1], Some(0)),
-            (&[], &[], None),
-        ];
-        for (a, b, place) in rows {
-            assert_eq!(first_unlike(a, b), place, "{a:?} {b:?}");
-        }
     }
 }

@@ -84,7 +84,7 @@ pub fn in_calls(held: &[CallRecord], made: &[CallRecord]) -> Option<Difference> 
     let named = |record: &CallRecord| {
         format!("{} of player {}, number {}", record.call.name(), record.player, record.sequence)
     };
-    let at = first_place(held, made)?;
+    let at = first_unlike(held, made)?;
     match (held.get(at), made.get(at)) {
         (Some(held), Some(made)) if named(held) == named(made) => {
             in_value(&format!("call {at} ({})", named(held)), held, made)
@@ -98,7 +98,7 @@ pub fn in_calls(held: &[CallRecord], made: &[CallRecord]) -> Option<Difference> 
 
 /// The first difference between two lists.
 pub fn in_list<T: Debug + PartialEq>(name: &str, held: &[T], made: &[T]) -> Option<Difference> {
-    let at = first_place(held, made)?;
+    let at = first_unlike(held, made)?;
     match (held.get(at), made.get(at)) {
         (Some(held), Some(made)) => in_value(&format!("{name} {at}"), held, made),
         (held, made) => {
@@ -109,10 +109,10 @@ pub fn in_list<T: Debug + PartialEq>(name: &str, held: &[T], made: &[T]) -> Opti
     }
 }
 
-/// Where two lists part, if they do.
-fn first_place<T: PartialEq>(held: &[T], made: &[T]) -> Option<usize> {
-    let common = held.iter().zip(made).position(|(held, made)| held != made);
-    common.or_else(|| (held.len() != made.len()).then(|| held.len().min(made.len())))
+/// The place of the first entry that two lists do not share; the end of the shorter one if there is no other.
+pub fn first_unlike<T: PartialEq>(a: &[T], b: &[T]) -> Option<usize> {
+    let unlike = a.iter().zip(b).position(|(one, other)| one != other);
+    unlike.or_else(|| (a.len() != b.len()).then(|| a.len().min(b.len())))
 }
 
 /// The first difference between two values of one type, found in how they are shown: the line, and the names of
@@ -252,6 +252,20 @@ mod tests {
             change(&mut made);
             let told = difference(&held, &made).expect("they differ").to_string();
             assert!(told.starts_with(expected), "{told}");
+        }
+    }
+
+    #[test]
+    fn lists_differ_first_at_an_entry_or_at_an_end() {
+        let rows: [(&[u8], &[u8], Option<usize>); 5] = [
+            (&[1, 2], &[1, 2], None),
+            (&[1, 2], &[1, 3], Some(1)),
+            (&[1, 2], &[1], Some(1)),
+            (&[], &[1], Some(0)),
+            (&[], &[], None),
+        ];
+        for (a, b, place) in rows {
+            assert_eq!(first_unlike(a, b), place, "{a:?} {b:?}");
         }
     }
 }
