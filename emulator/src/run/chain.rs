@@ -59,11 +59,11 @@ pub struct ChainOrder {
 
 #[cfg(test)]
 impl ChainOrder {
-    /// A run within this process, as quick as can be and without caches but the last.
+    /// A run within this process, as quick as can be and without caches but the last. Its door is beside the folder.
     pub fn inside(run: PathBuf, until: Height) -> Self {
         Self {
+            socket: run.with_file_name("chain"),
             run,
-            socket: PathBuf::new(),
             hosts: 0,
             token: String::new(),
             until,
