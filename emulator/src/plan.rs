@@ -139,7 +139,10 @@ pub struct TimelineCall {
 impl Plan {
     /// The simulation hash: everything that decides what happens and nothing that does not.
     pub fn simulation_hash(&self) -> Hash32 {
-        let genesis_root = self.genesis.clone().root();
+        self.simulation_hash_by(self.genesis.clone().root())
+    }
+
+    fn simulation_hash_by(&self, genesis_root: Hash32) -> Hash32 {
         digest(
             "btemu simulation 1",
             &(
@@ -172,13 +175,22 @@ impl Plan {
 
     /// The header of the genesis block; its parent is the simulation hash.
     pub fn genesis_header(&self) -> Header {
+        self.genesis_header_by(self.genesis.clone().root())
+    }
+
+    /// The header of the genesis block by the kind of state root that logs of formats 1 and 2 have.
+    pub fn genesis_header_by_trees(&self) -> Header {
+        self.genesis_header_by(self.genesis.root_by_trees())
+    }
+
+    fn genesis_header_by(&self, state_root: Hash32) -> Header {
         let height = self.genesis.height;
         Header {
             height,
-            parent: self.simulation_hash(),
+            parent: self.simulation_hash_by(state_root),
             time_ms: 0,
             entropy: self.course(height).entropy(height),
-            state_root: self.genesis.clone().root(),
+            state_root,
             calls_root: calls_root(&[], &[]),
             events_root: events_root(&[], &[]),
             facts_root: facts_root(&Facts::default()),

@@ -174,17 +174,18 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
         }
         Event::RootClaimedSet { hotkey, coldkey, netuids, claimed } => {
             same_length(netuids, &[claimed.len()])?;
-            for (netuid, claimed) in netuids.iter().zip(claimed) {
+            for netuid in netuids {
                 existing(state, *netuid)?;
-                state.set_root_claimed(*netuid, *hotkey, *coldkey, *claimed);
             }
+            let claimed = netuids.iter().copied().zip(claimed.iter().copied());
+            state.set_root_claimed(*hotkey, *coldkey, claimed);
         }
         Event::StakeAdded { .. } | Event::StakeRemoved { .. } => {}
         Event::WeightsSet { netuid, mechanism, uid, row, last_update } => {
             if usize::from(*uid) >= existing(state, *netuid)?.neurons.len() {
                 return Err("no such uid");
             }
-            *state.row_mut(*netuid, *mechanism, *uid) = row.clone();
+            state.row_mut(*netuid, *mechanism, *uid).clone_from(row);
             if let Some(block) = last_update {
                 *state.last_update_mut(*netuid, *mechanism, *uid) = *block;
             }
@@ -234,9 +235,9 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             state.coldkey_mut(*coldkey).root_claim_type = root_claim_type.clone();
         }
         Event::RootDividendsClaimed { coldkey, hotkey, netuid, alpha, .. } => {
-            let claimed = existing(state, *netuid)?.root_claimed.get(&(*hotkey, *coldkey));
-            let claimed = claimed.copied().unwrap_or(0).saturating_add(u128::from(alpha.0));
-            state.set_root_claimed(*netuid, *hotkey, *coldkey, claimed);
+            let claimed = state.claimed(hotkey, coldkey, *netuid).unwrap_or(0);
+            let claimed = claimed.saturating_add(u128::from(alpha.0));
+            state.set_root_claimed(*hotkey, *coldkey, [(*netuid, claimed)]);
             let fast = fast(state, *netuid)?;
             let claimable = fast.claimable_root_alpha.checked_sub_unsigned(alpha.0);
             fast.claimable_root_alpha = claimable.ok_or("claimable alpha")?;
@@ -263,7 +264,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             let gone: Vec<_> =
                 queues.copied().filter(|(mechanism, _)| mechanism >= count).collect();
             for key in gone {
-                state.set_timelocked(*netuid, key, Vec::new());
+                state.drop_timelocked(*netuid, key);
             }
         }
         Event::WeightsCommitted { hotkey, netuid, mechanism, uid, commit, dropped } => {
@@ -364,28 +365,25 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
                 return Err("no such uid");
             }
             let (block, key) = (state.height.0, (*mechanism, *epoch));
-            let mut queue = timelocked(state, *netuid, key)?;
             let (hash, hotkey, round) = (*hash, *hotkey, *reveal_round);
-            queue.push(TimelockedCommit { hash, hotkey, block, round });
-            state.set_timelocked(*netuid, key, queue);
+            let commit = TimelockedCommit { hash, hotkey, block, round };
+            state.push_timelocked(*netuid, key, commit);
             *state.last_update_mut(*netuid, *mechanism, *uid) = block;
         }
         Event::TimelockedWeightsRevealed { netuid, mechanism, hash, epoch, place, .. }
         | Event::TimelockedCommitDropped { netuid, mechanism, hash, epoch, place, .. } => {
             let (key, place) = ((*mechanism, *epoch), *place as usize);
-            let mut queue = timelocked(state, *netuid, key)?;
-            if queue.get(place).is_none_or(|commit| commit.hash != *hash) {
+            if timelocked(state, *netuid, key)?.get(place).is_none_or(|at| at.hash != *hash) {
                 return Err("the commit is not at that place");
             }
-            queue.remove(place);
-            state.set_timelocked(*netuid, key, queue);
+            state.remove_timelocked(*netuid, key, place);
         }
         Event::TimelockedCommitsExpired { netuid, mechanism, epoch, commits } => {
             let key = (*mechanism, *epoch);
             if timelocked(state, *netuid, key)?.len() != *commits as usize {
                 return Err("not so many commits wait");
             }
-            state.set_timelocked(*netuid, key, Vec::new());
+            state.drop_timelocked(*netuid, key);
         }
         Event::WeightsBatchRevealed { hotkey, netuid, hashes, expired } => {
             let key = (0, *hotkey);
@@ -407,9 +405,8 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
 }
 
 /// A queue of sealed weights.
-fn timelocked(state: &State, netuid: NetUid, key: (u8, u64)) -> Fit<Vec<TimelockedCommit>> {
-    let queues = &existing(state, netuid)?.timelocked;
-    Ok(queues.get(&key).cloned().unwrap_or_default())
+fn timelocked(state: &State, netuid: NetUid, key: (u8, u64)) -> Fit<&[TimelockedCommit]> {
+    Ok(existing(state, netuid)?.timelocked.get(&key).map_or(&[], Vec::as_slice))
 }
 
 /// Puts a list of children in force: the hotkey's own lists as given, and their mirror images.
@@ -555,6 +552,7 @@ fn dissolve_subnet(state: &mut State, netuid: NetUid, pot: Rao) -> Fit<()> {
     for coldkey in swapped {
         state.coldkey_mut(coldkey).hotkey_swaps.remove(&netuid);
     }
+    state.drop_all_root_claimed(netuid);
     let subnet = state.whole_subnet_mut(netuid);
     let old = core::mem::take(subnet);
     // What is left behind is inherited by the next subnet of this netuid (30 §5.5).

@@ -421,10 +421,10 @@ pub fn keep_claims_neutral(tx: &mut Tx<'_>, position: Position, by: i128) {
         if netuid.is_root() {
             continue;
         }
-        let Some(subnet) = tx.state().subnet(*netuid) else {
+        if tx.state().subnet(*netuid).is_none() {
             continue;
-        };
-        let old = subnet.root_claimed.get(&(hotkey, coldkey)).copied().unwrap_or(0);
+        }
+        let old = tx.state().claimed(&hotkey, &coldkey, *netuid).unwrap_or(0);
         // The rate's 32 fraction bits are dropped toward zero; rates are never negative.
         let change = rate.saturating_mul(by.abs()) >> 32;
         let change = u128::try_from(change).unwrap_or(0);

@@ -34,9 +34,9 @@ pub fn owed(state: &State, position: Position) -> i128 {
         return 0;
     };
     let stake = state.stake(&hotkey, &coldkey, NetUid::ROOT).0;
-    let claimed = state.subnets.get(&netuid).and_then(|s| s.root_claimed.get(&(hotkey, coldkey)));
+    let claimed = state.claimed(&hotkey, &coldkey, netuid);
     let claimable: I96F32 = mul(I96F32::from_bits(rate), fx(stake));
-    sub(claimable, fx(claimed.copied().unwrap_or(0))).to_bits()
+    sub(claimable, fx(claimed.unwrap_or(0))).to_bits()
 }
 
 /// `claim_root` (20 §10.4).

@@ -56,6 +56,9 @@ pub struct State {
     pub hotkeys: BTreeMap<AccountId, Hotkey>,
     /// What is known of each coldkey.
     pub coldkeys: BTreeMap<AccountId, Coldkey>,
+    /// Root alpha already claimed, by (hotkey, coldkey) and subnet: one order can move it on all subnets. No entry is
+    /// empty.
+    pub root_claimed: BTreeMap<(AccountId, AccountId), BTreeMap<NetUid, u128>>,
     /// Stake added in this block: (hotkey, coldkey, netuid). Empty between blocks.
     pub stake_markers: BTreeSet<(AccountId, AccountId, NetUid)>,
     #[serde(skip)]
@@ -607,8 +610,6 @@ pub struct Subnet {
     /// Last epoch's dividends by hotkey: (alpha, root alpha). After a dissolution only root's
     /// part is left behind.
     pub last_dividends: BTreeMap<AccountId, Dividends>,
-    /// Root alpha already claimed: (hotkey, coldkey) → amount.
-    pub root_claimed: BTreeMap<(AccountId, AccountId), u128>,
     /// Served endpoints by hotkey.
     pub axons: BTreeMap<AccountId, Axon>,
     /// Parents and children of hotkeys on this subnet.
@@ -667,7 +668,6 @@ impl Default for Subnet {
             mechanisms: Vec::new(),
             pools: BTreeMap::new(),
             last_dividends: BTreeMap::new(),
-            root_claimed: BTreeMap::new(),
             axons: BTreeMap::new(),
             links: BTreeMap::new(),
             pending_children: BTreeMap::new(),
@@ -1131,7 +1131,8 @@ pub struct HotkeyPool {
     /// Alpha after the last epoch's dividends.
     pub alpha_last_epoch: Alpha,
 }
-canon_struct!(HotkeyPool { 1: alpha, 2: shares, 3: holders, 4: alpha_last_epoch });
+// Holders are hashed one by one.
+canon_struct!(HotkeyPool { 1: alpha, 2: shares, 4: alpha_last_epoch });
 
 impl HotkeyPool {
     /// A holder's alpha, rounded down.
@@ -1236,6 +1237,11 @@ impl State {
     pub fn stake(&self, hotkey: &AccountId, coldkey: &AccountId, netuid: NetUid) -> Alpha {
         let pool = self.subnets.get(&netuid).and_then(|subnet| subnet.pools.get(hotkey));
         pool.map_or(Alpha::ZERO, |pool| pool.value(coldkey))
+    }
+
+    /// Root alpha that a coldkey already claimed behind a hotkey on a subnet.
+    pub fn claimed(&self, hotkey: &AccountId, coldkey: &AccountId, netuid: NetUid) -> Option<u128> {
+        self.root_claimed.get(&(*hotkey, *coldkey))?.get(&netuid).copied()
     }
 
     /// Forgets cached hashes, so that the next root is computed from scratch.

@@ -248,7 +248,7 @@ fn root_dividends_accrue_by_rate_and_are_claimed() {
     let claim = Call::ClaimRoot { subnets: [ONE].into() };
     assert_eq!(execute(&mut keeps, Origin::Signed(OTHER), &claim).0, Outcome::Ok);
     assert_eq!(keeps.stake(&HOTKEY, &OTHER, ONE), Alpha(820_003));
-    assert_eq!(keeps.subnets[&ONE].root_claimed[&(HOTKEY, OTHER)], 820_003);
+    assert_eq!(keeps.claimed(&HOTKEY, &OTHER, ONE), Some(820_003));
     assert_eq!(claimable(&keeps, OTHER, HOTKEY), []);
 
     // The owner holds alpha now, and its weight takes a little of the second epoch from root.
@@ -444,7 +444,7 @@ fn dissolution_forfeits_claims_and_pots() {
     assert_eq!(claimable(&state, OTHER, HOTKEY), []);
     assert_eq!(state.hotkeys[&HOTKEY].claim_rate(ONE), None);
     let left = &state.subnets[&ONE];
-    assert!(left.root_claimed.is_empty() && left.pools.is_empty() && !left.added);
+    assert!(state.root_claimed.is_empty() && left.pools.is_empty() && !left.added);
     let fast = &left.fast;
     assert_eq!([fast.pending_server, fast.pending_validator, fast.pending_root], [Alpha(0); 3]);
 }

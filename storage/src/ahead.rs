@@ -10,11 +10,32 @@ use std::thread;
 /// Blocks that may wait to be folded.
 pub const BLOCKS_AHEAD_MAX: usize = 64;
 
-/// Blocks of a range, ascending, with the hashes of their parts. Ends after the first error.
-pub type Ahead = IntoIter<Result<(Frame, Digests), LogError>>;
+/// What became of the blocks of a range, ascending. Ends after the first error.
+pub type Ahead<T> = IntoIter<Result<T, LogError>>;
 
-/// Hands a range of blocks to `fold` as they come; each is checked against the frame hash of the one before.
-pub fn read_ahead<R>(log: &SledLog, from: Height, to: Height, fold: impl FnOnce(Ahead) -> R) -> R {
+/// Hands a range of blocks with the hashes of their parts to `fold` as they come; each is checked against the frame
+/// hash of the one before.
+pub fn read_ahead<R>(
+    log: &SledLog,
+    from: Height,
+    to: Height,
+    fold: impl FnOnce(Ahead<(Frame, Digests)>) -> R,
+) -> R {
+    let hashed = |frame: Frame| {
+        let digests = Digests::of(&frame);
+        (frame, digests)
+    };
+    read_ahead_as(log, from, to, hashed, fold)
+}
+
+/// The same with what `prepare` makes of a block, on the reading thread.
+pub fn read_ahead_as<T: Send, R>(
+    log: &SledLog,
+    from: Height,
+    to: Height,
+    prepare: impl Fn(Frame) -> T + Send,
+    fold: impl FnOnce(Ahead<T>) -> R,
+) -> R {
     if from > to {
         let (_, nothing) = sync_channel(0);
         return fold(nothing.into_iter());
@@ -23,11 +44,7 @@ pub fn read_ahead<R>(log: &SledLog, from: Height, to: Height, fold: impl FnOnce(
         let (hand, take) = sync_channel(BLOCKS_AHEAD_MAX);
         scope.spawn(move || {
             for frame in log.frames(from, to) {
-                let block = frame.map(|frame| {
-                    let digests = Digests::of(&frame);
-                    (frame, digests)
-                });
-                if hand.send(block).is_err() {
+                if hand.send(frame.map(&prepare)).is_err() {
                     // Whoever folds has seen enough.
                     return;
                 }

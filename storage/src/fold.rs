@@ -1,6 +1,6 @@
 //! Replay: the state as a fold of frames, every hash and root checked on the way.
 
-use crate::ahead::read_ahead;
+use crate::ahead::{read_ahead, read_ahead_as};
 use crate::cache::{Cache, CacheError, CacheKind};
 use crate::log::{EventLog, LogError, SledLog};
 use protocol::apply::{Inconsistent, apply};
@@ -87,8 +87,7 @@ impl Folder {
     /// # Errors
     /// The state does not have the root that the header says.
     pub fn new(mut state: State, header: &Header) -> Result<Self, FoldError> {
-        let height = header.height;
-        check(height, "the state root", state.root(), header.state_root)?;
+        check_root(&mut state, header)?;
         Ok(Self { state, header: header.clone() })
     }
 
@@ -120,6 +119,17 @@ impl Folder {
         check(height, "the root of calls", digests.calls, header.calls_root)?;
         check(height, "the root of events", digests.events, header.events_root)?;
         check(height, "the root of off-chain facts", digests.facts, header.facts_root)?;
+        self.follow(frame)?;
+        self.check_root()
+    }
+
+    /// Follows the next block by its events alone, and looks at nothing that its header covers: whoever does so calls
+    /// [`Self::check_root`] in the end.
+    ///
+    /// # Errors
+    /// An event is wrong; the state is then of no use.
+    pub fn follow(&mut self, frame: &Frame) -> Result<(), FoldError> {
+        let height = frame.header.height;
         for (index, event) in frame.events.iter().enumerate() {
             apply(&mut self.state, event).map_err(|error| FoldError::Event {
                 height,
@@ -128,9 +138,16 @@ impl Folder {
             })?;
         }
         self.state.keep_sealed(&frame.events, &frame.sealed);
-        check(height, "the state root", self.state.root(), header.state_root)?;
-        self.header = header.clone();
+        self.header = frame.header.clone();
         Ok(())
+    }
+
+    /// Compares the root of the state with what its header says.
+    ///
+    /// # Errors
+    /// They differ.
+    pub fn check_root(&mut self) -> Result<(), FoldError> {
+        check_root(&mut self.state, &self.header)
     }
 
     /// The state after the last block folded.
@@ -146,6 +163,15 @@ impl Folder {
     /// The state alone.
     pub fn into_state(self) -> State {
         self.state
+    }
+}
+
+/// Logs of formats 1 and 2 have another kind of root, and may go on with this one.
+fn check_root(state: &mut State, header: &Header) -> Result<(), FoldError> {
+    let checked = check(header.height, "the state root", state.root(), header.state_root);
+    match checked {
+        Err(_) if state.root_by_trees() == header.state_root => Ok(()),
+        checked => checked,
     }
 }
 
@@ -171,22 +197,43 @@ pub fn store_snapshot(cache: &Cache, state: &State, block: Hash32) -> Result<(),
 
 /// The state after a block: from the newest sound snapshot at or before it, else from genesis.
 ///
+/// On the way only the frame hashes are looked at, and the root at the end. Where that is not right, the blocks are
+/// followed once more with everything checked, to say which of them it is.
+///
 /// # Errors
 /// The log cannot be read or does not fold.
 pub fn state_at(
     log: &SledLog,
     cache: &Cache,
-    genesis: impl FnOnce() -> Result<(State, Header), LogError>,
+    genesis: impl Fn() -> Result<(State, Header), LogError>,
     at: Height,
 ) -> Result<Folder, ReadError> {
-    let mut folder = match state_at_snapshot(log, cache, at)? {
-        Some(folder) => folder,
+    let start = || match state_at_snapshot(log, cache, at)? {
+        Some(folder) => Ok(folder),
         None => {
             let (state, header) = genesis()?;
-            Folder::new(state, &header)?
+            Ok::<_, ReadError>(Folder::new(state, &header)?)
         }
     };
+    let mut folder = start()?;
     let first = Height(folder.header().height.0 + 1);
+    let followed = read_ahead_as(
+        log,
+        first,
+        at,
+        |frame| frame,
+        |blocks| {
+            for block in blocks {
+                folder.follow(&block?)?;
+            }
+            folder.check_root()?;
+            Ok(folder)
+        },
+    );
+    if !matches!(followed, Err(ReadError::Fold(_))) {
+        return followed;
+    }
+    let mut folder = start()?;
     read_ahead(log, first, at, |blocks| {
         for block in blocks {
             let (frame, digests) = block?;

@@ -852,7 +852,6 @@ fn state() -> State {
     subnet.mechanisms.push(Mechanism { weights: vec![vec![(1, 2)]], ..Mechanism::default() });
     subnet.pools.insert(A, HotkeyPool { holders: [(B, 1)].into(), ..HotkeyPool::default() });
     subnet.last_dividends.insert(A, (Some(Alpha(1)), Some(Alpha(2))));
-    subnet.root_claimed.insert((A, B), 1);
     subnet.axons.insert(A, Axon::default());
     subnet.links.insert(A, Links { children: vec![(1, B)], ..Links::default() });
     subnet.pending_children.insert(A, PendingChildren { children: vec![(1, B)], apply_block: 2 });
@@ -860,6 +859,7 @@ fn state() -> State {
     subnet.commits.insert((0, A), vec![Commit::default()]);
     subnet.timelocked.insert((0, 1), vec![TimelockedCommit::default()]);
     let mut state = State::default();
+    state.root_claimed.insert((A, B), [(NetUid(1), 1)].into());
     state.subnets.insert(N, subnet);
     state.accounts.insert(A, Account { free: Rao(1), nonce: 2 });
     state.hotkeys.insert(A, Hotkey { owner: Some(B), ..Hotkey::default() });

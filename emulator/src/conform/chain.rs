@@ -743,9 +743,11 @@ fn full_network(state: &State, told: &BTreeSet<u64>, top: &mut Value) {
                 stakes.push((hot, number_of(coldkey), netuid.0, share.to_string(), value));
             }
         }
-        for ((hotkey, coldkey), amount) in &subnet.root_claimed {
-            claimed.push((netuid.0, number_of(hotkey), number_of(coldkey), amount.to_string()));
-        }
+    }
+    for ((hotkey, coldkey), amounts) in &state.root_claimed {
+        let (hot, cold) = (number_of(hotkey), number_of(coldkey));
+        let amounts = amounts.iter();
+        claimed.extend(amounts.map(|(netuid, amount)| (netuid.0, hot, cold, amount.to_string())));
     }
     stakes.sort();
     totals.sort();

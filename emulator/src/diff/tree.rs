@@ -106,6 +106,15 @@ pub fn compare(a: &State, b: &State, limit: usize) -> Differences {
     found.by_account(&network.of("account"), &a.accounts, &b.accounts);
     found.by_account(&network.of("hotkey"), &a.hotkeys, &b.hotkeys);
     found.by_account(&network.of("coldkey"), &a.coldkeys, &b.coldkeys);
+    let keys: BTreeSet<_> = a.root_claimed.keys().chain(b.root_claimed.keys()).collect();
+    let none = BTreeMap::new();
+    for key in keys {
+        let claimed = [a, b].map(|state| state.root_claimed.get(key).unwrap_or(&none));
+        found.by_key(claimed[0], claimed[1], |netuid| Place {
+            subnet: Some(*netuid),
+            ..network.of("root claimed").at(&[key.0, key.1])
+        });
+    }
     found.parts(&network.of("stake_markers"), &a.stake_markers, &b.stake_markers);
     found
 }
@@ -197,9 +206,6 @@ impl Differences {
         }
         self.pools(place, &a.pools, &b.pools);
         self.by_account(&place.of("dividends"), &a.last_dividends, &b.last_dividends);
-        self.by_key(&a.root_claimed, &b.root_claimed, |(hotkey, coldkey)| {
-            place.of("root claimed").at(&[*hotkey, *coldkey])
-        });
         self.by_account(&place.of("axon"), &a.axons, &b.axons);
         self.by_account(&place.of("links"), &a.links, &b.links);
         self.by_account(&place.of("pending children"), &a.pending_children, &b.pending_children);
@@ -378,8 +384,8 @@ mod tests {
         let holders = [(account, 1u128 << 64)].into();
         let pool = HotkeyPool { alpha: Alpha(9), shares: 1 << 64, holders, ..Default::default() };
         subnet.pools.insert(account, pool);
-        subnet.root_claimed.insert((account, account), 3);
         state.subnets.insert(NetUid(3), subnet);
+        state.root_claimed.insert((account, account), [(NetUid(3), 3)].into());
         state.accounts.insert(account, Account { free: Rao(7), nonce: 0 });
         let mut changed = state.clone();
         change(&mut changed);
@@ -423,7 +429,7 @@ mod tests {
         );
         assert_eq!(
             told(|state| {
-                subnet(state).root_claimed.clear();
+                state.root_claimed.clear();
             }),
             ["subnet 3 root claimed ×2 value 3→null"]
         );

@@ -185,7 +185,8 @@ pub fn pick_up(log: SledLog, cache: Cache) -> Result<Start, EngineError> {
         let Some(checkpoint) = cache.load(CacheKind::Checkpoint, height, header.hash()) else {
             continue;
         };
-        let folder = state_at(&log, &cache, || Ok((plan.genesis.clone(), genesis.header)), height)?;
+        let folder =
+            state_at(&log, &cache, || Ok((plan.genesis.clone(), genesis.header.clone())), height)?;
         let state = folder.into_state();
         return Ok(Start { plan, log, cache, state, header, simulation, checkpoint });
     }

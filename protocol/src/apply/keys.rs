@@ -58,16 +58,15 @@ pub(super) fn move_hotkey(state: &mut State, facts: &HotkeyMoved) -> Fit<()> {
         .holders
         .iter()
         .map(|coldkey| {
-            let subnet = state.subnets.get(&netuid);
-            let of = |hotkey| subnet.and_then(|at| at.root_claimed.get(&(hotkey, *coldkey)));
-            let sum = of(old).copied().unwrap_or(0).saturating_add(of(new).copied().unwrap_or(0));
+            let of = |hotkey| state.claimed(hotkey, coldkey, netuid).unwrap_or(0);
+            let sum = of(&old).saturating_add(of(&new));
             (*coldkey, sum)
         })
         .collect();
     state.move_pool(netuid, old, new)?;
     for (coldkey, claimed) in claimed {
         state.drop_root_claimed(netuid, old, coldkey);
-        state.set_root_claimed(netuid, new, coldkey, claimed);
+        state.set_root_claimed(new, coldkey, [(netuid, claimed)]);
         let staking = state.coldkeys.get(&coldkey).map_or(&[][..], |keys| &keys.staking);
         if staking.contains(&old) && !staking.contains(&new) {
             state.coldkey_mut(coldkey).staking.push(new);
@@ -241,12 +240,13 @@ pub(super) fn swap_coldkey(state: &mut State, facts: &ColdkeySwapped) -> Fit<()>
         }
     }
     for (netuid, hotkey) in facts.netuids.iter().zip(&facts.hotkeys) {
-        let (netuid, subnet) = (*netuid, super::existing(state, *netuid)?);
-        let claimed = |coldkey| subnet.root_claimed.get(&(*hotkey, coldkey)).copied();
-        let claimed = claimed(old).unwrap_or(0).saturating_add(claimed(new).unwrap_or(0));
+        let netuid = *netuid;
+        super::existing(state, netuid)?;
+        let claimed = |coldkey| state.claimed(hotkey, coldkey, netuid).unwrap_or(0);
+        let claimed = claimed(&old).saturating_add(claimed(&new));
         state.move_holder(netuid, *hotkey, old, new)?;
         state.drop_root_claimed(netuid, *hotkey, old);
-        state.set_root_claimed(netuid, *hotkey, new, claimed);
+        state.set_root_claimed(*hotkey, new, [(netuid, claimed)]);
     }
     for hotkey in &before.owned {
         state.hotkey_mut(*hotkey).owner = Some(new);

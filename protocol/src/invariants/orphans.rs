@@ -85,7 +85,6 @@ pub(super) fn dissolved_leave_nothing(state: &State) -> Result<(), String> {
             ("weights or bonds", !subnet.mechanisms.is_empty()),
             ("commits", !subnet.commits.is_empty()),
             ("children to come", !subnet.pending_children.is_empty()),
-            ("claims", !subnet.root_claimed.is_empty()),
             ("links", subnet.links.values().any(linked)),
             ("stake", subnet.pools.values().any(|pool| pool.alpha != Alpha::ZERO)),
             ("reserves", subnet.fast.pool.tao != 0 || subnet.fast.pool.alpha_out != 0),
@@ -94,6 +93,16 @@ pub(super) fn dissolved_leave_nothing(state: &State) -> Result<(), String> {
         ];
         if let Some((what, _)) = left.iter().find(|(_, is_left)| *is_left) {
             return Err(format!("netuid {netuid} has {what}"));
+        }
+    }
+    for ((hotkey, coldkey), claimed) in &state.root_claimed {
+        if let Some(netuid) = claimed.keys().find(|netuid| state.subnet(**netuid).is_none()) {
+            return Err(format!(
+                "{coldkey} claimed behind {hotkey} on netuid {netuid}, which is gone"
+            ));
+        }
+        if claimed.is_empty() {
+            return Err(format!("{coldkey} has an empty list of claims behind {hotkey}"));
         }
     }
     for (hotkey, entry) in &state.hotkeys {

@@ -54,13 +54,15 @@ enum Undo {
     WholePool(NetUid, AccountId, Option<Box<HotkeyPool>>),
     Holder(NetUid, AccountId, AccountId, Option<u128>),
     LastDividends(NetUid, BTreeMap<AccountId, Dividends>),
-    RootClaimed(NetUid, (AccountId, AccountId), Option<u128>),
+    RootClaimed((AccountId, AccountId), Option<BTreeMap<NetUid, u128>>),
     Axon(NetUid, AccountId, Option<Axon>),
     Links(NetUid, AccountId, Option<Box<Links>>),
     PendingChildren(NetUid, AccountId, Option<Box<PendingChildren>>),
     Stamp(NetUid, Stamp, Option<u64>),
     Commits(NetUid, (u8, AccountId), Option<Vec<Commit>>),
     Timelocked(NetUid, (u8, u64), Option<Vec<TimelockedCommit>>),
+    TimelockedPushed(NetUid, (u8, u64)),
+    TimelockedRemoved(NetUid, (u8, u64), usize, Box<TimelockedCommit>),
     Account(AccountId, Option<Account>),
     Hotkey(AccountId, Option<Box<Hotkey>>),
     Coldkey(AccountId, Option<Box<Coldkey>>),
@@ -149,11 +151,11 @@ impl State {
                 self.subnet_entry(id).mechanisms = old;
             }
             Undo::Row(id, mechanism, uid, old) => {
-                self.cache.subnet(id).mark_row(uid);
+                self.cache.subnet(id).mark_row(mechanism, uid);
                 *row_entry(self.subnet_entry(id), mechanism, uid) = old;
             }
             Undo::LastUpdate(id, mechanism, uid, old) => {
-                self.cache.subnet(id).mark_row(uid);
+                self.cache.subnet(id).mark_row(mechanism, uid);
                 *last_update_entry(self.subnet_entry(id), mechanism, uid) = old;
             }
             Undo::Pool(id, hotkey, old) => {
@@ -172,20 +174,19 @@ impl State {
             }
             Undo::WholePool(id, hotkey, old) => {
                 self.index.forget_holders();
-                self.cache.subnet(id).mark_pool(&hotkey);
+                self.cache.subnet(id).mark_whole_pool(&hotkey);
                 put_back(&mut self.subnet_entry(id).pools, hotkey, old.map(|old| *old));
             }
             Undo::Holder(id, hotkey, coldkey, old) => {
-                self.cache.subnet(id).mark_pool(&hotkey);
                 self.put_holder(id, hotkey, coldkey, old.unwrap_or(0));
             }
             Undo::LastDividends(id, old) => {
                 self.cache.subnet(id).dividends = None;
                 self.subnet_entry(id).last_dividends = old;
             }
-            Undo::RootClaimed(id, key, old) => {
-                self.cache.mark_claim(&key.0);
-                put_back(&mut self.subnet_entry(id).root_claimed, key, old);
+            Undo::RootClaimed(key, old) => {
+                self.cache.mark_claims(&key.0, &key.1);
+                put_back(&mut self.root_claimed, key, old);
             }
             Undo::Axon(id, hotkey, old) => {
                 self.cache.subnet(id).axons = None;
@@ -204,7 +205,23 @@ impl State {
                 put_back(&mut self.subnet_entry(id).commits, key, old);
             }
             Undo::Timelocked(id, key, old) => {
-                self.put_timelocked(id, key, old.unwrap_or_default());
+                self.cache.subnet(id).mark_sealed(key);
+                put_back(&mut self.subnet_entry(id).timelocked, key, old);
+            }
+            Undo::TimelockedPushed(id, key) => {
+                self.cache.subnet(id).mark_sealed(key);
+                let queues = &mut self.subnet_entry(id).timelocked;
+                if let Entry::Occupied(mut queue) = queues.entry(key) {
+                    queue.get_mut().pop();
+                    if queue.get().is_empty() {
+                        queue.remove();
+                    }
+                }
+            }
+            Undo::TimelockedRemoved(id, key, place, commit) => {
+                self.cache.subnet(id).mark_sealed(key);
+                let queue = self.subnet_entry(id).timelocked.entry(key).or_default();
+                queue.insert(place, *commit);
             }
             Undo::Stamp(id, stamp, old) => {
                 self.cache.subnet(id).stamps = None;
@@ -413,7 +430,7 @@ impl State {
 
     pub(crate) fn row_mut(&mut self, id: NetUid, mechanism: u8, uid: u16) -> &mut Row {
         self.pad_mechanism(id, mechanism);
-        self.cache.subnet(id).mark_row(uid);
+        self.cache.subnet(id).mark_row(mechanism, uid);
         if self.undo.depth > 0 {
             let old = row_entry(self.subnet_entry(id), mechanism, uid).clone();
             self.undo.entries.push(Undo::Row(id, mechanism, uid, old));
@@ -423,7 +440,7 @@ impl State {
 
     pub(crate) fn last_update_mut(&mut self, id: NetUid, mechanism: u8, uid: u16) -> &mut u64 {
         self.pad_mechanism(id, mechanism);
-        self.cache.subnet(id).mark_row(uid);
+        self.cache.subnet(id).mark_row(mechanism, uid);
         if self.undo.depth > 0 {
             let old = *last_update_entry(self.subnet_entry(id), mechanism, uid);
             self.undo.entries.push(Undo::LastUpdate(id, mechanism, uid, old));
@@ -454,9 +471,11 @@ impl State {
             let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
             Undo::WholePool(id, hotkey, pool.cloned().map(Box::new))
         });
-        self.cache.subnet(id).mark_pool(&hotkey);
+        let cache = self.cache.subnet(id);
+        cache.mark_pool(&hotkey);
         let pool = self.subnets.entry(id).or_default().pools.entry(hotkey).or_default();
         for (coldkey, share) in holders {
+            cache.mark_holder(&hotkey, &coldkey);
             if let Some(came) = pool.hold(coldkey, share) {
                 self.index.note_holder(&hotkey, &coldkey, id, came);
             }
@@ -465,6 +484,9 @@ impl State {
     }
 
     fn put_holder(&mut self, id: NetUid, hotkey: AccountId, coldkey: AccountId, share: u128) {
+        let cache = self.cache.subnet(id);
+        cache.mark_pool(&hotkey);
+        cache.mark_holder(&hotkey, &coldkey);
         let pool = self.subnets.entry(id).or_default().pools.entry(hotkey).or_default();
         if let Some(came) = pool.hold(coldkey, share) {
             self.index.note_holder(&hotkey, &coldkey, id, came);
@@ -501,7 +523,9 @@ impl State {
         if held.is_some() != (share != 0) {
             self.index.note_holder(&hotkey, &coldkey, id, share != 0);
         }
-        self.cache.subnet(id).mark_pool(&hotkey);
+        let cache = self.cache.subnet(id);
+        cache.mark_pool(&hotkey);
+        cache.mark_holder(&hotkey, &coldkey);
         Some(())
     }
 
@@ -514,31 +538,42 @@ impl State {
         &mut self.subnet_entry(id).last_dividends
     }
 
+    /// Sets what a coldkey claimed behind a hotkey, on one subnet or several.
     pub(crate) fn set_root_claimed(
         &mut self,
-        id: NetUid,
         hotkey: AccountId,
         coldkey: AccountId,
-        claimed: u128,
+        claimed: impl IntoIterator<Item = (NetUid, u128)>,
     ) {
         let key = (hotkey, coldkey);
-        self.remember(|state| {
-            let subnet = state.subnets.get(&id);
-            let old = subnet.and_then(|subnet| subnet.root_claimed.get(&key).copied());
-            Undo::RootClaimed(id, key, old)
-        });
-        self.cache.mark_claim(&hotkey);
-        self.subnet_entry(id).root_claimed.insert(key, claimed);
+        let mut claimed = claimed.into_iter().peekable();
+        if claimed.peek().is_some() {
+            self.remember(|state| Undo::RootClaimed(key, state.root_claimed.get(&key).cloned()));
+            self.cache.mark_claims(&hotkey, &coldkey);
+            self.root_claimed.entry(key).or_default().extend(claimed);
+        }
     }
 
-    /// Forgets what a coldkey claimed behind a hotkey.
+    /// Forgets what a coldkey claimed behind a hotkey on a subnet.
     pub(crate) fn drop_root_claimed(&mut self, id: NetUid, hotkey: AccountId, coldkey: AccountId) {
         let key = (hotkey, coldkey);
-        let old = self.subnets.get(&id).and_then(|subnet| subnet.root_claimed.get(&key).copied());
-        if old.is_some() {
-            self.remember(|_| Undo::RootClaimed(id, key, old));
-            self.cache.mark_claim(&hotkey);
-            self.subnet_entry(id).root_claimed.remove(&key);
+        if self.claimed(&hotkey, &coldkey, id).is_some() {
+            self.remember(|state| Undo::RootClaimed(key, state.root_claimed.get(&key).cloned()));
+            self.cache.mark_claims(&hotkey, &coldkey);
+            if let Entry::Occupied(mut entry) = self.root_claimed.entry(key) {
+                entry.get_mut().remove(&id);
+                if entry.get().is_empty() {
+                    entry.remove();
+                }
+            }
+        }
+    }
+
+    /// Forgets what anybody claimed on a subnet.
+    pub(crate) fn drop_all_root_claimed(&mut self, id: NetUid) {
+        let claimed = self.root_claimed.iter().filter(|(_, claimed)| claimed.contains_key(&id));
+        for (hotkey, coldkey) in claimed.map(|(key, _)| *key).collect::<Vec<_>>() {
+            self.drop_root_claimed(id, hotkey, coldkey);
         }
     }
 
@@ -555,7 +590,7 @@ impl State {
                 let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
                 Undo::WholePool(id, hotkey, pool.cloned().map(Box::new))
             });
-            self.cache.subnet(id).mark_pool(&hotkey);
+            self.cache.subnet(id).mark_whole_pool(&hotkey);
         }
         self.index.forget_holders();
         let pools = &mut self.subnet_entry(id).pools;
@@ -598,7 +633,6 @@ impl State {
         self.remember(|_| Undo::Holder(id, hotkey, from, own));
         self.remember(|_| Undo::Holder(id, hotkey, to, others));
         let sum = own.unwrap_or(0).checked_add(others.unwrap_or(0)).ok_or("a holder's shares")?;
-        self.cache.subnet(id).mark_pool(&hotkey);
         self.put_holder(id, hotkey, from, 0);
         self.put_holder(id, hotkey, to, sum);
         Ok(())
@@ -701,33 +735,30 @@ impl State {
         self.remember(|_| Undo::Commits(id, key, old));
     }
 
-    /// A queue of sealed weights; an empty one goes.
-    pub(crate) fn set_timelocked(
-        &mut self,
-        id: NetUid,
-        key: (u8, u64),
-        queue: Vec<TimelockedCommit>,
-    ) {
-        let old = self.put_timelocked(id, key, queue);
-        self.remember(|_| Undo::Timelocked(id, key, old));
+    /// Appends to a queue of sealed weights.
+    pub(crate) fn push_timelocked(&mut self, id: NetUid, key: (u8, u64), commit: TimelockedCommit) {
+        self.cache.subnet(id).mark_sealed(key);
+        self.subnet_entry(id).timelocked.entry(key).or_default().push(commit);
+        self.remember(|_| Undo::TimelockedPushed(id, key));
     }
 
-    fn put_timelocked(
-        &mut self,
-        id: NetUid,
-        key: (u8, u64),
-        queue: Vec<TimelockedCommit>,
-    ) -> Option<Vec<TimelockedCommit>> {
-        let queues = &mut self.subnet_entry(id).timelocked;
-        let before = queues.get(&key).map_or(&[][..], Vec::as_slice);
-        let same = before.iter().zip(&queue).take_while(|(old, new)| old == new).count();
-        let longest = before.len().max(queue.len());
-        let old = match queue.is_empty() {
-            true => queues.remove(&key),
-            false => queues.insert(key, queue),
-        };
-        self.cache.subnet(id).mark_sealed(key.1, same, longest);
-        old
+    /// Takes a commit out of a queue of sealed weights, in which it must be; an empty queue goes.
+    pub(crate) fn remove_timelocked(&mut self, id: NetUid, key: (u8, u64), place: usize) {
+        self.cache.subnet(id).mark_sealed(key);
+        if let Entry::Occupied(mut queue) = self.subnet_entry(id).timelocked.entry(key) {
+            let commit = queue.get_mut().remove(place);
+            if queue.get().is_empty() {
+                queue.remove();
+            }
+            self.remember(|_| Undo::TimelockedRemoved(id, key, place, Box::new(commit)));
+        }
+    }
+
+    /// Drops a queue of sealed weights.
+    pub(crate) fn drop_timelocked(&mut self, id: NetUid, key: (u8, u64)) {
+        self.cache.subnet(id).mark_sealed(key);
+        let old = self.subnet_entry(id).timelocked.remove(&key);
+        self.remember(|_| Undo::Timelocked(id, key, old));
     }
 
     pub(crate) fn set_stamp(&mut self, id: NetUid, stamp: Stamp, block: u64) {

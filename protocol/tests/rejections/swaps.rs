@@ -30,11 +30,11 @@ fn furnish(case: &mut Case) {
         put_stake(&mut case.state, place(HOTKEY, coldkey, netuid), alpha);
     }
     put_stake(&mut case.state, place(OTHER_HOTKEY, OTHER, ONE), 10);
+    case.state.root_claimed.insert((HOTKEY, OTHER), [(ONE, 5)].into());
     let subnet = at(&mut case.state, ONE);
     subnet.info.owner_hotkey = Some(HOTKEY);
     subnet.axons.insert(HOTKEY, Axon { port: 9, ..Axon::default() });
     subnet.commits.insert((0, HOTKEY), vec![Commit { block: 3, ..Commit::default() }]);
-    subnet.root_claimed.insert((HOTKEY, OTHER), 5);
     subnet.last_dividends.insert(HOTKEY, (Some(Alpha(8)), Some(Alpha(9))));
     subnet.links.entry(HOTKEY).or_default().children = vec![(4, OTHER_HOTKEY)];
     subnet.links.entry(OTHER_HOTKEY).or_default().parents = vec![(4, HOTKEY)];
@@ -135,10 +135,9 @@ fn everything_moved(state: &State) {
     assert!(!subnet.pools.contains_key(&HOTKEY));
     assert_eq!(state.stake(&STRAY_HOTKEY, &STAKER, ONE), Alpha(700));
     assert_eq!(state.stake(&STRAY_HOTKEY, &OTHER, ONE), Alpha(300));
-    let claimed = [((STRAY_HOTKEY, STAKER), 0), ((STRAY_HOTKEY, OTHER), 5)];
-    let mut expected: Vec<_> = claimed.into();
-    expected.sort_unstable();
-    assert_eq!(subnet.root_claimed.clone().into_iter().collect::<Vec<_>>(), expected);
+    let claimed = [STAKER, OTHER].map(|coldkey| state.claimed(&STRAY_HOTKEY, &coldkey, ONE));
+    assert_eq!(claimed, [Some(0), Some(5)]);
+    assert!(state.root_claimed.keys().all(|(hotkey, _)| *hotkey != HOTKEY));
     assert_eq!(subnet.last_dividends[&STRAY_HOTKEY], (Some(Alpha(8)), None));
     assert_eq!(subnet.last_dividends[&HOTKEY], (None, Some(Alpha(9))), "root's part stays");
     assert_eq!(subnet.links[&STRAY_HOTKEY].children, [(4, OTHER_HOTKEY)]);
@@ -238,7 +237,7 @@ fn swap_coldkey_announced() {
     furnish(&mut case);
     put_stake(&mut case.state, place(HOTKEY, STAKER, ROOT), 40);
     at(&mut case.state, ONE).info.owner = Some(STAKER);
-    at(&mut case.state, ONE).root_claimed.insert((HOTKEY, STAKER), 6);
+    case.state.root_claimed.insert((HOTKEY, STAKER), [(ONE, 6)].into());
     let lists = case.state.coldkeys.entry(STAKER).or_default();
     lists.auto_stake.insert(ONE, OTHER_HOTKEY);
     let before = wealth(&case.state);
@@ -253,8 +252,8 @@ fn swap_coldkey_announced() {
     assert_eq!(state.stake(&HOTKEY, &STAKER, ONE), Alpha(0));
     let subnet = state.subnet(ONE).expect("it is there");
     assert_eq!((subnet.info.owner, state.owner(&HOTKEY)), (Some(NOBODY), Some(NOBODY)));
-    assert_eq!(subnet.root_claimed.get(&(HOTKEY, NOBODY)), Some(&6));
-    assert_eq!(subnet.root_claimed.get(&(HOTKEY, STAKER)), None);
+    assert_eq!(state.claimed(&HOTKEY, &NOBODY, ONE), Some(6));
+    assert_eq!(state.claimed(&HOTKEY, &STAKER, ONE), None);
     let (old, new) = (&state.coldkeys[&STAKER], &state.coldkeys[&NOBODY]);
     assert_eq!((old.owned.len(), old.staking.len(), old.auto_stake.len()), (0, 0, 0));
     assert_eq!((&new.owned, &new.staking), (&vec![HOTKEY], &vec![HOTKEY]));
