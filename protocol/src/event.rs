@@ -118,7 +118,14 @@ pub enum Event {
     },
 
     /// A validator's row was stored.
-    WeightsSet { netuid: NetUid, mechanism: u8, uid: u16, row: Row, last_update: Option<u64> },
+    WeightsSet {
+        netuid: NetUid,
+        mechanism: u8,
+        uid: u16,
+        #[serde(with = "crate::row::one")]
+        row: Row,
+        last_update: Option<u64>,
+    },
     /// An endpoint was published.
     AxonServed { netuid: NetUid, hotkey: AccountId, axon: Axon },
 
@@ -609,6 +616,7 @@ pub struct EpochRun {
     /// One entry per mechanism.
     pub incentive: Vec<Vec<u16>>,
     /// One entry per mechanism; uids without bonds have empty rows.
+    #[serde(with = "crate::row::matrices")]
     pub bonds: Vec<Vec<Row>>,
 }
 
@@ -639,7 +647,7 @@ pub struct EpochPaid {
     pub dividend_root: Vec<Alpha>,
     /// The pool's alpha right after its alpha dividend, absent where there is none.
     pub alpha_last_epoch: Vec<Option<Alpha>>,
-    /// Hotkeys whose claimable rate changed.
+    /// Hotkeys credited with root dividends, and those that the payout considers for the first time.
     pub claim_hotkeys: Vec<AccountId>,
     /// New rate, I96F32 bits.
     pub claim_rates: Vec<i128>,

@@ -62,6 +62,8 @@ pub mod payload;
 pub mod registration;
 /// Root dividends: what is owed, claims.
 pub mod root_claims;
+/// Rows of weights and bonds in codecs.
+pub mod row;
 /// Endpoints.
 pub mod serving;
 /// Stake orders.

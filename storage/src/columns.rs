@@ -6,6 +6,7 @@
 //! values that must be read in part or by name (`codec`).
 
 use crate::codec::CodecError;
+use protocol::row::NAME_ROW;
 use protocol::units::NAME_32;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::ser::{self, Serialize};
@@ -66,6 +67,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
         sixteens: take_slots(rest)?,
         slot: 0,
         naming: false,
+        row: Vec::new(),
     };
     if !rest.is_empty() {
         return Err(CodecError::Trailing(rest.len()));
@@ -571,6 +573,8 @@ struct Decoder {
     sixteens: [Column<u128>; SLOTS],
     slot: usize,
     naming: bool,
+    /// The bytes of a row's pairs.
+    row: Vec<u8>,
 }
 
 impl Decoder {
@@ -599,6 +603,18 @@ impl Decoder {
         let length = self.shape()?;
         let bytes = self.names.slice(length)?;
         std::str::from_utf8(bytes).map_err(|_| ColumnError("a text is no UTF-8".to_owned()))
+    }
+
+    /// A row at once, not pair by pair.
+    fn row<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ColumnError> {
+        let length = self.shape()?;
+        let [_, first, second, _] = &mut self.twos;
+        self.row.clear();
+        for (a, b) in first.slice(length)?.iter().zip(second.slice(length)?) {
+            let pair = u32::from(*a) | u32::from(*b) << 16;
+            self.row.extend_from_slice(&pair.to_le_bytes());
+        }
+        visitor.visit_bytes(&self.row)
     }
 
     /// Reads parts one by one; what was around them holds again afterwards.
@@ -848,6 +864,9 @@ impl<'de> de::Deserializer<'de> for &mut Decoder {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, ColumnError> {
+        if name == NAME_ROW {
+            return self.row(visitor);
+        }
         self.naming = name == NAME_32;
         let value = visitor.visit_newtype_struct(&mut *self);
         self.naming = false;
