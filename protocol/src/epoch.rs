@@ -440,6 +440,11 @@ impl<'a> Desk<'a> {
             self.stake(payment.hotkey, payment.coldkey, amount);
             return;
         }
+        let entry = self.state.hotkeys.get(&payment.hotkey);
+        if amount == 0 && entry.is_some_and(|entry| entry.claim_rate(self.netuid).is_some()) {
+            // The chain writes the rate it has.
+            return;
+        }
         let by: I96F32 = checked_div(fx(amount), fx(payment.root_stake)).unwrap_or(fx(0_u8));
         let rate = add(I96F32::from_bits(payment.claim_rate), by);
         self.paid.claim_hotkeys.push(payment.hotkey);
