@@ -122,6 +122,39 @@ fn any_record_is_read_or_refused() {
     tally.wants(&[("sound outside", 500), ("a block", 100), ("a genesis", 1)]);
 }
 
+/// Columns of zeros hold no bytes: what they announce is not believed beyond what a block can need.
+#[test]
+fn announced_columns_take_no_memory() {
+    let log = Golden::read(2);
+    let sound = Loose::of(&log.records[1]);
+    let header = storage::codec::encode(&log.frames[0].header);
+    // Shapes, names, bytes, then four columns of each width; each with a count and the planes it holds.
+    let columns: [(&str, usize, u32); 4] = [
+        ("shapes", 0, 1 << 20),
+        ("shapes that are there", 0, 1 << 30),
+        ("numbers of two bytes", 3, 1 << 30),
+        ("numbers of sixteen bytes", 18, u32::MAX),
+    ];
+    for (what, column, count) in columns {
+        let mut raw = header.clone();
+        for at in 0..=18 {
+            let count = if at == column { count } else { 0 };
+            raw.extend(count.to_le_bytes());
+            if count != 0 {
+                let held = u16::from(what.ends_with("there"));
+                raw.extend(held.to_le_bytes());
+            }
+        }
+        // Behind them as many bytes as a body may have.
+        raw.resize(64 << 20, 0);
+        let record = sound.clone().with_raw(&raw).sealed();
+        let read = || Record::read(&record).and_then(|record| record.frame(record.height));
+        let (read, held) = most_held(read);
+        assert!(matches!(read, Err(RecordError::Codec(_))), "{what}: {read:?}");
+        assert!(held <= raw.len() + (1 << 20), "{what}: {held} bytes");
+    }
+}
+
 /// Deep nesting in block 0, which is read by name, ends in an error and not at the end of the stack.
 #[test]
 fn a_deeply_nested_genesis_is_refused() {
