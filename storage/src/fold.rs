@@ -112,7 +112,7 @@ impl Folder {
     pub fn fold_with(&mut self, frame: &Frame, digests: &Digests) -> Result<(), FoldError> {
         let header = &frame.header;
         let height = header.height;
-        let expected = Height(self.header.height.0 + 1);
+        let expected = Height(self.header.height.0.saturating_add(1));
         if height != expected {
             return Err(FoldError::Height { expected, found: height });
         }
@@ -186,7 +186,7 @@ pub fn state_at(
             Folder::new(state, &header)?
         }
     };
-    let first = Height(folder.header().height.0 + 1);
+    let first = Height(folder.header().height.0.saturating_add(1));
     read_ahead(log, first, at, |blocks| {
         for block in blocks {
             let (frame, digests) = block?;

@@ -9,5 +9,6 @@
 mod damage;
 mod golden;
 mod memory;
+mod portable;
 mod records;
 mod trial;
