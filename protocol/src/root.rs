@@ -187,7 +187,7 @@ fn rows_root(tree: &mut Tree, mechanisms: &[Mechanism], buffer: &mut Vec<u8>) ->
         buffer,
         || 0..most.min(ROWS.leaves()),
         |leaf, out| {
-            for (index, mechanism) in (0_u8..).zip(mechanisms) {
+            for (index, mechanism) in (0..=u8::MAX).zip(mechanisms) {
                 for uid in (leaf..rows_of(mechanism)).step_by(ROWS.leaves()) {
                     let row = mechanism.weights.get(uid).map_or(&[][..], Vec::as_slice);
                     let last_update = mechanism.last_update.get(uid).copied().unwrap_or(0);

@@ -95,7 +95,7 @@ fn incentives(
     paid: &EpochPaid,
 ) -> Vec<(AccountId, AccountId, Alpha)> {
     let withheld = withheld_uids(before, subnet);
-    let miners = (0u16..).zip(&subnet.neurons.hotkeys).zip(&run.server_emission);
+    let miners = (0..=u16::MAX).zip(&subnet.neurons.hotkeys).zip(&run.server_emission);
     let miners = miners.filter(|((uid, _), alpha)| alpha.0 != 0 && !withheld.contains(uid));
     let paid_to = miners.map(|((_, miner), alpha)| {
         let to = incentive_position(before, paid.netuid, *miner);
