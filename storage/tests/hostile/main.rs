@@ -6,8 +6,11 @@
 //! that reach new code, for those who have cargo-bolero; what it finds belongs into `__fuzz__/*/corpus`, from where
 //! every run replays it first. Findings that can be said in words are tests of their own, beside the target.
 
+mod caches;
 mod damage;
+mod events;
 mod golden;
+mod history;
 mod memory;
 mod portable;
 mod records;
