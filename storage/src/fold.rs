@@ -32,6 +32,14 @@ pub enum FoldError {
         /// What the header says.
         stated: Hash32,
     },
+    /// A state that was stored is none that blocks can follow.
+    #[error("block {height}: the state is damaged: {what}")]
+    State {
+        /// Which block.
+        height: Height,
+        /// What does not fit.
+        what: &'static str,
+    },
     /// An event does not fit the state.
     #[error("block {height}: event {index} does not fit the state: {error}")]
     Event {
@@ -85,9 +93,12 @@ impl Folder {
     /// Starts from genesis.
     ///
     /// # Errors
-    /// The state does not have the root that the header says.
+    /// The state does not have the root that the header says, or its parts do not fit.
     pub fn new(mut state: State, header: &Header) -> Result<Self, FoldError> {
         let height = header.height;
+        if let Some(what) = state.misfit() {
+            return Err(FoldError::State { height, what });
+        }
         check(height, "the state root", state.root(), header.state_root)?;
         Ok(Self { state, header: header.clone() })
     }
@@ -202,7 +213,10 @@ fn state_at_snapshot(log: &SledLog, cache: &Cache, at: Height) -> Result<Option<
         let header = log.header(height)?;
         let kept = cache.load::<(State, Vault)>(CacheKind::Snapshot, height, header.hash());
         let sound = kept.and_then(|(mut state, vault)| {
-            let whole = state.height == height && vault.covers(&state) && vault.is_sound();
+            if state.height != height || state.misfit().is_some() {
+                return None;
+            }
+            let whole = vault.covers(&state) && vault.is_sound();
             let root = state.root();
             state.restore_vault(vault);
             (whole && root == header.state_root).then_some(state)

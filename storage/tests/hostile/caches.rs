@@ -90,6 +90,9 @@ fn try_snapshot(shelf: &Shelf, choices: &mut Choices<'_>, tally: &Tally) {
     assert!(held <= HELD_MAX, "{held} bytes");
     let Some((mut state, vault)) = loaded else { return tally.count("nothing") };
     tally.count("a state");
+    if state.misfit().is_some() {
+        return tally.count("a misfit");
+    }
     let _ = (vault.covers(&state), vault.is_sound());
     let root = state.root();
     // What is not covered by the root may differ; whoever goes on from there gets an answer all the same.
@@ -110,5 +113,11 @@ fn any_snapshot_is_loaded_or_passed_over() {
     try_inputs!("any_snapshot_is_loaded_or_passed_over", INPUTS, |choices| {
         try_snapshot(&shelf, choices, &tally)
     });
-    tally.wants(&[("nothing", 200), ("a state", 100), ("folded on", 5), ("not folded on", 50)]);
+    tally.wants(&[
+        ("nothing", 200),
+        ("a state", 100),
+        ("folded on", 5),
+        ("not folded on", 50),
+        ("a misfit", 1),
+    ]);
 }
