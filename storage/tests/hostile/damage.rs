@@ -1,6 +1,6 @@
 //! Damage to bytes: what disks, cables and enemies do to them.
 
-use crate::trial::Choices;
+use super::trial::Choices;
 
 /// Numbers at the ends of what a length or an amount can be.
 pub const EXTREMES: [u64; 12] = [

@@ -1,14 +1,15 @@
 //! Histories that never were: blocks of a sound log with events changed, moved, doubled, left out or borrowed, and
 //! every hash made right again, so that nothing but the state can tell.
 
-use crate::damage::EXTREMES;
-use crate::golden::Golden;
-use crate::trial::Choices;
+use super::damage::EXTREMES;
+use super::golden::Golden;
+use super::trial::Choices;
 use protocol::event::Event;
 use protocol::frame::{Frame, Header, calls_root, events_root, facts_root};
 use protocol::state::State;
 use protocol::units::Height;
 use serde_json::{Number, Value};
+use std::collections::BTreeMap;
 use storage::fold::{FoldError, Folder};
 
 /// Blocks between kept states of the log.
@@ -35,10 +36,9 @@ pub struct Past {
 impl Past {
     /// Folds a golden log.
     pub fn of(log: Golden) -> Self {
-        let folder = Folder::new(log.state.clone(), &log.header).expect("it is sound");
+        let mut folder = Folder::new(log.state.clone(), &log.header).expect("it is sound");
         let mut folders = vec![folder.clone()];
-        let mut folder = folder;
-        let mut kinds: std::collections::BTreeMap<&str, Vec<(usize, usize)>> = Default::default();
+        let mut kinds: BTreeMap<&str, Vec<(usize, usize)>> = BTreeMap::new();
         for (at, frame) in log.frames.iter().enumerate() {
             folder.fold(frame).expect("it is sound");
             if (at + 1) % STEP == 0 {

@@ -11,6 +11,7 @@ mod damage;
 mod events;
 mod golden;
 mod history;
+mod loose;
 mod memory;
 mod portable;
 mod records;
