@@ -129,7 +129,7 @@ pub fn gains(watch: &Watch, before: &State, run: Option<&EpochRun>, paid: &Epoch
             let after = shares::value(total, paid.shares[index], share.unwrap_or(0));
             let gained = after.saturating_sub(pool.map_or(0, |pool| pool.value(&coldkey).0));
             let mut parts = payments.get(&(*hotkey, coldkey)).cloned().unwrap_or_default();
-            let direct: u64 = parts.iter().map(|(_, alpha)| alpha.0).sum();
+            let direct = parts.iter().map(|(_, alpha)| alpha.0).fold(0, u64::saturating_add);
             // Where nothing was raised, a difference is the rounding of share values.
             let rises = raised.get(hotkey).is_some_and(|dividend| dividend.0 != 0);
             if rises && gained > direct {
