@@ -2,9 +2,11 @@
 //! that does not fit.
 
 use crate::golden::Golden;
-use crate::history::{Past, brought_back, fold};
+use crate::history::{Past, fold};
 use crate::memory::most_held;
 use crate::trial::{Choices, Tally, Target, try_inputs};
+use protocol::state::State;
+use storage::codec::{decode, encode};
 use storage::fold::FoldError;
 
 const INPUTS: u64 = 6_000;
@@ -30,7 +32,7 @@ fn try_history(past: &Past, choices: &mut Choices<'_>, tally: &Tally) {
     tally.count("a history");
     if closely {
         tally.count("looked at closely");
-        let mut again = brought_back(folder.state());
+        let mut again: State = decode(&encode(folder.state())).expect("it was written");
         assert_eq!(again.root(), folder.header().state_root, "a snapshot brings another state");
         let root = folder.state().root_from_scratch();
         assert_eq!(root, folder.header().state_root, "a kept hash is stale");

@@ -7,9 +7,6 @@ use std::path::Path;
 use storage::portable::Reader;
 use storage::record::Genesis;
 
-/// Formats that have a golden log.
-pub const FORMATS: [u16; 2] = [1, 2];
-
 /// What of a plan is looked at here; the rest of it is read and passed over.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Begin {

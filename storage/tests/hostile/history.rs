@@ -6,8 +6,9 @@ use super::golden::Golden;
 use super::trial::Choices;
 use protocol::event::Event;
 use protocol::frame::{Frame, Header, calls_root, events_root, facts_root};
-use protocol::state::State;
 use protocol::units::Height;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Number, Value};
 use std::collections::BTreeMap;
 use storage::fold::{FoldError, Folder};
@@ -83,7 +84,19 @@ impl Past {
     }
 
     fn change(&self, frame: &mut Frame, choices: &mut Choices<'_>) {
-        let events = &mut frame.events;
+        match choices.below(16) {
+            0 => return frame.facts = self.changed(&frame.facts, choices),
+            1 => return frame.header.time_ms = *choices.of(&EXTREMES),
+            2 if !frame.calls.is_empty() => {
+                let at = choices.below(frame.calls.len());
+                return frame.calls[at] = self.changed(&frame.calls[at], choices);
+            }
+            _ => {}
+        }
+        self.change_events(&mut frame.events, choices);
+    }
+
+    fn change_events(&self, events: &mut Vec<Event>, choices: &mut Choices<'_>) {
         let at = choices.below(events.len());
         if events.is_empty() {
             events.push(self.event(choices));
@@ -112,9 +125,12 @@ impl Past {
         }
     }
 
-    /// An event with some of its fields changed; the same where the changes leave no event.
-    fn changed(&self, event: &Event, choices: &mut Choices<'_>) -> Event {
-        let mut value = serde_json::to_value(event).expect("an event is plain data");
+    /// An event (or a call, or facts) with some of its fields changed; the same where the changes leave none.
+    fn changed<T>(&self, event: &T, choices: &mut Choices<'_>) -> T
+    where
+        T: Clone + Serialize + DeserializeOwned,
+    {
+        let mut value = serde_json::to_value(event).expect("it is plain data");
         for _ in 0..=choices.below(CHANGES_MAX) {
             let places = places(&value).min(PLACES_MAX);
             let at = choices.below(places);
@@ -227,10 +243,4 @@ pub fn fold(folder: &mut Folder, frame: Frame) -> Result<Frame, FoldError> {
         }
         Err(error) => Err(error),
     }
-}
-
-/// A state as a snapshot brings it back.
-pub fn brought_back(state: &State) -> State {
-    let bytes = storage::codec::encode(state);
-    storage::codec::decode(&bytes).expect("what was written can be read")
 }

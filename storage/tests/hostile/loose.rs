@@ -3,6 +3,9 @@
 use protocol::units::Hash32;
 use storage::record::HEAD_BYTES;
 
+/// Formats that have a golden log.
+pub const FORMATS: [u16; 2] = [1, 2];
+
 /// A record taken apart: everything that a hash covers, and no hash.
 #[derive(Clone, Debug)]
 pub struct Loose {

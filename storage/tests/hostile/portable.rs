@@ -2,8 +2,8 @@
 //! reader gives records that follow each other, then an error or the end.
 
 use crate::damage::{EXTREMES, damage};
-use crate::golden::{FORMATS, Golden};
-use crate::loose::Loose;
+use crate::golden::Golden;
+use crate::loose::{FORMATS, Loose};
 use crate::memory::most_held;
 use crate::trial::{Choices, Tally, Target, try_inputs};
 use protocol::units::{Hash32, Height};

@@ -2,8 +2,8 @@
 //! reading it gives an error or a block, and takes no more memory than is stated here.
 
 use crate::damage::{EXTREMES, damage};
-use crate::golden::{Begin, FORMATS, Golden};
-use crate::loose::Loose;
+use crate::golden::{Begin, Golden};
+use crate::loose::{FORMATS, Loose};
 use crate::memory::most_held;
 use crate::trial::{Choices, Tally, Target, try_inputs};
 use protocol::units::Hash32;
