@@ -40,6 +40,14 @@ fn chained(records: &[Loose]) -> Vec<u8> {
     bytes
 }
 
+/// A file of these records as they are, each sound by itself.
+fn loose(records: &[Loose]) -> Vec<u8> {
+    let mut bytes: Vec<u8> = records.iter().flat_map(Loose::sealed).collect();
+    let last = records.last().map_or((0, Hash32::default()), |one| (one.height, one.hash()));
+    bytes.extend(end(last.0, last.1));
+    bytes
+}
+
 fn try_file(logs: &[Golden], choices: &mut Choices<'_>, tally: &Tally) {
     tally.count("tried");
     let log = choices.of(logs);
@@ -69,7 +77,10 @@ fn try_file(logs: &[Golden], choices: &mut Choices<'_>, tally: &Tally) {
                     }
                 }
             }
-            chained(&records)
+            match choices.below(4) {
+                0 => loose(&records),
+                _ => chained(&records),
+            }
         }
     };
     if choices.below(8) == 0 {
