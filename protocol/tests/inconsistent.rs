@@ -127,6 +127,8 @@ fn a_uid_beyond_the_neurons_is_refused() {
         uid: Some(900),
         ..Default::default()
     };
-    let prepare: Prepare = |state| drop(at(state, ONE).neurons.uids.insert(HOTKEY, 900));
+    let prepare: Prepare = |state| {
+        at(state, ONE).neurons.uids.insert(HOTKEY, 900);
+    };
     assert_eq!(told(prepare, &[Event::HotkeyMoved(Box::new(moved))]), "no such uid");
 }

@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn each_part_that_does_not_fit_is_named() {
-        let changes: [(fn(&mut Subnet), Option<&str>); 8] = [
+        type Change = fn(&mut Subnet);
+        let changes: [(Change, Option<&str>); 8] = [
             (|_| {}, None),
             (|subnet| subnet.neurons.stake_weight = vec![], None),
             (
