@@ -9,6 +9,8 @@ mod diff;
 mod export;
 mod fields;
 mod genesis;
+#[cfg(test)]
+mod hostile;
 mod metrics;
 mod names;
 mod plan;

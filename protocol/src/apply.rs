@@ -47,7 +47,7 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), Inconsistent> {
 fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
     match event {
         Event::BlockOpened { height } => {
-            if height.0 != state.height.0 + 1 {
+            if state.height.0.checked_add(1) != Some(height.0) {
                 return Err("the height does not follow the last block's");
             }
             state.set_height(*height);
@@ -58,7 +58,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             if account.nonce != *nonce {
                 return Err("the nonce is not the signer's next");
             }
-            account.nonce += 1;
+            account.nonce = nonce.checked_add(1).ok_or("the nonce has no next one")?;
         }
         Event::RulesSwitched { rules } => *state.rules_mut() = *rules,
         Event::ParameterSet { netuid, name, value } => {
@@ -106,7 +106,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             state.coldkey_mut(*coldkey).staking.push(*hotkey);
         }
         Event::RootStakerIndexed { coldkey, index } => {
-            if state.global.root_stakers != *index {
+            if state.global.root_stakers != *index || *index == u64::MAX {
                 return Err("the index is not the next");
             }
             state.index_root_staker(*coldkey, *index);
@@ -126,8 +126,14 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             fast.registrations_this_block = fast.registrations_this_block.saturating_add(1);
             fast.registrations_this_interval = fast.registrations_this_interval.saturating_add(1);
             match via {
-                Via::Burn => fast.burn_registrations_this_interval += 1,
-                Via::Work => fast.pow_registrations_this_interval += 1,
+                Via::Burn => {
+                    let count = &mut fast.burn_registrations_this_interval;
+                    *count = count.saturating_add(1);
+                }
+                Via::Work => {
+                    let count = &mut fast.pow_registrations_this_interval;
+                    *count = count.saturating_add(1);
+                }
                 Via::Root | Via::Founder => {}
             }
             fast.recycled_for_registration = fast.recycled_for_registration.plus(*price);
@@ -182,9 +188,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
         }
         Event::StakeAdded { .. } | Event::StakeRemoved { .. } => {}
         Event::WeightsSet { netuid, mechanism, uid, row, last_update } => {
-            if usize::from(*uid) >= existing(state, *netuid)?.neurons.len() {
-                return Err("no such uid");
-            }
+            seated(state, *netuid, *mechanism, *uid)?;
             state.row_mut(*netuid, *mechanism, *uid).clone_from(row);
             if let Some(block) = last_update {
                 *state.last_update_mut(*netuid, *mechanism, *uid) = *block;
@@ -243,6 +247,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             fast.claimable_root_alpha = claimable.ok_or("claimable alpha")?;
         }
         Event::RootStakersSearched { last, indexed } => {
+            state.global.root_stakers.checked_add(indexed.len() as u64).ok_or("root stakers")?;
             for coldkey in indexed {
                 state.index_root_staker(*coldkey, state.global.root_stakers);
             }
@@ -268,9 +273,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             }
         }
         Event::WeightsCommitted { hotkey, netuid, mechanism, uid, commit, dropped } => {
-            if usize::from(*uid) >= existing(state, *netuid)?.neurons.len() {
-                return Err("no such uid");
-            }
+            seated(state, *netuid, *mechanism, *uid)?;
             let key = (*mechanism, *hotkey);
             let changed = state.change_commits(*netuid, key, *dropped as usize, Some(*commit));
             changed.ok_or("fewer commits wait than are dropped")?;
@@ -361,9 +364,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             epoch,
             reveal_round,
         } => {
-            if usize::from(*uid) >= existing(state, *netuid)?.neurons.len() {
-                return Err("no such uid");
-            }
+            seated(state, *netuid, *mechanism, *uid)?;
             let (block, key) = (state.height.0, (*mechanism, *epoch));
             let (hash, hotkey, round) = (*hash, *hotkey, *reveal_round);
             let commit = TimelockedCommit { hash, hotkey, block, round };
@@ -461,6 +462,14 @@ fn same_length<T>(column: &[T], others: &[usize]) -> Fit<()> {
 
 fn existing(state: &State, netuid: NetUid) -> Fit<&Subnet> {
     state.subnet(netuid).ok_or("no such subnet")
+}
+
+/// Whether there is a neuron, and can be a mechanism: they are counted in a byte, so there is none of the last number.
+fn seated(state: &State, netuid: NetUid, mechanism: u8, uid: u16) -> Fit<()> {
+    if usize::from(uid) >= existing(state, netuid)?.neurons.len() {
+        return Err("no such uid");
+    }
+    if mechanism == u8::MAX { Err("no such mechanism") } else { Ok(()) }
 }
 
 fn fast(state: &mut State, netuid: NetUid) -> Fit<&mut Fast> {
@@ -596,7 +605,8 @@ fn place_neuron(
     }
     match replaced {
         None => {
-            if index != neurons.len() {
+            // They are counted in as many bits as they have, so there is none of the last number.
+            if index != neurons.len() || uid == u16::MAX {
                 return Err("the uid is not the next");
             }
             neurons.hotkeys.push(hotkey);
@@ -671,7 +681,7 @@ fn swap_pool(state: &mut State, swap: &PoolSwapped) -> Fit<()> {
     pool.liquidity = swap.liquidity;
     pool.position_liquidity = swap.position_liquidity;
     pool.net_liquidity = swap.net_liquidity;
-    fast.volume += u128::from(swap.volume);
+    fast.volume = fast.volume.checked_add(swap.volume.into()).ok_or("the volume")?;
     let total_stake = state.total_stake_mut();
     *total_stake = Rao(shift(total_stake.0, swap.total_stake, "total stake")?);
     Ok(())
@@ -721,7 +731,8 @@ fn inject_emission(state: &mut State, columns: &EmissionInjected) -> Fit<()> {
         pool.scrap_tao = columns.scrap_tao[index];
         pool.scrap_alpha = columns.scrap_alpha[index];
         if columns.bought_with[index] != Rao::ZERO {
-            fast.volume += u128::from(columns.excess[index].0);
+            let volume = fast.volume.checked_add(columns.excess[index].0.into());
+            fast.volume = volume.ok_or("the volume")?;
         }
         fast.tao_in_emission = tao_in;
         fast.alpha_in_emission = alpha_in;
@@ -802,6 +813,9 @@ fn run_epoch(state: &mut State, columns: &EpochRun) -> Fit<()> {
         return Err("columns differ in length");
     }
     same_length(&columns.incentive, &[columns.bonds.len()])?;
+    if columns.incentive.len() > usize::from(u8::MAX) {
+        return Err("there are more mechanisms than can be");
+    }
     let (neurons, mechanisms) = state.epoch_mut(columns.netuid, columns.incentive.len());
     neurons.active.clone_from(&columns.active);
     neurons.emission.clone_from(&columns.emission);

@@ -276,7 +276,7 @@ fn uids_bijective(state: &State) -> Result<(), String> {
     for (netuid, subnet) in state.networks() {
         let neurons = &subnet.neurons;
         let inverse =
-            (0u16..).zip(&neurons.hotkeys).all(|(uid, key)| neurons.uid(key) == Some(uid));
+            (0..=u16::MAX).zip(&neurons.hotkeys).all(|(uid, key)| neurons.uid(key) == Some(uid));
         if !inverse || neurons.uids.len() != neurons.len() {
             return Err(format!("subnet {netuid}"));
         }

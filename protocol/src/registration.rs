@@ -311,7 +311,7 @@ pub fn root_register(
         (uid, None)
     } else {
         let stake = |hotkey: &AccountId| state.hotkey_alpha(hotkey, netuid);
-        let members = (0u16..).zip(&neurons.hotkeys);
+        let members = (0..=u16::MAX).zip(&neurons.hotkeys);
         let lowest = members.min_by_key(|(uid, member)| (stake(member), *uid));
         let (uid, member) = lowest.ok_or(Rejection::NoNeuronIdAvailable)?;
         require(stake(member) < stake(&hotkey), Rejection::StakeTooLowForRoot)?;

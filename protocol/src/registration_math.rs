@@ -133,7 +133,7 @@ pub fn prune_neuron(neurons: &Neurons<'_>) -> Option<u16> {
     let mut immune = None;
     let mut exposed = None;
     let mut exposed_count: u16 = 0;
-    for (uid, &registered_at) in (0_u16..).zip(neurons.registered_at) {
+    for (uid, &registered_at) in (0..=u16::MAX).zip(neurons.registered_at) {
         if neurons.immortal.contains(&uid) {
             continue;
         }

@@ -144,9 +144,9 @@ impl SubnetCache {
     fn rows_sum(&mut self, id: NetUid, mechanisms: &[Mechanism], buffer: &mut Vec<u8>) -> Sum {
         let of = |(index, mechanism): (u8, &Mechanism)| {
             let rows = mechanism.weights.len().max(mechanism.last_update.len());
-            (0_u16..).take(rows).map(move |uid| (index, uid))
+            (0..=u16::MAX).take(rows).map(move |uid| (index, uid))
         };
-        let keys = || (0_u8..).zip(mechanisms).flat_map(of);
+        let keys = || (0..=u8::MAX).zip(mechanisms).flat_map(of);
         self.rows.sum(Part::Row, buffer, keys, |key, out| {
             let (index, uid) = *key;
             let Some(mechanism) = mechanisms.get(usize::from(index)) else { return false };

@@ -19,6 +19,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
+/// Columns that fit each other.
+mod shape;
 /// The writes and the undo list.
 pub(crate) mod writes;
 

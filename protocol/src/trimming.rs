@@ -49,7 +49,7 @@ fn protected(state: &State, subnet: &Subnet) -> Vec<u16> {
     let immortal = immortal_uids(state, subnet);
     let period = u64::from(subnet.params.immunity_period);
     let immune = |at: u64| state.height.0.saturating_sub(at) < period;
-    let uids = (0u16..).zip(&subnet.neurons.registered_at);
+    let uids = (0..=u16::MAX).zip(&subnet.neurons.registered_at);
     let uids = uids.filter(|(uid, at)| immortal.contains(uid) || immune(**at));
     uids.map(|(uid, _)| uid).collect()
 }
@@ -58,7 +58,7 @@ fn protected(state: &State, subnet: &Subnet) -> Vec<u16> {
 fn trim_removed(subnet: &Subnet, surplus: usize, protected: &[u16]) -> Vec<(u16, AccountId)> {
     let neurons = &subnet.neurons;
     let mut exposed: Vec<u16> =
-        (0u16..).take(neurons.len()).filter(|uid| !protected.contains(uid)).collect();
+        (0..=u16::MAX).take(neurons.len()).filter(|uid| !protected.contains(uid)).collect();
     exposed.sort_by_key(|uid| (neurons.emission[usize::from(*uid)], Reverse(*uid)));
     exposed.truncate(surplus);
     exposed.sort_unstable();

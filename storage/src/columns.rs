@@ -58,7 +58,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     let mut rest = bytes;
     let rest = &mut rest;
     let mut decoder = Decoder {
-        shapes: Column::new(take_planes(rest)?),
+        shapes: Column::new(take_shapes(rest)?),
         names: Column::new(take_bytes(rest)?),
         bytes: Column::new(take_bytes(rest)?),
         twos: take_slots(rest)?,
@@ -155,7 +155,7 @@ fn take_planes<N: Number>(rest: &mut &[u8]) -> Result<Vec<N>, CodecError> {
     }
     let held = u16::from_le_bytes(take(rest, 2)?.try_into().expect("two bytes were taken"));
     // A column of zeros holds no bytes, so its length must be bounded by other means.
-    if count > rest.len().saturating_mul(64) + COUNT_FREE {
+    if count > rest.len().saturating_mul(64) + COUNT_FREE || (held == 0 && count > ZEROS_MAX) {
         return Err(cut_off());
     }
     let mut column = vec![N::of_plane(0, 0); count];
@@ -170,6 +170,23 @@ fn take_planes<N: Number>(rest: &mut &[u8]) -> Result<Vec<N>, CodecError> {
 
 /// Numbers that a column of zeros may hold in any case.
 const COUNT_FREE: usize = 1 << 20;
+/// Numbers that a column of zeros may hold at most.
+const ZEROS_MAX: usize = 1 << 24;
+/// Shapes of a value at most: each may stand for a fact of some hundred bytes in memory.
+const SHAPES_MAX: usize = 1 << 24;
+/// Shapes at most where all are zero: of many facts, one shape says how many there are.
+const SHAPES_ZERO_MAX: usize = 1 << 10;
+
+/// Shapes cost the most memory, so what is not there may not be announced.
+fn take_shapes(rest: &mut &[u8]) -> Result<Vec<u32>, CodecError> {
+    let mut front = *rest;
+    let count = take_count(&mut front)?;
+    let all_zero = count > 0 && take(&mut front, 2)? == [0, 0];
+    if count > SHAPES_MAX || (all_zero && count > SHAPES_ZERO_MAX) {
+        return Err(CodecError::Malformed("there are too many shapes".to_owned()));
+    }
+    take_planes(rest)
+}
 
 fn take_slots<N: Number>(rest: &mut &[u8]) -> Result<[Column<N>; SLOTS], CodecError> {
     let mut slots = [const { Column::empty() }; SLOTS];

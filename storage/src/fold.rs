@@ -32,6 +32,14 @@ pub enum FoldError {
         /// What the header says.
         stated: Hash32,
     },
+    /// A state that was stored is none that blocks can follow.
+    #[error("block {height}: the state is damaged: {what}")]
+    State {
+        /// Which block.
+        height: Height,
+        /// What does not fit.
+        what: &'static str,
+    },
     /// An event does not fit the state.
     #[error("block {height}: event {index} does not fit the state: {error}")]
     Event {
@@ -85,8 +93,11 @@ impl Folder {
     /// Starts from genesis.
     ///
     /// # Errors
-    /// The state does not have the root that the header says.
+    /// The state does not have the root that the header says, or its parts do not fit.
     pub fn new(mut state: State, header: &Header) -> Result<Self, FoldError> {
+        if let Some(what) = state.misfit() {
+            return Err(FoldError::State { height: header.height, what });
+        }
         check_root(&mut state, header)?;
         Ok(Self { state, header: header.clone() })
     }
@@ -111,7 +122,7 @@ impl Folder {
     pub fn fold_with(&mut self, frame: &Frame, digests: &Digests) -> Result<(), FoldError> {
         let header = &frame.header;
         let height = header.height;
-        let expected = Height(self.header.height.0 + 1);
+        let expected = Height(self.header.height.0.saturating_add(1));
         if height != expected {
             return Err(FoldError::Height { expected, found: height });
         }
@@ -216,7 +227,7 @@ pub fn state_at(
         }
     };
     let mut folder = start()?;
-    let first = Height(folder.header().height.0 + 1);
+    let first = Height(folder.header().height.0.saturating_add(1));
     let followed = read_ahead_as(
         log,
         first,
@@ -249,7 +260,10 @@ fn state_at_snapshot(log: &SledLog, cache: &Cache, at: Height) -> Result<Option<
         let header = log.header(height)?;
         let kept = cache.load::<(State, Vault)>(CacheKind::Snapshot, height, header.hash());
         let sound = kept.and_then(|(mut state, vault)| {
-            let whole = state.height == height && vault.covers(&state) && vault.is_sound();
+            if state.height != height || state.misfit().is_some() {
+                return None;
+            }
+            let whole = vault.covers(&state) && vault.is_sound();
             let root = state.root();
             state.restore_vault(vault);
             (whole && root == header.state_root).then_some(state)

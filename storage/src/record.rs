@@ -21,6 +21,8 @@ pub const MAGIC_BEFORE: [u8; 4] = *b"BTEL";
 pub const GENESIS_BYTES_MAX: u64 = 1 << 30;
 /// The longest body of another block before packing, in bytes.
 pub const FRAME_BYTES_MAX: u64 = 1 << 28;
+/// The highest block there can be, some hundred million years of them: none is so high that nothing can follow it.
+pub const HEIGHT_MAX: u64 = 1 << 48;
 /// Length of a head.
 pub const HEAD_BYTES: usize = 4 + 2 + 1 + 1 + 8 + 8 + 8 + 32 + 32 + 4;
 
@@ -190,7 +192,7 @@ impl<'a> Record<'a> {
             return Err(RecordError::Format(format));
         }
         let most = if kind == Kind::Genesis as u8 { GENESIS_BYTES_MAX } else { FRAME_BYTES_MAX };
-        if raw_len > most || body_len > most {
+        if raw_len > most || body_len > most || height.0 > HEIGHT_MAX {
             return Err(RecordError::Head);
         }
         let body = rest.split_at_checked(body_len as usize);
@@ -227,6 +229,9 @@ impl<'a> Record<'a> {
     pub fn genesis<P: DeserializeOwned>(&self) -> Result<Genesis<P>, RecordError> {
         let raw = self.raw(Kind::Genesis, self.height)?;
         let ((build, header), used) = decode_front::<(String, Header)>(&raw)?;
+        if header.height != self.height {
+            return Err(RecordError::Misplaced);
+        }
         Ok(Genesis { build, header, plan: decode_named(&raw[used..])? })
     }
 
@@ -248,7 +253,8 @@ impl<'a> Record<'a> {
     /// # Errors
     /// It belongs elsewhere, or cannot be unpacked.
     pub fn frame(&self, height: Height) -> Result<Frame, RecordError> {
-        Ok(formats::read(self.format, &self.raw(Kind::Block, height)?)?)
+        let frame = formats::read(self.format, &self.raw(Kind::Block, height)?)?;
+        if frame.header.height == height { Ok(frame) } else { Err(RecordError::Misplaced) }
     }
 
     /// The same packed body after another record, with that record's frame hash and its own.

@@ -95,7 +95,7 @@ fn incentives(
     paid: &EpochPaid,
 ) -> Vec<(AccountId, AccountId, Alpha)> {
     let withheld = withheld_uids(before, subnet);
-    let miners = (0u16..).zip(&subnet.neurons.hotkeys).zip(&run.server_emission);
+    let miners = (0..=u16::MAX).zip(&subnet.neurons.hotkeys).zip(&run.server_emission);
     let miners = miners.filter(|((uid, _), alpha)| alpha.0 != 0 && !withheld.contains(uid));
     let paid_to = miners.map(|((_, miner), alpha)| {
         let to = incentive_position(before, paid.netuid, *miner);
@@ -129,7 +129,7 @@ pub fn gains(watch: &Watch, before: &State, run: Option<&EpochRun>, paid: &Epoch
             let after = shares::value(total, paid.shares[index], share.unwrap_or(0));
             let gained = after.saturating_sub(pool.map_or(0, |pool| pool.value(&coldkey).0));
             let mut parts = payments.get(&(*hotkey, coldkey)).cloned().unwrap_or_default();
-            let direct: u64 = parts.iter().map(|(_, alpha)| alpha.0).sum();
+            let direct = parts.iter().map(|(_, alpha)| alpha.0).fold(0, u64::saturating_add);
             // Where nothing was raised, a difference is the rounding of share values.
             let rises = raised.get(hotkey).is_some_and(|dividend| dividend.0 != 0);
             if rises && gained > direct {

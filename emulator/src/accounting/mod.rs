@@ -365,7 +365,8 @@ impl<'a> Day<'a> {
             let count = own.map(|(_, position)| position).filter(held).count();
             let (payouts, refunds) = credits.split_at(count.min(credits.len()));
             refunds.iter().for_each(|refund| book.lock_refunds = book.lock_refunds.plus(*refund));
-            dissolve_book(book, netuid, payouts.iter().map(|payout| payout.0).sum());
+            let payout = payouts.iter().map(|payout| payout.0).fold(0, u64::saturating_add);
+            dissolve_book(book, netuid, payout);
         }
         for book in self.accounts.books.values_mut() {
             dissolve_book(book, netuid, 0);

@@ -193,7 +193,8 @@ pub fn claimable_by_subnet(state: &State, coldkey: AccountId) -> BTreeMap<NetUid
     let mut sums = BTreeMap::new();
     for hotkey in state.coldkeys.get(&coldkey).into_iter().flat_map(|own| &own.staking) {
         for (netuid, alpha) in claimable(state, coldkey, *hotkey) {
-            *sums.entry(netuid).or_insert(0) += alpha.0;
+            let sum: &mut u64 = sums.entry(netuid).or_insert(0);
+            *sum = sum.saturating_add(alpha.0);
         }
     }
     sums

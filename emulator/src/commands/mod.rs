@@ -19,7 +19,7 @@ pub mod fork;
 /// State at any block.
 pub mod inspect;
 /// Facts and calls as lines for people.
-mod lines;
+pub mod lines;
 /// Events and calls.
 pub mod log;
 /// Parameters of a subnet or of the network.

@@ -17,6 +17,8 @@ mod tests;
 
 pub use openmetrics::OpenMetrics;
 pub use rows::{RowWriter, Tables};
+#[cfg(test)]
+pub use tables::Value;
 pub use tables::{TABLES, Table};
 pub use target::{Kept, Target};
 

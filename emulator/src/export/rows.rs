@@ -120,7 +120,7 @@ impl BlockRow<'_> {
 impl SubnetRow<'_> {
     /// Alpha behind all hotkeys.
     pub fn stake(&self) -> u64 {
-        self.subnet.pools.values().map(|pool| pool.alpha.0).sum()
+        self.subnet.pools.values().map(|pool| pool.alpha.0).fold(0, u64::saturating_add)
     }
 
     /// I64F64 bits of rao per block.
@@ -172,7 +172,7 @@ impl Counts {
         let Facts { queries_sent, answers_received, latency_ms, .. } = &frame.facts;
         counts.queries = queries_sent.iter().copied().map(u64::from).sum();
         counts.answers = answers_received.iter().copied().map(u64::from).sum();
-        counts.latency_ms = latency_ms.iter().sum();
+        counts.latency_ms = latency_ms.iter().copied().fold(0, u64::saturating_add);
         counts
     }
 }

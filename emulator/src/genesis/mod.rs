@@ -35,6 +35,7 @@ use serde_json::Value;
 use settings::Wrong;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use storage::record::HEIGHT_MAX;
 use toml::Table;
 
 /// Global parameters that genesis computes and nobody sets.
@@ -50,6 +51,11 @@ const COMPUTED: &[&str] = &[
     "entropies",
     "beacon",
 ];
+
+/// Players of a run, at most.
+pub const PLAYERS_MAX: u64 = 1_000_000;
+/// Draws of positions by all members of a group on all subnets, at most.
+pub const DRAWS_MAX: u64 = 1 << 30;
 
 /// One subnet at genesis.
 #[derive(Clone, Debug)]
@@ -90,6 +96,7 @@ pub fn plan(
     scenario: String,
 ) -> Result<Plan, ScenarioError> {
     let wrong = |what: String| ScenarioError::new(format!("{place}: {what}"), None);
+    check_heights(document).map_err(wrong)?;
     check_network(document).map_err(wrong)?;
     let casts = casts(place, document)?;
     let mut state = State::default();
@@ -107,14 +114,13 @@ pub fn plan(
     state.height = Height(height);
     let (subnets, root_stake) = match rows {
         Some(rows) => snapshot_subnets(place, document, &rows)?,
-        None => (generated_subnets(place, document, height)?, document.genesis.root_stake.0),
+        None => {
+            let counts = document.subnet.iter().map(|entry| entry.count.unwrap_or(1));
+            check_count(counts.map(usize::from).sum(), state.global.subnet_limit).map_err(wrong)?;
+            (generated_subnets(place, document, height)?, document.genesis.root_stake.0)
+        }
     };
-    if subnets.len() > usize::from(state.global.subnet_limit) {
-        let (count, limit) = (subnets.len(), state.global.subnet_limit);
-        return Err(wrong(format!(
-            "rules.subnet_limit: {count} subnets, but the limit is {limit}"
-        )));
-    }
+    check_count(subnets.len(), state.global.subnet_limit).map_err(wrong)?;
     check_pools(&subnets).map_err(wrong)?;
     let population = Population {
         seed: document.run.seed,
@@ -124,6 +130,7 @@ pub fn plan(
         total_issuance: document.genesis.total_issuance.0,
         flow_ema_total: document.genesis.flow_ema_total.0,
     };
+    population.check().map_err(wrong)?;
     let seating = Seating::seat(state, &population).map_err(wrong)?;
     let timeline = timeline(place, document, height)?;
     Ok(Plan {
@@ -198,6 +205,25 @@ fn beacon(document: &Document) -> Beacon {
     }
 }
 
+/// No block beyond the last one that a log can hold.
+fn check_heights(document: &Document) -> Result<(), String> {
+    let (height, blocks) = (document.genesis.height, document.run.blocks.0);
+    if height > HEIGHT_MAX {
+        return Err(format!("genesis.height: {height} is beyond the last block, {HEIGHT_MAX}"));
+    }
+    if blocks > HEIGHT_MAX - height {
+        return Err(format!("run.blocks: {blocks} blocks go beyond the last one, {HEIGHT_MAX}"));
+    }
+    Ok(())
+}
+
+fn check_count(count: usize, limit: u16) -> Result<(), String> {
+    if count > usize::from(limit) {
+        return Err(format!("rules.subnet_limit: {count} subnets, but the limit is {limit}"));
+    }
+    Ok(())
+}
+
 fn check_network(document: &Document) -> Result<(), String> {
     let network = &document.network;
     if network.slice_ms == 0 || !BLOCK_MS.is_multiple_of(network.slice_ms) {
@@ -221,9 +247,8 @@ fn check_network(document: &Document) -> Result<(), String> {
     if document.limits.extrinsics_per_block_max == 0 {
         return Err("limits.extrinsics_per_block_max: 0 would let no call through".to_owned());
     }
-    if document.run.processes
-        > document.players.iter().map(|group| group.count).sum::<u32>().max(64)
-    {
+    let players: u64 = document.players.iter().map(|group| u64::from(group.count)).sum();
+    if u64::from(document.run.processes) > players.max(64) {
         let processes = document.run.processes;
         return Err(format!("run.processes: {processes} host processes have no players to share"));
     }
@@ -491,6 +516,8 @@ fn generated_subnets(
         }
     }
     let mut subnets = Vec::new();
+    // Below it every netuid is taken.
+    let mut first_free = 1;
     for entry in &document.subnet {
         let count = entry.count.unwrap_or(1);
         if entry.netuid.is_some() && entry.count.is_some() {
@@ -508,9 +535,12 @@ fn generated_subnets(
             return Err(wrong(format!("{section}{what}")));
         }
         for _ in 0..count {
-            let free = || (1..=u16::MAX).find(|netuid| !taken.contains(netuid));
+            let free = || (first_free..=u16::MAX).find(|netuid| !taken.contains(netuid));
             let netuid = entry.netuid.or_else(free);
             let netuid = netuid.ok_or_else(|| wrong("subnet: no netuid is left".to_owned()))?;
+            if entry.netuid.is_none() {
+                first_free = netuid;
+            }
             taken.insert(netuid);
             let symbol = symbols::table().nth(usize::from(netuid)).map(String::from);
             let tao = entry.tao_reserve.map_or(10_000_000_000_000, |tao| tao.0);

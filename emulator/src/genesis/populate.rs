@@ -4,7 +4,7 @@
 //! validator of a group has a weight of 1/k, stakers hold equal parts on subnets they draw, and what no group claims
 //! belongs to an account per subnet that stands for the public, behind the subnet's validators.
 
-use super::{Cast, SubnetPlan};
+use super::{Cast, DRAWS_MAX, PLAYERS_MAX, SubnetPlan};
 use crate::plan::Seat;
 use crate::scenario::document::Group;
 use actors::machine::Identity;
@@ -50,6 +50,37 @@ pub struct Population<'a> {
     pub total_issuance: u64,
     /// Sum of the flow averages, in rao per block.
     pub flow_ema_total: u64,
+}
+
+impl Population<'_> {
+    /// Whether there are not more players, or draws for them, than a run can have.
+    ///
+    /// # Errors
+    /// How many there would be.
+    pub fn check(&self) -> Result<(), String> {
+        let mut players = 0u64;
+        for cast in self.casts {
+            let group = cast.group;
+            let places = self.subnets.iter().filter(|plan| acts_on(cast, plan)).count() as u64;
+            let seats = if cast.settings.has_places() { places } else { 1 };
+            players = players.saturating_add(u64::from(group.count).saturating_mul(seats));
+            let draws = u64::from(group.count)
+                .saturating_mul(u64::from(group.positions))
+                .saturating_mul(places);
+            if group.role == Role::Staker && draws > DRAWS_MAX {
+                let (name, positions) = (&group.name, group.positions);
+                return Err(format!(
+                    "players.{name}.positions: {positions} for each of {} stakers on {places} subnets \
+                     are more draws than {DRAWS_MAX}",
+                    group.count
+                ));
+            }
+        }
+        if players > PLAYERS_MAX {
+            return Err(format!("players: there would be {players}, the most are {PLAYERS_MAX}"));
+        }
+        Ok(())
+    }
 }
 
 /// A network being populated.

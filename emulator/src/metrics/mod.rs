@@ -241,7 +241,8 @@ impl Readings {
             let reading = self.subnets.entry(netuid).or_default();
             reading.copy(subnet);
             if !known || restaked.contains(&netuid) {
-                reading.stake = subnet.pools.values().map(|pool| pool.alpha.0).sum();
+                let alpha = subnet.pools.values().map(|pool| pool.alpha.0);
+                reading.stake = alpha.fold(0, u64::saturating_add);
             }
         }
     }
@@ -260,9 +261,11 @@ impl Readings {
             *self.events.entry(event.kind()).or_insert(0) += 1;
         }
         let Messages { sent, delivered, dropped } = frame.facts.messages;
-        self.messages.sent += sent;
-        self.messages.delivered += delivered;
-        self.messages.dropped += dropped;
+        // A log can say anything; a total that leaves its range stays at its end.
+        let total = &mut self.messages;
+        total.sent = total.sent.saturating_add(sent);
+        total.delivered = total.delivered.saturating_add(delivered);
+        total.dropped = total.dropped.saturating_add(dropped);
         self.crashes += frame.facts.crashes.len() as u64;
     }
 }
@@ -363,7 +366,7 @@ impl Collector for RunCollector {
 fn collect_chain(page: &mut Page<'_>, chain: &Chain, subnets: &BTreeMap<NetUid, SubnetReading>) {
     let mut shares: Vec<u128> = subnets.values().map(|subnet| subnet.emission_share).collect();
     shares.sort_unstable_by_key(|share| Reverse(*share));
-    let top_ten: u128 = shares.iter().take(10).sum();
+    let top_ten = shares.iter().take(10).copied().fold(0, u128::saturating_add);
     page.add(table::BLOCK_HEIGHT, &[], chain.height as f64);
     page.add(table::SIMULATED, &[], chain.time_ms as f64 / 1_000.0);
     page.add(table::TOTAL_ISSUANCE, &[], tokens(chain.issuance_rao));

@@ -54,9 +54,11 @@ impl Totals {
             count(&mut self.reasons, refused.reason.name(), number);
         }
         let messages = frame.facts.messages;
-        self.messages.sent += messages.sent;
-        self.messages.delivered += messages.delivered;
-        self.messages.dropped += messages.dropped;
+        // A log can say anything; a sum that is out of range stays at its end.
+        let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
+        add(&mut self.messages.sent, messages.sent);
+        add(&mut self.messages.delivered, messages.delivered);
+        add(&mut self.messages.dropped, messages.dropped);
         self.crashes += frame.facts.crashes.len() as u64;
     }
 }

@@ -13,6 +13,11 @@ pub const ENVIRONMENT: &str = "BTEMU__";
 /// How alike two names must be for one to be meant by the other, from 0 to 1.
 const LIKENESS_MIN: f64 = 0.6;
 
+/// Letters of a path at most.
+const PATH_LETTERS_MAX: usize = 200;
+/// Places of a list that a path may name: a list is made as long as the place that is named.
+const PLACES_MAX: usize = 4_096;
+
 /// One value laid over the file, and where it comes from, as its user wrote it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Overlay {
@@ -102,6 +107,15 @@ fn address(
     alone: &Document,
     netuids: &mut Vec<Option<u16>>,
 ) -> Result<String, (String, Option<String>)> {
+    if path.len() > PATH_LETTERS_MAX {
+        return Err((format!("a path has at most {PATH_LETTERS_MAX} letters"), None));
+    }
+    let mut places = path.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
+    if let Some((place, _)) = places.find(|(place, _)| {
+        place.parse().is_ok_and(|place: i128| place.unsigned_abs() >= PLACES_MAX as u128)
+    }) {
+        return Err((format!("no list has a place {place}"), None));
+    }
     let parts: Vec<&str> = path.splitn(3, '.').collect();
     match parts.as_slice() {
         ["players", name, key] => {

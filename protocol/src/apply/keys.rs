@@ -97,7 +97,7 @@ fn move_membership(state: &mut State, facts: &HotkeyMoved) -> Fit<()> {
             return Err("the old hotkey does not hold the uid");
         }
         neurons.uids.insert(new, uid);
-        neurons.hotkeys[usize::from(uid)] = new;
+        *neurons.hotkeys.get_mut(usize::from(uid)).ok_or("no such uid")? = new;
         let subnet = super::existing(state, netuid)?;
         let axon = subnet.axons.get(&old).copied();
         let queues = subnet.commits.iter().filter(|((_, hotkey), _)| *hotkey == old);

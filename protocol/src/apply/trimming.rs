@@ -50,7 +50,7 @@ fn trim_columns(state: &mut State, netuid: NetUid, removed: &[(u16, AccountId)])
     let gone = |uid: u16| removed.binary_search_by_key(&uid, |(removed, _)| *removed).is_ok();
     let mut next = 0;
     // By old uid: the new one of those that stay.
-    let renumbered: Vec<Option<u16>> = (0u16..)
+    let renumbered: Vec<Option<u16>> = (0..=u16::MAX)
         .take(neurons.len())
         .map(|uid| {
             (!gone(uid)).then(|| {
@@ -68,7 +68,7 @@ fn trim_columns(state: &mut State, netuid: NetUid, removed: &[(u16, AccountId)])
     keep(&mut neurons.validator_trust, &renumbered);
     keep(&mut neurons.validator_permit, &renumbered);
     keep(&mut neurons.stake_weight, &renumbered);
-    neurons.uids = neurons.hotkeys.iter().copied().zip(0u16..).collect();
+    neurons.uids = neurons.hotkeys.iter().copied().zip(0..=u16::MAX).collect();
     mechanisms.resize_with(usize::from(count), Default::default);
     for mechanism in mechanisms {
         keep(&mut mechanism.incentive, &renumbered);

@@ -78,7 +78,7 @@ fn pool(pool: &HotkeyPool, out: &mut Vec<u8>) {
 fn rows(mechanisms: &[Mechanism]) -> Hash32 {
     let places = FANOUT.pow(SUBNET_DEPTH);
     let mut leaves = Leaves::default();
-    for (index, mechanism) in (0_u8..).zip(mechanisms) {
+    for (index, mechanism) in (0..=u8::MAX).zip(mechanisms) {
         for uid in 0..mechanism.weights.len().max(mechanism.last_update.len()) {
             let row = mechanism.weights.get(uid).map_or(&[][..], Vec::as_slice);
             let last_update = mechanism.last_update.get(uid).copied().unwrap_or(0);

@@ -1,0 +1,219 @@
+//! Messages between processes, and knocks at the door of a live run: whatever comes over a socket is a message, or the
+//! connection ends with an error; a frame of an impossible length is refused before there is room for it.
+
+use super::damage::{EXTREMES, damage};
+use super::golden::Golden;
+use super::trial::{Choices, Tally, Target, try_inputs};
+use crate::names::Names;
+use crate::plan::Plan;
+use crate::run::door::{Answer, DOOR, DOOR_VERSION, Door, From, Knock, Opening, Request};
+use crate::run::wire::{FromHost, Hello, MESSAGE_BYTES_MAX, ToHost, WIRE_VERSION, Welcome, Wire};
+use crate::run::wire::{WireError, encoded};
+use actors::host::{HostCheckpoint, Seated, SliceDone};
+use protocol::units::Height;
+use std::io::Write;
+use std::os::unix::net::UnixStream as StdStream;
+use storage::log::{Durability, EventLog, RawRecord, SledLog};
+use tokio::net::UnixStream;
+
+const INPUTS: u64 = 12_000;
+const KNOCKS: u64 = 2_000;
+
+fn golden_plan() -> (Golden, Plan) {
+    let golden = Golden::read(3);
+    let record = RawRecord::new(golden.records[0].clone()).expect("it is sound");
+    let plan = record.record().genesis::<Plan>().expect("it is sound").plan;
+    (golden, plan)
+}
+
+/// Messages of every kind, as they are sent.
+fn messages() -> Vec<Vec<u8>> {
+    let (golden, plan) = golden_plan();
+    let seats: Vec<Seated> = plan
+        .players
+        .iter()
+        .map(|seat| Seated::new(seat.identity.clone(), seat.player.clone()))
+        .collect();
+    let welcome = Welcome {
+        seed: 7,
+        seats: seats.clone(),
+        state: golden.state.clone(),
+        directory: plan.players.iter().map(|s| (s.identity.hotkey, s.identity.id)).collect(),
+    };
+    let hello = Hello {
+        version: WIRE_VERSION,
+        run: "run".to_owned(),
+        host: 1,
+        token: "token".to_owned(),
+        pid: 77,
+    };
+    let events = golden.frames[20].events.clone();
+    let slice = ToHost::Slice { from_ms: 0, until_ms: 1_000, deliveries: Vec::new() };
+    let to = [
+        ToHost::Welcome(Box::new(welcome)),
+        ToHost::Refused("why".to_owned()),
+        ToHost::Block(events),
+        slice,
+        ToHost::Save,
+        ToHost::Stop,
+    ];
+    let done = SliceDone { next_wake_ms: Some(7), steps: 9, ..SliceDone::default() };
+    let from = [
+        FromHost::Hello(hello),
+        FromHost::Ready(Some(7)),
+        FromHost::Done(done),
+        FromHost::Seats(HostCheckpoint { seats }),
+        FromHost::Failed("why".to_owned()),
+        FromHost::Bye(9),
+    ];
+    let to = to.iter().map(encoded);
+    to.chain(from.iter().map(encoded)).map(|message| message.to_vec()).collect()
+}
+
+/// A message behind its length, or behind another one.
+fn framed(message: &[u8], choices: &mut Choices<'_>) -> Vec<u8> {
+    let length = match choices.below(4) {
+        0 => *choices.of(&EXTREMES) as u32,
+        _ => message.len() as u32,
+    };
+    [&length.to_le_bytes()[..], message].concat()
+}
+
+async fn received(bytes: Vec<u8>, choices: &mut Choices<'_>, tally: &Tally) {
+    let (ours, theirs) = UnixStream::pair().expect("there are sockets");
+    let mut wire = Wire::new(theirs);
+    let mut ours = ours.into_std().expect("it is a socket");
+    ours.set_nonblocking(false).expect("it is a socket");
+    // A socket takes some thousand bytes before anybody reads; the rest comes from a thread.
+    let sent = std::thread::spawn(move || drop(ours.write_all(&bytes)));
+    loop {
+        let error = match choices.below(2) {
+            0 => wire.receive::<ToHost>().await.map(drop),
+            _ => wire.receive::<FromHost>().await.map(drop),
+        };
+        match error {
+            Ok(()) => tally.count("a message"),
+            Err(WireError::Garbled(_)) => tally.count("garbled"),
+            Err(WireError::Closed) => break tally.count("closed"),
+            Err(WireError::Io(error)) => {
+                assert!(!error.to_string().is_empty());
+                break tally.count("broken");
+            }
+        }
+    }
+    drop(wire);
+    sent.join().expect("it only writes");
+}
+
+#[test]
+fn any_message_is_read_or_refused() {
+    let messages = messages();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("there are sockets");
+    let tally = Tally::default();
+    try_inputs!("any_message_is_read_or_refused", INPUTS, |choices| {
+        tally.count("tried");
+        let mut bytes = Vec::new();
+        for _ in 0..=choices.below(2) {
+            let mut message = choices.of(&messages).clone();
+            if choices.below(4) != 0 {
+                damage(&mut message, &messages[0], choices);
+            }
+            bytes.extend(framed(&message, choices));
+        }
+        runtime.block_on(received(bytes, choices, &tally));
+    });
+    tally.wants(&[("a message", 100), ("garbled", 100), ("closed", 100), ("broken", 50)]);
+}
+
+/// The door of a run over the golden log.
+fn door(folder: &std::path::Path) -> (Door, Height) {
+    let (golden, plan) = golden_plan();
+    let records = golden.records.iter().map(|bytes| RawRecord::new(bytes.clone()));
+    let records: Vec<RawRecord> = records.map(|raw| raw.expect("it is sound")).collect();
+    let path = folder.join("log");
+    let mut log = SledLog::create_copy(&path, &records[0], Durability::End).expect("it is new");
+    for raw in &records[1..] {
+        log.append_record(&raw.record()).expect("it follows");
+    }
+    let tip = log.tip();
+    let opening = Opening {
+        run: folder.to_owned(),
+        socket: folder.join("socket"),
+        genesis: plan.genesis.height,
+        tip,
+        names: Names::new(&plan, &plan.genesis),
+        reader: log.reader(),
+    };
+    (Door::open(opening).expect("there are sockets"), tip)
+}
+
+/// What the door says first, and the next thing after that.
+async fn answered(bytes: &[u8], folder: &std::path::Path) -> Option<Answer> {
+    let mut socket = StdStream::connect(folder.join(DOOR)).expect("the door is open");
+    socket.write_all(bytes).ok()?;
+    socket.set_nonblocking(true).ok()?;
+    socket.shutdown(std::net::Shutdown::Write).ok()?;
+    let mut wire = Wire::new(UnixStream::from_std(socket).ok()?);
+    wire.receive::<Answer>().await.ok()
+}
+
+#[test]
+fn any_knock_is_answered() {
+    let folder = tempfile::tempdir().expect("writable");
+    let (door, tip) = door(folder.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("there are sockets");
+    let tally = Tally::default();
+    try_inputs!("any_knock_is_answered", KNOCKS, |choices| {
+        tally.count("tried");
+        let from = match choices.below(3) {
+            0 => From::Now,
+            1 => From::Height(*choices.of(&EXTREMES)),
+            _ => From::Since(*choices.of(&EXTREMES)),
+        };
+        let version = if choices.below(8) == 0 { choices.number() as u32 } else { DOOR_VERSION };
+        let sound = encoded(&Knock { version, request: Request::Follow { from } }).to_vec();
+        let mut knock = sound.clone();
+        if choices.below(2) == 0 {
+            damage(&mut knock, &sound, choices);
+        }
+        let length = match choices.below(8) {
+            0 => *choices.of(&EXTREMES) as u32,
+            _ => knock.len() as u32,
+        };
+        let bytes = [&length.to_le_bytes()[..], &knock].concat();
+        let is_whole = length as usize == knock.len();
+        match runtime.block_on(answered(&bytes, folder.path())) {
+            Some(Answer::Following(following)) => {
+                assert_eq!(following.tip, tip);
+                assert!(following.first > following.genesis || following.first == Height(u64::MAX));
+                tally.count("followed");
+            }
+            Some(Answer::Refused(why)) => {
+                assert!(!why.is_empty());
+                tally.count("refused");
+            }
+            Some(other) => panic!("the first answer is {other:?}"),
+            None => {
+                assert!(!is_whole, "a whole message has an answer, whatever it says");
+                tally.count("no answer");
+            }
+        }
+    });
+    tally.wants(&[("followed", 200), ("refused", 100), ("no answer", 10)]);
+    drop(door);
+}
+
+/// Nobody gets room for a message that is longer than any.
+#[test]
+fn a_frame_beyond_the_limit_is_refused_at_its_head() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let told = runtime.expect("there are sockets").block_on(async {
+        let (ours, theirs) = UnixStream::pair().expect("there are sockets");
+        let length = u32::try_from(MESSAGE_BYTES_MAX + 1).expect("it is below four gigabytes");
+        ours.try_write(&length.to_le_bytes()).expect("there is room");
+        Wire::new(theirs).receive::<ToHost>().await.map(drop)
+    });
+    assert!(matches!(told, Err(WireError::Io(_))), "{told:?}");
+}
