@@ -219,15 +219,16 @@ pub fn state_at(
     genesis: impl Fn() -> Result<(State, Header), LogError>,
     at: Height,
 ) -> Result<Folder, ReadError> {
-    let start = || match state_at_snapshot(log, cache, at)? {
+    let start = |roots| match state_at_snapshot(log, cache, at, roots)? {
         Some(folder) => Ok(folder),
         None => {
             let (state, header) = genesis()?;
             Ok::<_, ReadError>(Folder::new(state, &header)?)
         }
     };
-    let mut folder = start()?;
-    let first = Height(folder.header().height.0.saturating_add(1));
+    let mut folder = start(Roots::InTheEnd)?;
+    let next = |folder: &Folder| Height(folder.header().height.0.saturating_add(1));
+    let first = next(&folder);
     let followed = read_ahead_as(
         log,
         first,
@@ -244,8 +245,8 @@ pub fn state_at(
     if !matches!(followed, Err(ReadError::Fold(_))) {
         return followed;
     }
-    let mut folder = start()?;
-    read_ahead(log, first, at, |blocks| {
+    let mut folder = start(Roots::Everywhere)?;
+    read_ahead(log, next(&folder), at, |blocks| {
         for block in blocks {
             let (frame, digests) = block?;
             folder.fold_with(&frame, &digests)?;
@@ -254,7 +255,21 @@ pub fn state_at(
     })
 }
 
-fn state_at_snapshot(log: &SledLog, cache: &Cache, at: Height) -> Result<Option<Folder>, LogError> {
+/// Where the state's root is compared with the header's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Roots {
+    /// Where whoever asked ends.
+    InTheEnd,
+    /// At the snapshot already.
+    Everywhere,
+}
+
+fn state_at_snapshot(
+    log: &SledLog,
+    cache: &Cache,
+    at: Height,
+    roots: Roots,
+) -> Result<Option<Folder>, LogError> {
     let heights = cache.heights(CacheKind::Snapshot).into_iter().rev();
     for height in heights.filter(|height| *height <= at && *height > log.genesis_height()) {
         let header = log.header(height)?;
@@ -264,9 +279,9 @@ fn state_at_snapshot(log: &SledLog, cache: &Cache, at: Height) -> Result<Option<
                 return None;
             }
             let whole = vault.covers(&state) && vault.is_sound();
-            let root = state.root();
+            let sound = roots == Roots::InTheEnd || state.root() == header.state_root;
             state.restore_vault(vault);
-            (whole && root == header.state_root).then_some(state)
+            (whole && sound).then_some(state)
         });
         if let Some(state) = sound {
             return Ok(Some(Folder::at(state, header)));

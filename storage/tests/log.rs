@@ -300,6 +300,13 @@ fn caches_change_no_answer_and_bad_ones_count_as_absent() {
         .store(CacheKind::Snapshot, middle, header.hash(), &(&wrong, state.vault()))
         .expect("writable");
     assert_eq!(answer(&cache), without, "another state under the same block");
+    let mut rich = state.clone();
+    rich.accounts.entry(AccountId([9; 32])).or_default().free = Rao(7);
+    rich.forget_cached_hashes();
+    cache
+        .store(CacheKind::Snapshot, middle, header.hash(), &(&rich, state.vault()))
+        .expect("writable");
+    assert_eq!(answer(&cache), without, "a sound file of a state that nobody decided");
     store_snapshot(&cache, &state, Hash32([3; 32])).expect("writable");
     assert!(cache.load::<(State, Vault)>(CacheKind::Snapshot, middle, header.hash()).is_none());
     assert_eq!(answer(&cache), without, "a snapshot of another history");
