@@ -20,12 +20,7 @@ mod scenario;
 
 use clap::{Parser, Subcommand};
 use commands::{Failure, LogFormat};
-use mimalloc::MiMalloc;
 use std::process::ExitCode;
-
-/// Blocks are made on one thread and dropped on another, thousands of small values each.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Emulates the Bittensor network: launch scenarios, replay their logs, inspect any block.
 #[derive(Debug, Parser)]
