@@ -21,6 +21,8 @@ pub enum CacheKind {
     Snapshot,
     /// Everything else a run needs to go on.
     Checkpoint,
+    /// What was counted since genesis.
+    Totals,
 }
 
 impl CacheKind {
@@ -28,6 +30,7 @@ impl CacheKind {
         match self {
             Self::Snapshot => "snapshot-",
             Self::Checkpoint => "checkpoint-",
+            Self::Totals => "totals-",
         }
     }
 }

@@ -185,6 +185,7 @@ fn copy(
     let (from, to) = (past.parent.folder.cache(), folder.cache());
     from.copy_to(&to, CacheKind::Snapshot, at);
     from.copy_to(&to, CacheKind::Checkpoint, at);
+    from.copy_to(&to, CacheKind::Totals, at);
     if at > genesis
         && let Err(error) = store_snapshot(&to, past.state, past.header.hash())
     {

@@ -2,9 +2,9 @@
 
 use super::account::{self, AccountArguments};
 use super::params::{self, ParamsArguments};
-use super::reading::{Reading, log_failure};
+use super::reading::Reading;
 use super::{BlockArgument, Failure, print, print_json};
-use crate::run::totals::{Totals, ratio, top_subnets};
+use crate::run::totals::{ratio, top_subnets};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use protocol::registration::lock_cost;
@@ -227,10 +227,7 @@ fn tokens(name: &str, rao: i64) -> String {
 }
 
 fn network_facts(reading: &Reading, state: &State, at: Height) -> Result<NetworkFacts, Failure> {
-    let mut totals = Totals::default();
-    for frame in reading.log.frames(Height(reading.genesis.height.0 + 1), at) {
-        totals.add(&frame.map_err(log_failure)?);
-    }
+    let totals = reading.totals_at(at)?;
     Ok(NetworkFacts {
         block: state.height.0,
         total_issuance_rao: state.global.total_issuance,

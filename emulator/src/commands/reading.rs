@@ -2,9 +2,11 @@
 
 use super::{BlockArgument, Failure};
 use crate::plan::Plan;
+use crate::run::totals::Totals;
 use protocol::frame::Header;
 use protocol::units::Height;
 use std::path::Path;
+use storage::cache::CacheKind;
 use storage::fold::{Folder, ReadError, state_at};
 use storage::journal::Journal;
 use storage::log::{EventLog, LogError, SledLog};
@@ -68,6 +70,24 @@ impl Reading {
             ReadError::Log(error) => log_failure(error),
             ReadError::Fold(error) => Failure::failed(error, verify_hint()),
         })
+    }
+
+    /// What was counted from genesis to a block, beginning at the newest count that was kept.
+    pub fn totals_at(&self, at: Height) -> Result<Totals, Failure> {
+        let cache = self.folder.cache();
+        let (mut from, mut totals) = (self.genesis.height, Totals::default());
+        for height in cache.heights(CacheKind::Totals).into_iter().rev().filter(|held| *held <= at)
+        {
+            let block = self.log.header(height).map_err(log_failure)?.hash();
+            if let Some(kept) = cache.load(CacheKind::Totals, height, block) {
+                (from, totals) = (height, kept);
+                break;
+            }
+        }
+        for frame in self.log.frames(Height(from.0 + 1), at) {
+            totals.add(&frame.map_err(log_failure)?);
+        }
+        Ok(totals)
     }
 }
 

@@ -153,7 +153,7 @@ fn repair_folder(
 
 /// Caches save time and hold no truth: those that cannot be copied are made again.
 fn copy_caches(from: &RunFolder, copied: &Copied) {
-    for kind in [CacheKind::Snapshot, CacheKind::Checkpoint] {
+    for kind in [CacheKind::Snapshot, CacheKind::Checkpoint, CacheKind::Totals] {
         from.cache().copy_to(&copied.folder.cache(), kind, copied.tip.height);
     }
 }

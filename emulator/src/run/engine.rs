@@ -416,6 +416,10 @@ impl Engine {
             Ok(()) => self.cache.thin(CacheKind::Snapshot, SNAPSHOTS_MAX),
             Err(error) => tracing::warn!(%error, "no snapshot at block {height}"),
         }
+        match self.cache.store(CacheKind::Totals, height, tip, &self.totals) {
+            Ok(()) => self.cache.thin(CacheKind::Totals, SNAPSHOTS_MAX),
+            Err(error) => tracing::warn!(%error, "no totals at block {height}"),
+        }
     }
 
     /// The players.
