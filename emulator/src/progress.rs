@@ -84,6 +84,11 @@ impl Progress {
             }
             Report::Started { genesis, from, .. } => self.begin(*genesis, *from),
             Report::Progress { height } => self.at(*height),
+            Report::Restarting { why, restarts } => {
+                let line = format!("restart {restarts}: {why}");
+                // Seen where there is no bar too: a run that heals itself should not do so unseen.
+                if self.bar.is_hidden() { tracing::warn!("{line}") } else { self.bar.println(line) }
+            }
             Report::Listening { metrics: None } | Report::Done(_) | Report::Failed { .. } => {}
         }
     }

@@ -118,21 +118,103 @@ fn a_killed_launcher_takes_its_processes_along_and_the_run_goes_on() {
     assert_eq!(resumed(folder.path()), straight(folder.path()));
 }
 
+/// Starts a run of two hosts that leaves time to disturb it and does not go far back after that.
+fn start_disturbed(folder: &Path, set: &[&str]) -> Child {
+    let quickstart = scenario("quickstart.toml");
+    let run = ["run", &quickstart, "--blocks", BLOCKS, "--out", "run", "--processes", "2"];
+    let manner = ["--pace", "600x", "--set", "log.checkpoint_interval=20", "--json"];
+    let mut all = [&run[..], &manner].concat();
+    all.extend(set.iter().flat_map(|set| ["--set", set]));
+    start(folder, &all)
+}
+
+/// What became of a run that was disturbed, which must have ended as if it had not been; how often it was restarted.
+fn healed(folder: &Path, run: Child) -> u64 {
+    let said = wait(run);
+    assert_eq!(said.code, 0, "{said:?}");
+    let summary: serde_json::Value = serde_json::from_str(&said.stdout).expect("a summary");
+    assert_eq!(text(&summary, "tip_hash"), straight(folder), "{summary}");
+    assert_eq!(number(&summary, "blocks").to_string(), BLOCKS);
+    let restarts = number(&summary, "restarts");
+    let told = said.stderr.matches("restart ").count() as u64;
+    assert_eq!(told, restarts, "each is told with its reason: {said:?}");
+    let journal = std::fs::read_to_string(folder.join("run/journal.jsonl")).expect("it is kept");
+    assert_eq!(journal.matches("\"restarted\"").count() as u64, restarts, "{journal}");
+    json(folder, &["verify", "run", "--re-execute", "--re-simulate", "--json"]);
+    restarts
+}
+
 #[test]
-fn a_killed_host_ends_the_run_with_a_hint_and_the_run_goes_on() {
+fn a_run_whose_processes_are_killed_heals_itself() {
     let folder = folder();
-    let run = start_slow(folder.path(), "2");
+    let run = start_disturbed(folder.path(), &[]);
+    let pid = run.id();
+    let mut seen = Vec::new();
+    let kills = 4;
+    for kill_number in 0..kills {
+        wait_until("all processes", || children(pid).len() == 3);
+        std::thread::sleep(Duration::from_micros(dice(3, "moment", kill_number) % 900_000));
+        let family = children(pid);
+        seen.extend(family.iter().copied());
+        // The chain, then hosts, then whoever it is.
+        let victim = match kill_number {
+            0 => chain_of(&family),
+            _ => family.get((dice(3, "victim", kill_number) % 3) as usize).copied(),
+        };
+        let Some(victim) = victim else { continue };
+        kill("-KILL", victim);
+        wait_until("the others to end", || family.iter().all(|pid| !is_alive(*pid)));
+    }
+    let restarts = healed(folder.path(), run);
+    assert!((1..=kills).contains(&restarts), "{restarts}");
+    assert!(seen.iter().all(|pid| !is_alive(*pid)), "somebody was left behind");
+}
+
+#[test]
+fn a_host_that_stands_still_is_replaced() {
+    let folder = folder();
+    let run = start_disturbed(folder.path(), &["run.host_silence_ms_max=400"]);
     let pid = run.id();
     wait_until("all processes", || children(pid).len() == 3);
-    std::thread::sleep(Duration::from_millis(1_500));
+    std::thread::sleep(Duration::from_millis(700));
     let family = children(pid);
-    let host = family.iter().max().copied().expect("three processes");
-    kill("-KILL", host);
-    let said = wait(run);
-    assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.stderr.contains("host process"), "{said:?}");
-    assert!(said.stderr.contains("hint: `btemu run --resume"), "{said:?}");
+    let chain = chain_of(&family);
+    let host = family.iter().find(|pid| Some(**pid) != chain).copied().expect("two of them");
+    kill("-STOP", host);
+    assert!(healed(folder.path(), run) >= 1);
     assert!(family.iter().all(|pid| !is_alive(*pid)), "somebody was left behind");
+}
+
+#[test]
+fn a_run_that_gets_nowhere_is_given_up_and_can_be_resumed() {
+    let folder = folder();
+    let quickstart = scenario("quickstart.toml");
+    let run = ["run", &quickstart, "--blocks", BLOCKS, "--out", "run", "--processes", "2"];
+    let run = start(folder.path(), &[&run[..], &["--pace", "1x", "--json"]].concat());
+    let pid = run.id();
+    let (sender, ended) = channel();
+    std::thread::spawn(move || sender.send(wait(run)));
+    let mut seen = Vec::new();
+    let said = loop {
+        match ended.recv_timeout(Duration::from_millis(50)) {
+            Ok(said) => break said,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => panic!("the run cannot be waited for"),
+        }
+        let family = children(pid);
+        if family.len() == 3 {
+            let victim = family.iter().max().copied().expect("three processes");
+            // It may be gone with the others already.
+            let killed = Command::new("kill").args(["-KILL", &victim.to_string()]).output();
+            assert!(killed.is_ok(), "there is a kill");
+            seen.extend(family);
+        }
+    };
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stderr.contains("restarts brought no further block"), "{said:?}");
+    assert!(said.stderr.contains("hint: `btemu run --resume"), "{said:?}");
+    assert!(seen.len() > 3 * 3, "it was tried again and again");
+    assert!(seen.iter().all(|pid| !is_alive(*pid)), "somebody was left behind");
     assert_eq!(resumed(folder.path()), straight(folder.path()));
 }
 
@@ -179,23 +261,34 @@ fn chain_of(family: &[u32]) -> Option<u32> {
     family.iter().find(is_chain).copied()
 }
 
-/// Kills a run, or its chain process, after so much time. What it said, if it had ended before.
-fn kill_after(run: Child, micros: u64, only_chain: bool) -> Option<Said> {
+/// Whom to kill.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Victim {
+    /// The launcher, with whom all end.
+    Launcher,
+    /// The chain process, if there is one; the run then heals itself.
+    Chain,
+}
+
+/// Kills a run, or its chain process, after so much time. Whether it was hit, and what the run said if it ended by
+/// itself.
+fn kill_after(run: Child, micros: u64, victim: Victim) -> (bool, Option<Said>) {
     let pid = run.id();
     let (sender, ended) = channel();
     std::thread::spawn(move || sender.send(wait(run)));
     match ended.recv_timeout(Duration::from_micros(micros)) {
-        Ok(said) => return Some(said),
+        Ok(said) => return (false, Some(said)),
         Err(RecvTimeoutError::Timeout) => {}
         Err(RecvTimeoutError::Disconnected) => panic!("the run cannot be waited for"),
     }
     let family = children(pid);
-    let victim = chain_of(&family).filter(|_| only_chain).unwrap_or(pid);
+    let chain = chain_of(&family).filter(|_| victim == Victim::Chain);
+    let target = chain.unwrap_or(pid).to_string();
     // It may have ended by itself just now.
-    Command::new("kill").args(["-KILL", &victim.to_string()]).output().expect("there is a kill");
-    ended.recv_timeout(PATIENCE).expect("whoever is killed ends");
+    Command::new("kill").args(["-KILL", &target]).output().expect("there is a kill");
+    let said = ended.recv_timeout(PATIENCE).expect("whoever is killed ends, or heals");
     wait_until("the processes to end", || family.iter().all(|pid| !is_alive(*pid)));
-    None
+    (true, chain.map(|_| said))
 }
 
 #[test]
@@ -228,17 +321,19 @@ fn a_run_killed_again_and_again_ends_with_the_tip_hash_of_the_straight_run() {
         let run = start(folder.path(), &arguments);
         lives += 1;
         let what = format!("SEED={seed}, life {life}, {processes} hosts, {micros} us");
-        match kill_after(run, micros, dice(seed, "victim", life).is_multiple_of(2)) {
-            None => killed += 1,
-            Some(said) => {
-                assert_eq!(said.code, 0, "{what}: {said:?}");
-                let whole: serde_json::Value =
-                    serde_json::from_str(&said.stdout).expect("a summary");
-                assert_eq!(text(&whole, "tip_hash"), text(&straight, "tip_hash"), "{what}");
-                (lives, last, finished) = (0, 0, finished + 1);
-                folder = crate::program::folder();
-                continue;
-            }
+        let victim = match dice(seed, "victim", life) % 2 {
+            0 => Victim::Chain,
+            _ => Victim::Launcher,
+        };
+        let (hit, said) = kill_after(run, micros, victim);
+        killed += u64::from(hit);
+        if let Some(said) = said {
+            assert_eq!(said.code, 0, "{what}: {said:?}");
+            let whole: serde_json::Value = serde_json::from_str(&said.stdout).expect("a summary");
+            assert_eq!(text(&whole, "tip_hash"), text(&straight, "tip_hash"), "{what}");
+            (lives, last, finished) = (0, 0, finished + 1);
+            folder = crate::program::folder();
+            continue;
         }
         let said = say(folder.path(), &["verify", "run", "--json"]);
         if said.code == 0 {

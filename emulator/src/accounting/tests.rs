@@ -622,7 +622,7 @@ fn simulated(folder: &Path, plan: &Plan, blocks: u64) -> SledLog {
     let inside = ChainOrder::inside(run.path.clone(), until);
     let order = ChainOrder { checking: Checking::Invariants, ..inside };
     let progress = Progress::new(order.until.0, Showing::Nothing);
-    launch(order, &ChildLogs { format: "text" }, &progress).expect("it runs");
+    launch(order, &ChildLogs { format: "text" }, &progress, |_| {}).expect("it runs");
     SledLog::open(&run.log_dir()).expect("it is there")
 }
 

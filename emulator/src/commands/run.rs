@@ -8,7 +8,7 @@ use crate::progress::{Progress, Showing};
 use crate::run::chain::ChainOrder;
 use crate::run::engine::Checking;
 use crate::run::estimate::{Intervals, estimate, free_bytes};
-use crate::run::launcher::{ChildLogs, LaunchError, launch};
+use crate::run::launcher::{ChildLogs, LaunchError, Restart, launch};
 use crate::run::totals::Summary;
 use crate::scenario::{self, Overrides, Scenario};
 use protocol::units::Height;
@@ -237,6 +237,7 @@ pub(super) fn order(
         socket: PathBuf::new(),
         hosts: scenario.processes(),
         token: String::new(),
+        host_silence_ms_max: scenario.host_silence_ms_max(),
         until: Height(genesis.0.saturating_add(scenario.blocks())),
         durability: log.durability,
         snapshot_interval: log.snapshot_interval,
@@ -271,7 +272,19 @@ fn launch_told(
     );
     let showing = Showing::unless_json(arguments.json);
     let progress = Progress::new(order.until.0, showing);
-    let launched = launch(order, &ChildLogs { format: log_format.name() }, &progress);
+    let restarted = |restart: &Restart| {
+        journal(
+            folder,
+            "restarted",
+            &json!({
+                "why": restart.why,
+                "restarts": restart.restarts,
+                "block": restart.block,
+                "unix_seconds": crate::clock::unix_seconds(),
+            }),
+        );
+    };
+    let launched = launch(order, &ChildLogs { format: log_format.name() }, &progress, restarted);
     match &launched {
         Ok(summary) => journal(
             folder,

@@ -39,6 +39,8 @@ pub struct ChainOrder {
     pub hosts: u32,
     /// What hosts must prove.
     pub token: String,
+    /// How long a host may be silent, in milliseconds of wall time.
+    pub host_silence_ms_max: u64,
     /// The last block.
     pub until: Height,
     /// When the log is synced.
@@ -66,6 +68,7 @@ impl ChainOrder {
             run,
             hosts: 0,
             token: String::new(),
+            host_silence_ms_max: super::hosts::HOST_SILENCE_MS_MAX,
             until,
             durability: Durability::End,
             snapshot_interval: 0,
@@ -109,7 +112,26 @@ pub enum Report {
         what: String,
         /// What to do about it.
         hint: Option<String>,
+        /// Whether it is worth while to start the processes again.
+        outlook: Outlook,
     },
+    /// All processes are started again; the launcher's own word.
+    Restarting {
+        /// What happened.
+        why: String,
+        /// How often it has happened in this run.
+        restarts: u64,
+    },
+}
+
+/// What a run that ended badly may hope for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outlook {
+    /// It would end the same way again.
+    Final,
+    /// A process was lost; the same run goes on with others.
+    Again,
 }
 
 /// Why the chain ends badly.
@@ -163,6 +185,15 @@ impl From<HostError> for ChainError {
 }
 
 impl ChainError {
+    /// Whether the run can go on with other processes.
+    pub const fn outlook(&self) -> Outlook {
+        match self {
+            Self::Engine(EngineError::Host(error)) if error.is_of_a_process() => Outlook::Again,
+            Self::Missing { .. } => Outlook::Again,
+            _ => Outlook::Final,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -211,7 +242,8 @@ pub async fn drive(
         None => Hosts::local(&start.course(), seats, start.state.clone()),
         Some(listener) => {
             let wires = greet(order, listener).await?;
-            Hosts::remote(&start.course(), seats, &start.state, wires).await?
+            let silence = order.host_silence_ms_max;
+            Hosts::remote(&start.course(), seats, &start.state, wires, silence).await?
         }
     };
     report(Report::Started {

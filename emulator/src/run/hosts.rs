@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long a host may be silent before the run ends.
+/// How long a host may be silent before it counts as dead, unless the scenario says otherwise.
 pub const HOST_SILENCE_MS_MAX: u64 = 120_000;
 
 /// What went wrong with a host.
@@ -30,10 +30,12 @@ pub enum HostError {
         error: WireError,
     },
     /// A host process did not answer in time.
-    #[error("host process {host} has not answered for {HOST_SILENCE_MS_MAX} ms")]
+    #[error("host process {host} has not answered for {silence_ms} ms")]
     Silent {
         /// Which, from 0.
         host: usize,
+        /// How long it was waited for.
+        silence_ms: u64,
     },
     /// A host process gave up.
     #[error("host process {host} cannot go on: {why}")]
@@ -55,6 +57,17 @@ pub enum HostError {
     /// The players' view does not follow the chain.
     #[error("the players' view does not follow the chain: {0}")]
     View(#[from] Inconsistent),
+}
+
+impl HostError {
+    /// Whether other processes may do better: players in this process would do the same again.
+    pub const fn is_of_a_process(&self) -> bool {
+        match self {
+            Self::Wire { .. } | Self::Silent { .. } | Self::Failed { .. } => true,
+            Self::OutOfTurn { .. } => true,
+            Self::Shell(_) | Self::View(_) => false,
+        }
+    }
 }
 
 /// What a process did in a run.
@@ -99,6 +112,7 @@ pub struct RemoteHost {
     next_wake_ms: Option<u64>,
     players: u64,
     steps: u64,
+    silence_ms_max: u64,
 }
 
 /// The address book of a plan.
@@ -135,6 +149,7 @@ impl Hosts {
         seats: Vec<Seated>,
         state: &State,
         wires: Vec<(Wire, u32)>,
+        silence_ms_max: u64,
     ) -> Result<Self, HostError> {
         let hosts = wires.into_iter().map(|(wire, pid)| RemoteHost {
             wire,
@@ -142,6 +157,7 @@ impl Hosts {
             next_wake_ms: None,
             players: 0,
             steps: 0,
+            silence_ms_max,
         });
         let mut hosts: Vec<RemoteHost> = hosts.collect();
         let carrier = deal(course, seats, state, &mut hosts).await?;
@@ -361,9 +377,10 @@ async fn deal(
 
 impl RemoteHost {
     async fn answer(&mut self, host: usize) -> Result<FromHost, HostError> {
-        let wait = Duration::from_millis(HOST_SILENCE_MS_MAX);
+        let silence_ms = self.silence_ms_max;
+        let wait = Duration::from_millis(silence_ms);
         let answer = tokio::time::timeout(wait, self.wire.receive()).await;
-        let answer = answer.map_err(|_| HostError::Silent { host })?;
+        let answer = answer.map_err(|_| HostError::Silent { host, silence_ms })?;
         match answer.map_err(|error| HostError::Wire { host, error })? {
             FromHost::Failed(why) => Err(HostError::Failed { host, why }),
             other => Ok(other),

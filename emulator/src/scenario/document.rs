@@ -3,6 +3,7 @@
 //! What belongs here: the shape. What does not: layering (`layers`), and what it is made into (`genesis`).
 
 use super::amount::{AlphaAmount, Blocks, Tao};
+use crate::run::hosts::HOST_SILENCE_MS_MAX;
 use actors::registry::Role;
 use protocol::rules::{FeeSchedule, Mode, Profile, RuleVersion};
 use serde::{Deserialize, Serialize};
@@ -59,11 +60,18 @@ pub struct Run {
     pub blocks: Blocks,
     pub processes: u32,
     pub pace: String,
+    pub host_silence_ms_max: u64,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { seed: 1, blocks: Blocks(360), processes: 2, pace: "max".to_owned() }
+        Self {
+            seed: 1,
+            blocks: Blocks(360),
+            processes: 2,
+            pace: "max".to_owned(),
+            host_silence_ms_max: HOST_SILENCE_MS_MAX,
+        }
     }
 }
 
@@ -183,7 +191,7 @@ impl Default for LogSection {
         Self {
             durability: DurabilityName::default(),
             sync_interval: Blocks(100),
-            snapshot_interval: Blocks(720),
+            snapshot_interval: Blocks(600),
             snapshot_bytes: 32 << 20,
             checkpoint_interval: Blocks(720),
         }

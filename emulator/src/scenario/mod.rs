@@ -189,6 +189,11 @@ impl Scenario {
         self.document.run.blocks.0
     }
 
+    /// How long a host process may be silent, in milliseconds of wall time.
+    pub const fn host_silence_ms_max(&self) -> u64 {
+        self.document.run.host_silence_ms_max
+    }
+
     /// Host processes.
     pub const fn processes(&self) -> u32 {
         self.document.run.processes
