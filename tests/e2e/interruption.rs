@@ -138,6 +138,7 @@ fn healed(folder: &Path, run: Child) -> u64 {
     let restarts = number(&summary, "restarts");
     let told = said.stderr.matches("restart ").count() as u64;
     assert_eq!(told, restarts, "each is told with its reason: {said:?}");
+    assert!(!said.stderr.contains("cannot be followed"), "its door opens again: {said:?}");
     let journal = std::fs::read_to_string(folder.join("run/journal.jsonl")).expect("it is kept");
     assert_eq!(journal.matches("\"restarted\"").count() as u64, restarts, "{journal}");
     json(folder, &["verify", "run", "--re-execute", "--re-simulate", "--json"]);

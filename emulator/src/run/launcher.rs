@@ -3,6 +3,7 @@
 
 use super::chain::{ChainOrder, Outlook, Report, drive, run_name};
 use super::death;
+use super::door::DOOR;
 use super::host::HostOrder;
 use super::totals::Summary;
 use crate::clock::Throttle;
@@ -136,6 +137,8 @@ async fn launch_processes(
             socket: order.socket.with_file_name(format!("chain-{}", supervision.restarts)),
             ..order.clone()
         };
+        // Of a chain that was killed: its door stays as well, and nobody stands behind it.
+        std::fs::remove_file(order.socket.with_file_name(DOOR)).ok();
         let attempt = attempt(&program, &order, logs, progress, &mut asked).await;
         supervision.began |= attempt.began;
         let why = match attempt.end {
