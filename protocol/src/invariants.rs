@@ -274,10 +274,7 @@ fn root_stake_explained(state: &State) -> Result<(), String> {
 
 fn uids_bijective(state: &State) -> Result<(), String> {
     for (netuid, subnet) in state.networks() {
-        let neurons = &subnet.neurons;
-        let inverse =
-            (0..=u16::MAX).zip(&neurons.hotkeys).all(|(uid, key)| neurons.uid(key) == Some(uid));
-        if !inverse || neurons.uids.len() != neurons.len() {
+        if !subnet.neurons.uids_fit() {
             return Err(format!("subnet {netuid}"));
         }
     }
@@ -287,15 +284,7 @@ fn uids_bijective(state: &State) -> Result<(), String> {
 fn columns_as_long_as_neurons(state: &State) -> Result<(), String> {
     for (netuid, subnet) in state.networks() {
         let neurons = &subnet.neurons;
-        let lengths = [
-            neurons.registered_at.len(),
-            neurons.active.len(),
-            neurons.emission.len(),
-            neurons.consensus.len(),
-            neurons.dividends.len(),
-            neurons.validator_trust.len(),
-            neurons.validator_permit.len(),
-        ];
+        let lengths = neurons.column_lengths();
         if lengths.iter().any(|length| *length != neurons.len()) {
             return Err(format!("subnet {netuid}: {lengths:?} for {} neurons", neurons.len()));
         }

@@ -1,5 +1,5 @@
-//! Snapshots and checkpoints: files beside the log that save time and hold no truth. A damaged one, one of another
-//! build or of another history counts as absent; all may be deleted at any time.
+//! Snapshots, checkpoints and counts: files beside the log that save time and hold no truth. A damaged one, one of
+//! another build or of another history counts as absent; all may be deleted at any time.
 
 use crate::codec::{decode, encode};
 use protocol::units::{Hash32, Height};

@@ -63,8 +63,10 @@ impl HostError {
     /// Whether other processes may do better: players in this process would do the same again.
     pub const fn is_of_a_process(&self) -> bool {
         match self {
-            Self::Wire { .. } | Self::Silent { .. } | Self::Failed { .. } => true,
-            Self::OutOfTurn { .. } => true,
+            Self::Wire { .. }
+            | Self::Silent { .. }
+            | Self::Failed { .. }
+            | Self::OutOfTurn { .. } => true,
             Self::Shell(_) | Self::View(_) => false,
         }
     }

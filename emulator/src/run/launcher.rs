@@ -84,6 +84,10 @@ fn system_error(what: &str, error: &io::Error) -> LaunchError {
     LaunchError { what: format!("cannot make {what}: {error}"), hint: None, began: false }
 }
 
+fn resume_hint(run: &str) -> String {
+    format!("`btemu run --resume {run}` goes on")
+}
+
 async fn launch_inside(order: ChainOrder, progress: &Progress) -> Result<Summary, LaunchError> {
     let stop = Arc::new(AtomicBool::new(false));
     let (asked, mut signals) = (stop.clone(), Asked { signals: signals()?, count: 0 });
@@ -92,7 +96,7 @@ async fn launch_inside(order: ChainOrder, progress: &Progress) -> Result<Summary
         signals.next().await;
         asked.store(true, Ordering::Relaxed);
         signals.next().await;
-        eprintln!("error: stopped at once\n\nhint: `btemu run --resume {run}` goes on");
+        eprintln!("error: stopped at once\n\nhint: {}", resume_hint(&run));
         std::process::exit(1);
     });
     let mut began = false;
@@ -161,7 +165,7 @@ async fn launch_processes(
                 0 => format!("{why}; {RESTARTS_IDLE_MAX} restarts brought no further block"),
                 _ => why,
             };
-            let hint = format!("`btemu run --resume {}` goes on", run_name(&order));
+            let hint = resume_hint(&run_name(&order));
             let began = supervision.began;
             return Err(LaunchError { what, hint: began.then_some(hint), began });
         };
@@ -286,7 +290,7 @@ async fn attempt(
             () = asked.next() => {
                 if asked.count > 1 {
                     let what = "stopped at once".to_owned();
-                    let hint = format!("`btemu run --resume {}` goes on", run_name(order));
+                    let hint = resume_hint(&run_name(order));
                     family.kill().await;
                     end = Some(End::Final { what, hint: attempt.began.then_some(hint) });
                 } else if let Some(stdin) = &mut family.chain_stdin {

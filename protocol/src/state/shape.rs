@@ -19,11 +19,7 @@ fn subnet_misfit(subnet: &Subnet) -> Option<&'static str> {
     if !columns_fit(&subnet.neurons) {
         return Some("columns of neurons differ in length");
     }
-    let uids = &subnet.neurons.uids;
-    let hotkeys = subnet.neurons.hotkeys.iter();
-    if uids.len() != count
-        || !hotkeys.zip(0..=u16::MAX).all(|(key, uid)| uids.get(key) == Some(&uid))
-    {
+    if !subnet.neurons.uids_fit() {
         return Some("uids and hotkeys differ");
     }
     if subnet.mechanisms.len() > usize::from(u8::MAX) {
@@ -36,18 +32,31 @@ fn subnet_misfit(subnet: &Subnet) -> Option<&'static str> {
     is_longer.then_some("a mechanism has more rows than there are neurons")
 }
 
+impl Neurons {
+    /// Lengths of the columns that are as long as there are neurons, hotkeys apart.
+    pub(crate) fn column_lengths(&self) -> [usize; 7] {
+        [
+            self.registered_at.len(),
+            self.active.len(),
+            self.emission.len(),
+            self.consensus.len(),
+            self.dividends.len(),
+            self.validator_trust.len(),
+            self.validator_permit.len(),
+        ]
+    }
+
+    /// Whether each hotkey has the uid under which it stands, and no other has one.
+    pub(crate) fn uids_fit(&self) -> bool {
+        let mut hotkeys = (0..=u16::MAX).zip(&self.hotkeys);
+        self.uids.len() == self.len() && hotkeys.all(|(uid, key)| self.uid(key) == Some(uid))
+    }
+}
+
 fn columns_fit(neurons: &Neurons) -> bool {
-    let lengths = [
-        neurons.registered_at.len(),
-        neurons.active.len(),
-        neurons.emission.len(),
-        neurons.consensus.len(),
-        neurons.dividends.len(),
-        neurons.validator_trust.len(),
-        neurons.validator_permit.len(),
-    ];
     let count = neurons.len();
-    lengths.into_iter().all(|length| length == count) && neurons.stake_weight.len() <= count
+    let mut lengths = neurons.column_lengths().into_iter();
+    lengths.all(|length| length == count) && neurons.stake_weight.len() <= count
 }
 
 #[cfg(test)]
