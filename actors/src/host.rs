@@ -6,6 +6,7 @@
 
 use crate::machine::{Context, Directory, Identity, Input, Machine, Output, Receipt};
 use crate::registry::Player;
+use crate::roster::Roster;
 use protocol::apply::Inconsistent;
 use protocol::call::Call;
 use protocol::envelope::{Body, Envelope, OrderKey};
@@ -131,8 +132,8 @@ pub enum Phase {
 pub struct Seated {
     identity: Identity,
     player: Player,
-    /// Timers as (due, sequence, tag): the order in which they fire.
-    timers: BTreeSet<(u64, u64, u64)>,
+    /// Timers as (due, sequence, tag), ascending: the order in which they fire. Few players have more than three.
+    timers: Vec<(u64, u64, u64)>,
     sequence: u64,
     phase: Phase,
 }
@@ -162,14 +163,14 @@ enum Stimulus {
 impl Seated {
     /// A player that has not started.
     pub fn new(identity: Identity, player: Player) -> Self {
-        Self { identity, player, timers: BTreeSet::new(), sequence: 0, phase: Phase::Entering }
+        Self { identity, player, timers: Vec::new(), sequence: 0, phase: Phase::Entering }
     }
 
     /// Another machine on the same seat, as if it entered now: the player keeps its accounts and its count of
     /// what it said, and forgets its timers. It hears what becomes of calls of the machine before.
     #[must_use]
     pub fn recast(self, player: Player) -> Self {
-        Self { player, timers: BTreeSet::new(), phase: Phase::Entering, ..self }
+        Self { player, timers: Vec::new(), phase: Phase::Entering, ..self }
     }
 
     /// Who it is.
@@ -193,25 +194,27 @@ impl Seated {
     }
 
     /// Steps the player through its inputs of a slice: its timers that are due and what was delivered to it,
-    /// in the one order. `next_wake_ms` of the answer is this player's. A panic of the machine ends in
-    /// `crashes`, without that step's outputs. Unsorted.
-    pub fn step_inputs(&mut self, deliveries: Vec<Delivery>, world: &World<'_>) -> SliceDone {
-        let mut done = SliceDone::default();
+    /// in the one order. What it says is added to `done`, unsorted; the earliest timer is left to the caller. A
+    /// panic of the machine ends in `crashes`, without that step's outputs.
+    pub fn step_inputs(
+        &mut self,
+        deliveries: Vec<Delivery>,
+        world: &World<'_>,
+        done: &mut SliceDone,
+    ) {
         if self.phase == Phase::Crashed {
-            return done;
+            return;
         }
         for ((due_ms, _, _), stimulus) in self.inputs(deliveries, world) {
             done.steps += 1;
             match self.step(due_ms, &stimulus, world) {
-                Some(outputs) => self.take_outputs(outputs, due_ms, world.until_ms, &mut done),
-                None => self.crash(&mut done),
+                Some(outputs) => self.take_outputs(outputs, due_ms, world.until_ms, done),
+                None => self.crash(done),
             }
             if self.phase == Phase::Crashed {
                 break;
             }
         }
-        done.next_wake_ms = self.next_wake_ms();
-        done
     }
 
     fn inputs(
@@ -219,12 +222,12 @@ impl Seated {
         deliveries: Vec<Delivery>,
         world: &World<'_>,
     ) -> Vec<(OrderKey, Stimulus)> {
-        let later = self.timers.split_off(&(world.until_ms, 0, 0));
-        let due = std::mem::replace(&mut self.timers, later);
+        let due = self.timers.partition_point(|(due_ms, _, _)| *due_ms < world.until_ms);
         let me = self.identity.id;
         let block_ms = world.from_ms - world.from_ms % BLOCK_MS;
-        let mut inputs: Vec<(OrderKey, Stimulus)> = due
-            .into_iter()
+        let mut inputs: Vec<(OrderKey, Stimulus)> = self
+            .timers
+            .drain(..due)
             .map(|(due_ms, sequence, tag)| ((due_ms, me, sequence), Stimulus::Timer(tag)))
             .collect();
         inputs.extend(deliveries.into_iter().map(|delivery| match delivery {
@@ -287,7 +290,9 @@ impl Seated {
                     done.calls.push(SubmittedCall { sent_ms, player: me, sequence, signer, call })
                 }
                 Output::Wake { at_ms, tag } => {
-                    self.timers.insert((at_ms.max(until_ms), sequence, tag));
+                    let timer = (at_ms.max(until_ms), sequence, tag);
+                    let place = self.timers.partition_point(|other| *other < timer);
+                    self.timers.insert(place, timer);
                 }
             }
         }
@@ -311,22 +316,37 @@ pub struct HostCheckpoint {
     pub seats: Vec<Seated>,
 }
 
-/// When each player must be woken. Its cost follows timers, not players.
+/// Seats ascending by player; of several of one player the last is meant.
+pub(crate) fn seats_in_order(seats: impl IntoIterator<Item = Seated>) -> Vec<Seated> {
+    let by_player: BTreeMap<PlayerId, Seated> =
+        seats.into_iter().map(|seated| (seated.identity.id, seated)).collect();
+    by_player.into_values().collect()
+}
+
+/// When each seat must be looked at, by its place among the seats. Its cost follows timers, not players.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Agenda {
-    by_player: BTreeMap<PlayerId, u64>,
-    by_time: BTreeSet<(u64, PlayerId)>,
+    wakes_ms: Vec<Option<u64>>,
+    by_time: BTreeSet<(u64, usize)>,
 }
 
 impl Agenda {
-    /// Notes a player's earliest timer in place of the one before.
-    pub(crate) fn note(&mut self, player: PlayerId, wake_ms: Option<u64>) {
-        if let Some(old_ms) = self.by_player.remove(&player) {
-            self.by_time.remove(&(old_ms, player));
+    /// Of so many seats, none of which has a timer.
+    pub(crate) fn new(seats: usize) -> Self {
+        Self { wakes_ms: vec![None; seats], by_time: BTreeSet::new() }
+    }
+
+    /// Notes a seat's earliest timer in place of the one before.
+    pub(crate) fn note(&mut self, seat: usize, wake_ms: Option<u64>) {
+        let old_ms = std::mem::replace(&mut self.wakes_ms[seat], wake_ms);
+        if old_ms == wake_ms {
+            return;
+        }
+        if let Some(old_ms) = old_ms {
+            self.by_time.remove(&(old_ms, seat));
         }
         if let Some(wake_ms) = wake_ms {
-            self.by_player.insert(player, wake_ms);
-            self.by_time.insert((wake_ms, player));
+            self.by_time.insert((wake_ms, seat));
         }
     }
 
@@ -335,26 +355,46 @@ impl Agenda {
         self.by_time.first().map(|(wake_ms, _)| *wake_ms)
     }
 
-    /// Who has something to do before `until_ms`, with what is delivered to it.
+    /// Which seats have something to do before `until_ms`, ascending, with what is delivered to them. A delivery
+    /// for a player of another host is dropped with a warning.
     pub(crate) fn called(
         &self,
+        players: &Roster<PlayerId>,
         until_ms: u64,
         deliveries: Vec<Delivery>,
-    ) -> BTreeMap<PlayerId, Vec<Delivery>> {
-        let due = self.by_time.range(..(until_ms, PlayerId(0)));
-        let mut called: BTreeMap<PlayerId, Vec<Delivery>> =
-            due.map(|(_, player)| (*player, Vec::new())).collect();
+    ) -> Vec<(usize, Vec<Delivery>)> {
+        let due = self.by_time.range(..(until_ms, 0)).map(|(_, seat)| (*seat, None));
+        let mut called: Vec<(usize, Option<Delivery>)> = due.collect();
+        called.reserve(deliveries.len());
         for delivery in deliveries {
-            called.entry(delivery.receiver()).or_default().push(delivery);
+            match players.place(&delivery.receiver()) {
+                Some(seat) => called.push((seat, Some(delivery))),
+                None => {
+                    let player = delivery.receiver();
+                    tracing::warn!(%player, "a delivery for a player of another host");
+                }
+            }
         }
-        called
+        called.sort_by_key(|(seat, _)| *seat);
+        let mut inboxes: Vec<(usize, Vec<Delivery>)> = Vec::with_capacity(called.len());
+        for (seat, delivery) in called {
+            if inboxes.last().is_none_or(|(last, _)| *last != seat) {
+                inboxes.push((seat, Vec::new()));
+            }
+            if let (Some((_, inbox)), Some(delivery)) = (inboxes.last_mut(), delivery) {
+                inbox.push(delivery);
+            }
+        }
+        inboxes
     }
 }
 
 /// The pure host: seats, the view they see, and their agenda.
 #[derive(Clone, Debug)]
 pub struct Host {
-    seats: BTreeMap<PlayerId, Seated>,
+    players: Roster<PlayerId>,
+    /// In the order of the players.
+    seats: Vec<Seated>,
     agenda: Agenda,
     view: View,
     directory: Directory,
@@ -369,14 +409,13 @@ impl Host {
         directory: Directory,
         seed: u64,
     ) -> Self {
-        let mut host =
-            Self { seats: BTreeMap::new(), agenda: Agenda::default(), view, directory, seed };
-        for seated in seats {
-            let player = seated.identity.id;
-            host.agenda.note(player, seated.next_wake_ms());
-            host.seats.insert(player, seated);
+        let seats = seats_in_order(seats);
+        let mut agenda = Agenda::new(seats.len());
+        for (seat, seated) in seats.iter().enumerate() {
+            agenda.note(seat, seated.next_wake_ms());
         }
-        host
+        let players = seats.iter().map(|seated| seated.identity.id).collect();
+        Self { players, seats, agenda, view, directory, seed }
     }
 
     /// A host as it was, with the view of the same moment.
@@ -391,9 +430,9 @@ impl Host {
 
     /// Lets every player that has not started enter with the first slice.
     pub fn start(&mut self) {
-        for (player, seated) in &self.seats {
+        for (seat, seated) in self.seats.iter().enumerate() {
             if seated.phase == Phase::Entering {
-                self.agenda.note(*player, Some(0));
+                self.agenda.note(seat, Some(0));
             }
         }
     }
@@ -409,14 +448,10 @@ impl Host {
             until_ms,
         };
         let mut done = SliceDone::default();
-        for (player, deliveries) in self.agenda.called(until_ms, deliveries) {
-            let Some(seated) = self.seats.get_mut(&player) else {
-                tracing::warn!(%player, "a delivery for a player of another host");
-                continue;
-            };
-            let part = seated.step_inputs(deliveries, &world);
-            self.agenda.note(player, part.next_wake_ms);
-            done.merge(part);
+        for (seat, deliveries) in self.agenda.called(&self.players, until_ms, deliveries) {
+            let seated = &mut self.seats[seat];
+            seated.step_inputs(deliveries, &world, &mut done);
+            self.agenda.note(seat, seated.next_wake_ms());
         }
         done.sort();
         done.next_wake_ms = self.agenda.first_ms();
@@ -438,7 +473,7 @@ impl Host {
 
     /// A player's seat.
     pub fn seat(&self, player: PlayerId) -> Option<&Seated> {
-        self.seats.get(&player)
+        self.players.place(&player).map(|seat| &self.seats[seat])
     }
 
     /// When the earliest timer is due.
@@ -448,7 +483,7 @@ impl Host {
 
     /// All seats, to go on from later.
     pub fn checkpoint(&self) -> HostCheckpoint {
-        HostCheckpoint { seats: self.seats.values().cloned().collect() }
+        HostCheckpoint { seats: self.seats.clone() }
     }
 }
 

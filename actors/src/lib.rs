@@ -25,6 +25,9 @@ pub mod commitment;
 /// The only transcendental functions a player may use.
 pub mod maths;
 
+/// Keys found by their first bits.
+pub mod roster;
+
 /// Many seats stepped through slices of simulated time, without actors.
 pub mod host;
 /// The same with one actix actor per player.

@@ -2,6 +2,7 @@
 //!
 //! What belongs here: the words of that door. What does not: any behaviour, any waiting.
 
+use crate::roster::Roster;
 use protocol::call::Call;
 use protocol::dice::{Dice, Domain};
 use protocol::envelope::{Body, Envelope};
@@ -127,19 +128,31 @@ impl Context<'_> {
 }
 
 /// Which player runs the neuron of a hotkey. Public knowledge: on the real network it is the axon.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Directory {
-    players: std::collections::BTreeMap<AccountId, PlayerId>,
+    hotkeys: Roster<AccountId>,
+    /// The players behind them.
+    players: Vec<PlayerId>,
+}
+
+impl FromIterator<(AccountId, PlayerId)> for Directory {
+    /// Of several players with one hotkey the last is meant.
+    fn from_iter<I: IntoIterator<Item = (AccountId, PlayerId)>>(entries: I) -> Self {
+        let entries: Vec<(AccountId, PlayerId)> = entries.into_iter().collect();
+        let hotkeys: Roster<AccountId> = entries.iter().map(|(hotkey, _)| *hotkey).collect();
+        let mut players = vec![PlayerId::CHAIN; hotkeys.keys().len()];
+        for (hotkey, player) in entries {
+            if let Some(place) = hotkeys.place(&hotkey) {
+                players[place] = player;
+            }
+        }
+        Self { hotkeys, players }
+    }
 }
 
 impl Directory {
-    /// Enters a hotkey's player.
-    pub fn enter(&mut self, hotkey: AccountId, player: PlayerId) {
-        self.players.insert(hotkey, player);
-    }
-
     /// The player behind a hotkey.
     pub fn player(&self, hotkey: &AccountId) -> Option<PlayerId> {
-        self.players.get(hotkey).copied()
+        self.hotkeys.place(hotkey).map(|place| self.players[place])
     }
 }

@@ -3,15 +3,19 @@
 //! The only file that names actix, and the only one that awaits. It knows no behaviour and adds no order:
 //! a player steps through `Seated::step_inputs` here as in the pure host, so both give the same results.
 
-use crate::host::{Agenda, Delivery, HostCheckpoint, Phase, Seated, SliceDone, World};
+use crate::host::{
+    Agenda, Delivery, HostCheckpoint, Phase, Seated, SliceDone, World, seats_in_order,
+};
 use crate::machine::Directory;
+use crate::roster::Roster;
 use actix::{Actor, Addr, Context, Handler, MailboxError, Message, MessageResult};
 use protocol::apply::Inconsistent;
 use protocol::event::Event;
 use protocol::units::PlayerId;
 use protocol::view::View;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 
 /// Messages that may wait for one player: a step, or a question for its checkpoint, never both.
 const MAILBOX_MESSAGES_MAX: usize = 2;
@@ -41,36 +45,99 @@ impl Actor for Shell {
     }
 }
 
-/// A slice of one player: its deliveries and what it may see.
+/// A slice of one player: its deliveries and what it may see. Whoever drops it undone says so.
 #[derive(Debug, Message)]
-#[rtype(result = "SliceDone")]
+#[rtype(result = "()")]
 pub struct Step {
-    /// Messages and receipts for this player.
-    pub deliveries: Vec<Delivery>,
-    /// The chain's public state.
-    pub view: Arc<View>,
-    /// The network's address book.
-    pub directory: Arc<Directory>,
-    /// The run's seed.
-    pub seed: u64,
-    /// Where the slice begins, in simulated milliseconds.
-    pub from_ms: u64,
-    /// Where it ends; not part of it.
-    pub until_ms: u64,
+    seat: usize,
+    player: PlayerId,
+    deliveries: Vec<Delivery>,
+    /// Gone when the step is done.
+    slice: Option<Arc<Slice>>,
+}
+
+/// A slice of simulated time in work: what all its players see and what they say.
+#[derive(Debug)]
+struct Slice {
+    view: Arc<View>,
+    directory: Arc<Directory>,
+    seed: u64,
+    from_ms: u64,
+    until_ms: u64,
+    said: Mutex<Said>,
+}
+
+/// What was said in a slice so far.
+#[derive(Debug, Default)]
+struct Said {
+    done: SliceDone,
+    /// Each seat's earliest timer.
+    wakes_ms: Vec<(usize, Option<u64>)>,
+    /// Players that are still to answer.
+    open: usize,
+    /// A player that will not.
+    lost: Option<PlayerId>,
+    /// Whom to wake when all have answered.
+    waiting: Option<Waker>,
+}
+
+impl Slice {
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until every player has answered, and takes what they said.
+    async fn all_said(&self) -> Said {
+        poll_fn(|context| {
+            let mut said = self.said();
+            if said.open == 0 {
+                return Poll::Ready(std::mem::take(&mut *said));
+            }
+            said.waiting = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl Said {
+    fn answered(&mut self) {
+        self.open -= 1;
+        if self.open == 0
+            && let Some(waiting) = self.waiting.take()
+        {
+            waiting.wake();
+        }
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        if let Some(slice) = self.slice.take() {
+            let mut said = slice.said();
+            said.lost = Some(self.player);
+            said.answered();
+        }
+    }
 }
 
 impl Handler<Step> for Shell {
-    type Result = MessageResult<Step>;
+    type Result = ();
 
-    fn handle(&mut self, step: Step, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, mut step: Step, _: &mut Self::Context) {
+        let Some(slice) = step.slice.take() else { return };
         let world = World {
-            view: &step.view,
-            directory: &step.directory,
-            seed: step.seed,
-            from_ms: step.from_ms,
-            until_ms: step.until_ms,
+            view: &slice.view,
+            directory: &slice.directory,
+            seed: slice.seed,
+            from_ms: slice.from_ms,
+            until_ms: slice.until_ms,
         };
-        MessageResult(self.seated.step_inputs(step.deliveries, &world))
+        let mut said = slice.said();
+        let deliveries = std::mem::take(&mut step.deliveries);
+        self.seated.step_inputs(deliveries, &world, &mut said.done);
+        said.wakes_ms.push((step.seat, self.seated.next_wake_ms()));
+        said.answered();
     }
 }
 
@@ -90,8 +157,10 @@ impl Handler<Save> for Shell {
 /// [`crate::host::Host`] with its machines in actors of the current arbiter.
 #[derive(Debug)]
 pub struct ShellHost {
-    seats: BTreeMap<PlayerId, Addr<Shell>>,
-    entering: Vec<PlayerId>,
+    players: Roster<PlayerId>,
+    /// In the order of the players.
+    seats: Vec<Addr<Shell>>,
+    entering: Vec<usize>,
     agenda: Agenda,
     view: Arc<View>,
     directory: Arc<Directory>,
@@ -106,23 +175,24 @@ impl ShellHost {
         directory: Directory,
         seed: u64,
     ) -> Self {
-        let mut host = Self {
-            seats: BTreeMap::new(),
-            entering: Vec::new(),
-            agenda: Agenda::default(),
+        let seats = seats_in_order(seats);
+        let mut agenda = Agenda::new(seats.len());
+        let mut entering = Vec::new();
+        for (seat, seated) in seats.iter().enumerate() {
+            agenda.note(seat, seated.next_wake_ms());
+            if seated.phase() == Phase::Entering {
+                entering.push(seat);
+            }
+        }
+        Self {
+            players: seats.iter().map(|seated| seated.identity().id).collect(),
+            seats: seats.into_iter().map(|seated| Shell { seated }.start()).collect(),
+            entering,
+            agenda,
             view: Arc::new(view),
             directory: Arc::new(directory),
             seed,
-        };
-        for seated in seats {
-            let player = seated.identity().id;
-            host.agenda.note(player, seated.next_wake_ms());
-            if seated.phase() == Phase::Entering {
-                host.entering.push(player);
-            }
-            host.seats.insert(player, Shell { seated }.start());
         }
-        host
     }
 
     /// A host as it was, with the view of the same moment.
@@ -137,8 +207,8 @@ impl ShellHost {
 
     /// Lets every player that has not started enter with the first slice.
     pub fn start(&mut self) {
-        for player in self.entering.drain(..) {
-            self.agenda.note(player, Some(0));
+        for seat in self.entering.drain(..) {
+            self.agenda.note(seat, Some(0));
         }
     }
 
@@ -152,28 +222,29 @@ impl ShellHost {
         until_ms: u64,
         deliveries: Vec<Delivery>,
     ) -> Result<SliceDone, ShellError> {
-        let mut asked = Vec::new();
-        for (player, deliveries) in self.agenda.called(until_ms, deliveries) {
-            let Some(seat) = self.seats.get(&player) else {
-                tracing::warn!(%player, "a delivery for a player of another host");
-                continue;
-            };
-            let step = Step {
-                deliveries,
-                view: Arc::clone(&self.view),
-                directory: Arc::clone(&self.directory),
-                seed: self.seed,
-                from_ms,
-                until_ms,
-            };
-            // Asking all before waiting for any lets the actors run while the rest is handed out.
-            asked.push((player, seat.send(step)));
+        let called = self.agenda.called(&self.players, until_ms, deliveries);
+        let said = Said { open: called.len(), ..Said::default() };
+        let slice = Arc::new(Slice {
+            view: Arc::clone(&self.view),
+            directory: Arc::clone(&self.directory),
+            seed: self.seed,
+            from_ms,
+            until_ms,
+            said: Mutex::new(said),
+        });
+        // Asking all before waiting for any lets the actors run one after the other.
+        for (seat, deliveries) in called {
+            let player = self.players.keys()[seat];
+            let step = Step { seat, player, deliveries, slice: Some(Arc::clone(&slice)) };
+            // A mailbox that does not take the step drops it, and the step says so.
+            self.seats[seat].do_send(step);
         }
-        let mut done = SliceDone::default();
-        for (player, answer) in asked {
-            let part = answer.await.map_err(|error| closed(player, error))?;
-            self.agenda.note(player, part.next_wake_ms);
-            done.merge(part);
+        let Said { mut done, wakes_ms, lost, .. } = slice.all_said().await;
+        if let Some(player) = lost {
+            return Err(ShellError::MailboxClosed { player });
+        }
+        for (seat, wake_ms) in wakes_ms {
+            self.agenda.note(seat, wake_ms);
         }
         done.sort();
         done.next_wake_ms = self.agenda.first_ms();
@@ -204,7 +275,7 @@ impl ShellHost {
     /// An actor is gone; the host must end.
     pub async fn checkpoint(&self) -> Result<HostCheckpoint, ShellError> {
         let mut seats = Vec::with_capacity(self.seats.len());
-        for (player, seat) in &self.seats {
+        for (player, seat) in self.players.keys().iter().zip(&self.seats) {
             let seated = seat.send(Save).await;
             seats.push(seated.map_err(|error| closed(*player, error))?);
         }
@@ -238,10 +309,8 @@ mod tests {
         let script = ProbeSettings { on_start, panics_on: Some(1), ..ProbeSettings::default() };
         let who = identity("probes", 0, None);
         seats.push(Seated::new(who, BehaviourSettings::Probe(script).build()));
-        let mut directory = Directory::default();
-        for seated in &seats {
-            directory.enter(seated.identity().hotkey, seated.identity().id);
-        }
+        let entry = |seated: &Seated| (seated.identity().hotkey, seated.identity().id);
+        let directory: Directory = seats.iter().map(entry).collect();
         (seats, View::new(state), directory)
     }
 
@@ -326,7 +395,7 @@ mod tests {
         let settings = BehaviourSettings::Probe(ProbeSettings::default());
         let seats = [Seated::new(who, settings.build())];
         let mut shell = ShellHost::new(seats, View::new(genesis(1)), Directory::default(), SEED);
-        assert_eq!(shell.seats[&player].send(Stop).await, Ok(()));
+        assert_eq!(shell.seats[0].send(Stop).await, Ok(()));
         let inbox = vec![Delivery::Message(greeting(500, 1, 0, player))];
         let gone = Err(ShellError::MailboxClosed { player });
         assert_eq!(shell.slice(0, 1_000, inbox).await, gone);

@@ -212,11 +212,11 @@ pub struct Stage {
 impl Stage {
     /// Deals the seats to `hosts` hosts in turn.
     pub fn new(state: State, seats: Vec<Seated>, hosts: usize) -> Self {
-        let mut directory = Directory::default();
+        let entry = |seated: &Seated| (seated.identity().hotkey, seated.identity().id);
+        let directory: Directory = seats.iter().map(entry).collect();
         let mut homes = BTreeMap::new();
         let mut dealt: Vec<Vec<Seated>> = vec![Vec::new(); hosts];
         for (index, seated) in seats.into_iter().enumerate() {
-            directory.enter(seated.identity().hotkey, seated.identity().id);
             homes.insert(seated.identity().id, index % hosts);
             dealt[index % hosts].push(seated);
         }

@@ -56,10 +56,8 @@ impl Network {
         for (index, settings) in (0..).zip(miners) {
             seats.push(Seated::new(identity("miners", index), settings.build()));
         }
-        let mut directory = Directory::default();
-        for seated in &seats {
-            directory.enter(seated.identity().hotkey, seated.identity().id);
-        }
+        let entry = |seated: &Seated| (seated.identity().hotkey, seated.identity().id);
+        let directory: Directory = seats.iter().map(entry).collect();
         let state = genesis(seats.iter().map(Seated::identity));
         let mut host = Host::new(seats, View::new(state.clone()), directory, SEED);
         host.start();

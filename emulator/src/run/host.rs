@@ -1,7 +1,6 @@
 //! A host process: an actix system full of players that does what the chain asks, until the chain stops or is gone.
 
 use super::death;
-use super::hosts::directory_of;
 use super::wire::{FromHost, Hello, ToHost, WIRE_VERSION, Welcome, Wire, WireError};
 use actors::shell::ShellHost;
 use protocol::view::View;
@@ -109,7 +108,7 @@ async fn serve_until_stopped(order: &HostOrder) -> Result<(), HostProcessError> 
 /// The players of a welcome on their seats.
 fn seated(welcome: Welcome) -> ShellHost {
     tracing::info!(players = welcome.seats.len(), "seated");
-    let directory = directory_of(&welcome.directory);
+    let directory = welcome.directory.into_iter().collect();
     let view = View::new(welcome.state);
     let mut host = ShellHost::new(welcome.seats, view, directory, welcome.seed);
     host.start();

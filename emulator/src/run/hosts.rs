@@ -4,7 +4,7 @@
 use super::wire::{FromHost, ToHost, Welcome, Wire, WireError, encoded};
 use crate::plan::{Course, Plan};
 use actors::host::{Delivery, HostCheckpoint, Seated, SliceDone};
-use actors::machine::Directory;
+use actors::roster::Roster;
 use actors::shell::{ShellError, ShellHost};
 use protocol::apply::Inconsistent;
 use protocol::event::Event;
@@ -102,7 +102,7 @@ pub enum Hosts {
         /// One per process.
         hosts: Vec<RemoteHost>,
         /// Which of them carries a player.
-        carrier: BTreeMap<PlayerId, usize>,
+        carrier: Carriers,
     },
 }
 
@@ -123,20 +123,11 @@ pub fn directory(plan: &Plan) -> Vec<(AccountId, PlayerId)> {
     seats.map(|seat| (seat.identity.hotkey, seat.identity.id)).collect()
 }
 
-/// An address book from its entries.
-pub fn directory_of(entries: &[(AccountId, PlayerId)]) -> Directory {
-    let mut directory = Directory::default();
-    for (hotkey, player) in entries {
-        directory.enter(*hotkey, *player);
-    }
-    directory
-}
-
 impl Hosts {
     /// Seats all players in this process; call within a running actix system.
     pub fn local(course: &Course<'_>, seats: Vec<Seated>, state: State) -> Self {
         let players = seats.len() as u64;
-        let directory = directory_of(&directory(course.plan()));
+        let directory = directory(course.plan()).into_iter().collect();
         let mut host = ShellHost::new(seats, View::new(state), directory, course.seed());
         host.start();
         Self::Local { host: Box::new(host), players, steps: 0 }
@@ -216,8 +207,8 @@ impl Hosts {
             Self::Remote { hosts, carrier } => {
                 let mut dealt: Vec<Vec<Delivery>> = vec![Vec::new(); hosts.len()];
                 for delivery in deliveries {
-                    if let Some(host) = carrier.get(&delivery.receiver()) {
-                        dealt[*host].push(delivery);
+                    if let Some(host) = carrier.of(&delivery.receiver()) {
+                        dealt[host].push(delivery);
                     }
                 }
                 let mut asked = Vec::with_capacity(hosts.len());
@@ -348,16 +339,16 @@ async fn deal(
     seats: Vec<Seated>,
     state: &State,
     hosts: &mut [RemoteHost],
-) -> Result<BTreeMap<PlayerId, usize>, HostError> {
+) -> Result<Carriers, HostError> {
     let plan = course.plan();
     let order: BTreeMap<PlayerId, usize> =
         plan.players.iter().enumerate().map(|(at, seat)| (seat.identity.id, at)).collect();
     let mut dealt: Vec<Vec<Seated>> = vec![Vec::new(); hosts.len()];
-    let mut carrier = BTreeMap::new();
+    let mut carrier = Vec::new();
     for seated in seats {
         let player = seated.identity().id;
         let host = order.get(&player).map_or(0, |at| at % hosts.len());
-        carrier.insert(player, host);
+        carrier.push((player, host));
         dealt[host].push(seated);
     }
     let directory = directory(plan);
@@ -374,7 +365,26 @@ async fn deal(
             other => return Err(out_of_turn(host, other)),
         }
     }
-    Ok(carrier)
+    Ok(Carriers::new(carrier))
+}
+
+/// Which host carries each player.
+#[derive(Debug)]
+pub struct Carriers {
+    players: Roster<PlayerId>,
+    hosts: Vec<usize>,
+}
+
+impl Carriers {
+    fn new(mut carried: Vec<(PlayerId, usize)>) -> Self {
+        carried.sort();
+        let players = carried.iter().map(|(player, _)| *player).collect();
+        Self { players, hosts: carried.into_iter().map(|(_, host)| host).collect() }
+    }
+
+    fn of(&self, player: &PlayerId) -> Option<usize> {
+        self.players.place(player).map(|place| self.hosts[place])
+    }
 }
 
 impl RemoteHost {

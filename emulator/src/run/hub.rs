@@ -7,6 +7,7 @@
 use crate::plan::{Course, Limits, Network, Plan};
 use actors::host::{Delivery, Outgoing, SliceDone, SubmittedCall};
 use actors::machine::Receipt;
+use actors::roster::Roster;
 use protocol::block::{BlockInput, Submitted, order_calls};
 use protocol::call::{Call, Origin};
 use protocol::dice::{Dice, Domain};
@@ -35,7 +36,7 @@ pub struct Hub {
     seed: u64,
     network: Network,
     limits: Limits,
-    players: BTreeSet<PlayerId>,
+    players: Roster<PlayerId>,
     memory: HubMemory,
 }
 
