@@ -39,6 +39,8 @@ enum Command {
     Run(commands::run::RunArguments),
     /// Leave a run at a block and go on under other rules, parameters, players or dice.
     Fork(commands::fork::ForkArguments),
+    /// Speak to a live run: pause it, let it go on, change its pace, stop it, or see how it does.
+    Ctl(commands::ctl::CtlArguments),
     /// The run folders: scenario, seed, blocks, size.
     Runs(commands::runs::RunsArguments),
     /// Fold a log back into the protocol state, checking every state root on the way.
@@ -91,6 +93,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Run(command) => commands::run::run(&command, arguments.log_format),
         Command::Fork(command) => commands::fork::run(&command, arguments.log_format),
+        Command::Ctl(command) => commands::ctl::run(&command),
         Command::Runs(command) => commands::runs::run(&command),
         Command::Replay(command) => commands::replay::run(&command),
         Command::Verify(command) => commands::verify::run(&command),

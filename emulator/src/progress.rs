@@ -1,6 +1,8 @@
 //! The progress bar of a run, on standard error; silent where that is no terminal.
 
+use crate::clock::Pace;
 use crate::run::chain::Report;
+use crate::run::control::{Motion, Wish};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use protocol::units::BLOCK_MS;
 use std::cell::Cell;
@@ -36,7 +38,7 @@ impl Progress {
             Showing::Bar => ProgressDrawTarget::stderr(),
             Showing::Nothing => ProgressDrawTarget::hidden(),
         };
-        let style = "block {height} of {last} {wide_bar} {simulated} {per_sec} ETA {eta}";
+        let style = "block {height} of {last} {wide_bar} {simulated} {speed} {msg}ETA {eta}";
         let bar = ProgressBar::with_draw_target(Some(1), target);
         let simulated = |state: &ProgressState, to: &mut dyn Write| {
             let written = write!(to, "{}", simulated_time(state.pos()));
@@ -45,6 +47,10 @@ impl Progress {
         let style = ProgressStyle::with_template(style)
             .expect("the template is well-formed")
             .with_key("simulated", simulated)
+            .with_key("speed", |state: &ProgressState, to: &mut dyn Write| {
+                let written = write!(to, "{:.1} blocks/s", state.per_sec());
+                debug_assert!(written.is_ok(), "a line of a progress bar is never full");
+            })
             .with_key("height", |_: &ProgressState, _: &mut dyn Write| {})
             .with_key("last", move |_: &ProgressState, to: &mut dyn Write| {
                 let written = write!(to, "{until}");
@@ -83,13 +89,20 @@ impl Progress {
                 self.bar.println(format!("metrics at http://{address}/metrics"));
             }
             Report::Started { genesis, from, .. } => self.begin(*genesis, *from),
-            Report::Progress { height } => self.at(*height),
+            Report::Progress { height, .. } => self.at(*height),
+            Report::Standing { wish, height } => {
+                self.bar.set_message(standing(wish));
+                self.at(*height);
+            }
             Report::Restarting { why, restarts } => {
                 let line = format!("restart {restarts}: {why}");
                 // Seen where there is no bar too: a run that heals itself should not do so unseen.
                 if self.bar.is_hidden() { tracing::warn!("{line}") } else { self.bar.println(line) }
             }
-            Report::Listening { metrics: None } | Report::Done(_) | Report::Failed { .. } => {}
+            Report::Listening { metrics: None }
+            | Report::Alive
+            | Report::Done(_)
+            | Report::Failed { .. } => {}
         }
     }
 
@@ -105,6 +118,16 @@ impl Progress {
     /// Takes the bar away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// How a run stands, where it is not simply as fast as it can.
+fn standing(wish: &Wish) -> String {
+    match wish {
+        Wish { ending: Some(_), .. } => "ending ".to_owned(),
+        Wish { motion: Motion::Paused, .. } => "paused ".to_owned(),
+        Wish { pace: Pace::Max, .. } => String::new(),
+        Wish { pace, .. } => format!("at {pace} "),
     }
 }
 

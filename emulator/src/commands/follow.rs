@@ -3,14 +3,12 @@
 use super::log::{Listing, LogArguments, list};
 use super::reading::{Reading, log_failure};
 use super::{BlockArgument, Failure, tell_talk};
-use crate::run::door::{Answer, DOOR, DOOR_VERSION, From, Knock, Request};
+use crate::run::door::{Answer, From, Request, knock};
 use crate::run::wire::{Wire, WireError};
 use protocol::units::Height;
-use std::path::Path;
 use std::time::Duration;
 use storage::log::{LogError, SledLog};
 use storage::runfolder::RunFolder;
-use tokio::net::UnixStream;
 
 /// How often the door and the log are tried before a run counts as out of reach: one that just began has no door
 /// yet, one that just ended still has its log open.
@@ -35,7 +33,8 @@ pub fn follow(arguments: &LogArguments, listing: &mut Listing<'_>) -> Result<(),
     let runtime = runtime.map_err(|error| Failure::failed(error, None))?;
     let mut from = None;
     for _ in 0..ATTEMPTS_MAX {
-        if let Some(wire) = runtime.block_on(knock(&folder.path, begin(arguments, from)))? {
+        let request = Request::Follow { from: begin(arguments, from) };
+        if let Some(wire) = runtime.block_on(knock(&folder.path, request)) {
             match runtime.block_on(follow_live(arguments, wire, listing))? {
                 Left::Whole => {
                     listing.tell_if_nothing();
@@ -90,15 +89,6 @@ fn begin(arguments: &LogArguments, left: Option<Height>) -> From {
     }
 }
 
-/// Asks at a run's door; nobody answers at that of a run that is over.
-async fn knock(run: &Path, from: From) -> Result<Option<Wire>, Failure> {
-    let Ok(door) = std::fs::read_link(run.join(DOOR)) else { return Ok(None) };
-    let Ok(socket) = UnixStream::connect(&door).await else { return Ok(None) };
-    let mut wire = Wire::new(socket);
-    let knock = Knock { version: DOOR_VERSION, request: Request::Follow { from } };
-    Ok(wire.send(&knock).await.is_ok().then_some(wire))
-}
-
 async fn follow_live(
     arguments: &LogArguments,
     mut wire: Wire,
@@ -135,6 +125,9 @@ async fn follow_live(
                 return Ok(Left::Whole);
             }
             Ok(Answer::Refused(why)) => return Err(Failure::failed(why, None)),
+            Ok(Answer::Status(_)) => {
+                return Err(Failure::failed("the run answers out of turn", None));
+            }
             Err(WireError::Garbled(error)) => return Err(Failure::failed(error, None)),
             // Nothing is lost: what the run made until its end is in its log.
             Err(WireError::Io(_) | WireError::Closed) => return Ok(Left::Before(next)),

@@ -6,6 +6,8 @@ mod account;
 pub mod conform;
 /// Run folders made of records from elsewhere.
 mod copying;
+/// Speaking to a live run.
+pub mod ctl;
 /// Two runs compared.
 pub mod diff;
 /// Exports for other tools.

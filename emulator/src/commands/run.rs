@@ -6,9 +6,10 @@ use super::{Failure, LogFormat, print, print_json, tell_talk};
 use crate::plan::Plan;
 use crate::progress::{Progress, Showing};
 use crate::run::chain::ChainOrder;
+use crate::run::control::Motion;
 use crate::run::engine::Checking;
 use crate::run::estimate::{Intervals, estimate, free_bytes};
-use crate::run::launcher::{ChildLogs, LaunchError, Restart, launch};
+use crate::run::launcher::{ChildLogs, Happened, LaunchError, launch};
 use crate::run::totals::Summary;
 use crate::scenario::{self, Overrides, Scenario};
 use protocol::units::Height;
@@ -238,12 +239,16 @@ pub(super) fn order(
         hosts: scenario.processes(),
         token: String::new(),
         host_silence_ms_max: scenario.host_silence_ms_max(),
+        chain_silence_ms_max: scenario.chain_silence_ms_max(),
         until: Height(genesis.0.saturating_add(scenario.blocks())),
         durability: log.durability,
         snapshot_interval: log.snapshot_interval,
         snapshot_bytes: log.snapshot_bytes,
         checkpoint_interval: log.checkpoint_interval,
         pace: scenario.pace(),
+        motion: Motion::Running,
+        launcher_pid: std::process::id(),
+        restarts: 0,
         metrics,
         checking: match arguments.check_invariants {
             true => Checking::Invariants,
@@ -272,24 +277,39 @@ fn launch_told(
     );
     let showing = Showing::unless_json(arguments.json);
     let progress = Progress::new(order.until.0, showing);
-    let restarted = |restart: &Restart| {
-        journal(
-            folder,
-            "restarted",
-            &json!({
-                "why": restart.why,
-                "restarts": restart.restarts,
-                "block": restart.block,
-                "unix_seconds": crate::clock::unix_seconds(),
-            }),
-        );
+    let happened = |happened: &Happened| {
+        let unix_seconds = crate::clock::unix_seconds();
+        match happened {
+            Happened::Restarted(restart) => journal(
+                folder,
+                "restarted",
+                &json!({
+                    "why": restart.why,
+                    "restarts": restart.restarts,
+                    "block": restart.block,
+                    "unix_seconds": unix_seconds,
+                }),
+            ),
+            Happened::Controlled { wish, block } => journal(
+                folder,
+                "controlled",
+                &json!({
+                    "pace": wish.pace.to_string(),
+                    "motion": wish.motion,
+                    "ending": wish.ending,
+                    "block": block,
+                    "unix_seconds": unix_seconds,
+                }),
+            ),
+        }
     };
-    let launched = launch(order, &ChildLogs { format: log_format.name() }, &progress, restarted);
+    let launched = launch(order, &ChildLogs { format: log_format.name() }, &progress, happened);
     match &launched {
         Ok(summary) => journal(
             folder,
             "ended",
             &json!({
+                "reason": summary.ended,
                 "block": summary.block,
                 "tip_hash": summary.tip_hash,
                 "wall_seconds": summary.wall_seconds,

@@ -1,6 +1,7 @@
 //! Summaries for people.
 
 use crate::progress::simulated_time;
+use crate::run::control::Ended;
 use crate::run::estimate::Estimate;
 use crate::run::totals::Summary;
 use comfy_table::presets::NOTHING;
@@ -75,9 +76,19 @@ pub fn tell_summary(summary: &Summary) -> String {
     if summary.crashes > 0 {
         line("crashed", format!("{} players", summary.crashes));
     }
+    if let Some(ended) = summary.ended.filter(|ended| *ended != Ended::Complete) {
+        line("ended early", format!("it {}", ended.words()));
+    }
+    let attempts = match summary.attempts {
+        0 | 1 => String::new(),
+        attempts => format!(", {attempts} attempts ({} restarts)", summary.restarts),
+    };
     line(
         "wall time",
-        format!("{:.1} s, {:.0} blocks/s", summary.wall_seconds, summary.blocks_per_second),
+        format!(
+            "{:.1} s, {:.0} blocks/s{attempts}",
+            summary.wall_seconds, summary.blocks_per_second
+        ),
     );
     line(
         "size",

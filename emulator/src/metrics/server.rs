@@ -10,7 +10,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use prometheus::TEXT_FORMAT;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 /// Threads that answer; a scrape takes some milliseconds and there is seldom more than one reader.
@@ -78,7 +78,7 @@ impl Server {
 
         let listener = TcpListener::bind(address).map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
-        let (sender, receiver) = channel();
+        let (sender, receiver) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("metrics".to_owned())
             .spawn(move || serve(listener, metrics, &sender))
@@ -106,7 +106,7 @@ impl Drop for Server {
 }
 
 /// The thread's whole life: says once how to stop it, or why it cannot start, and answers until then.
-fn serve(listener: TcpListener, metrics: Metrics, started: &Sender<io::Result<ServerHandle>>) {
+fn serve(listener: TcpListener, metrics: Metrics, started: &SyncSender<io::Result<ServerHandle>>) {
     System::new().block_on(async move {
         let metrics = Data::new(metrics);
         let server = HttpServer::new(move || {

@@ -1,10 +1,12 @@
 //! The chain process: opens the log, greets its hosts, drives the engine, reports to the launcher. With no host
 //! processes the launcher does the same inside itself.
 
+use super::control::{Control, Motion, Wish};
 use super::death;
 use super::door::{DOOR, Door, Opening};
-use super::engine::{Checking, Engine, EngineError, Manner, Start, pick_up};
+use super::engine::{Checking, Engine, EngineError, Happening, Manner, Start, pick_up};
 use super::hosts::{HostError, Hosts, ProcessReport};
+use super::status::{About, ProcessRow};
 use super::totals::{Account, Summary, players_by_role};
 use super::wire::{FromHost, ToHost, WIRE_VERSION, Wire};
 use crate::clock::{Pace, Stopwatch, Throttle};
@@ -15,8 +17,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use storage::log::{Durability, EventLog, LogError, SledLog};
 use storage::runfolder::{RunFolder, RunFolderError};
@@ -25,8 +25,14 @@ use tokio::net::UnixListener;
 /// How long the chain waits for all hosts to join.
 pub const JOIN_WAIT_MS_MAX: u64 = 60_000;
 
+/// The name of the launcher's row.
+const LAUNCHER: &str = "launcher";
+
 /// How often progress is told at most.
 const PROGRESS_INTERVAL_MS: u64 = 100;
+
+/// How long the chain may be silent before it counts as dead, unless the scenario says otherwise.
+pub const CHAIN_SILENCE_MS_MAX: u64 = 60_000;
 
 /// What the launcher tells the chain on its standard input, as one line of JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,6 +47,8 @@ pub struct ChainOrder {
     pub token: String,
     /// How long a host may be silent, in milliseconds of wall time.
     pub host_silence_ms_max: u64,
+    /// How long the chain may be silent towards the launcher; it says that it lives several times as often.
+    pub chain_silence_ms_max: u64,
     /// The last block.
     pub until: Height,
     /// When the log is synced.
@@ -53,6 +61,12 @@ pub struct ChainOrder {
     pub checkpoint_interval: u64,
     /// How fast simulated time passes.
     pub pace: Pace,
+    /// Whether the run goes on at once, or stands where it is.
+    pub motion: Motion,
+    /// The launcher, which is this process if there are no hosts.
+    pub launcher_pid: u32,
+    /// How often the processes were started again before.
+    pub restarts: u64,
     /// Where metrics are served.
     pub metrics: Option<String>,
     /// Whether invariants are checked.
@@ -69,12 +83,16 @@ impl ChainOrder {
             hosts: 0,
             token: String::new(),
             host_silence_ms_max: super::hosts::HOST_SILENCE_MS_MAX,
+            chain_silence_ms_max: CHAIN_SILENCE_MS_MAX,
             until,
             durability: Durability::End,
             snapshot_interval: 0,
             snapshot_bytes: 0,
             checkpoint_interval: 0,
             pace: Pace::Max,
+            motion: Motion::Running,
+            launcher_pid: std::process::id(),
+            restarts: 0,
             metrics: None,
             checking: Checking::Trusting,
         }
@@ -103,6 +121,19 @@ pub enum Report {
     Progress {
         /// The last block.
         height: u64,
+        /// What its processes took so far.
+        processes: Vec<ProcessReport>,
+        /// Blocks after which an invariant did not hold, since it started.
+        violations: u64,
+    },
+    /// The chain lives; said while a block, a checkpoint or a pause takes its time.
+    Alive,
+    /// From here on the run goes on as it was asked; at first as it was started.
+    Standing {
+        /// What is in force.
+        wish: Wish,
+        /// The last block.
+        height: u64,
     },
     /// The run ended as it should.
     Done(Box<Summary>),
@@ -122,6 +153,13 @@ pub enum Report {
         /// How often it has happened in this run.
         restarts: u64,
     },
+}
+
+impl ChainOrder {
+    /// What the run begins with.
+    pub const fn wish(&self) -> Wish {
+        Wish { pace: self.pace, motion: self.motion, ending: None }
+    }
 }
 
 /// What a run that ended badly may hope for.
@@ -186,10 +224,14 @@ impl From<HostError> for ChainError {
 
 impl ChainError {
     /// Whether the run can go on with other processes.
-    pub const fn outlook(&self) -> Outlook {
+    pub const fn outlook(&self, order: &ChainOrder) -> Outlook {
         match self {
             Self::Engine(EngineError::Host(error)) if error.is_of_a_process() => Outlook::Again,
             Self::Missing { .. } => Outlook::Again,
+            // A follower that lost the chain before may be looking whether the run is over.
+            Self::Engine(EngineError::Log(LogError::InUse { .. })) if order.restarts > 0 => {
+                Outlook::Again
+            }
             _ => Outlook::Final,
         }
     }
@@ -214,7 +256,7 @@ impl ChainError {
 /// See [`ChainError`]. What was appended until then stays and can be resumed.
 pub async fn drive(
     order: &ChainOrder,
-    stop: Arc<AtomicBool>,
+    control: Control,
     mut report: impl FnMut(Report),
 ) -> Result<Summary, ChainError> {
     let stopwatch = Stopwatch::start();
@@ -234,7 +276,7 @@ pub async fn drive(
     if let Some(address) = &address {
         tracing::info!(address, "metrics are served");
     }
-    let door = drive_door(order, &start);
+    let door = drive_door(order, &start, &control);
     report(Report::Listening { metrics: address });
     let mut start = start;
     let seats = std::mem::take(&mut start.checkpoint.hosts.seats);
@@ -253,35 +295,53 @@ pub async fn drive(
     });
     let from = start.header.height.0;
     let series = metrics.as_ref().map(|(series, _)| series.clone());
-    let mut engine = Engine::new(start, hosts, series.clone(), stop);
+    let mut engine = Engine::new(start, hosts, series.clone(), control);
     let manner = Manner {
         until: order.until,
         snapshot_interval: order.snapshot_interval,
         snapshot_bytes: order.snapshot_bytes,
         checkpoint_interval: order.checkpoint_interval,
-        pace: order.pace,
         checking: order.checking,
     };
     let pace = Stopwatch::start();
     let mut throttle = Throttle::every(Duration::from_millis(PROGRESS_INTERVAL_MS));
     let made = engine.run(&manner, |tick| {
-        if let Some(door) = &door {
-            door.publish(tick.frame);
-        }
-        if throttle.is_due() {
-            report(Report::Progress { height: tick.frame.header.height.0 });
-            if let Some(series) = &series {
-                let seconds = pace.seconds();
-                series.speed(tick.blocks_made as f64 / seconds.max(1e-9), seconds);
-                series.log_bytes(tick.log.bytes());
-                series.processes(&process_rows(tick.hosts));
+        let height = tick.height;
+        let is_due = match tick.what {
+            Happening::Block(frame) => {
+                if let Some(door) = &door {
+                    door.publish(frame);
+                }
+                throttle.is_due()
             }
+            Happening::Standing(wish) => {
+                report(Report::Standing { wish, height: height.0 });
+                if let Some(door) = &door {
+                    door.turn();
+                }
+                true
+            }
+        };
+        if !is_due {
+            return;
+        }
+        let rows = process_rows(order, tick.hosts);
+        if let Some(series) = &series {
+            let seconds = pace.seconds();
+            series.speed(tick.blocks_made as f64 / seconds.max(1e-9), seconds);
+            series.log_bytes(tick.log.bytes());
+            series.processes(&measured(&rows));
+        }
+        report(progress(height, &rows, tick.violations));
+        if let Some(door) = &door {
+            door.note(height, rows);
         }
     });
-    made.await?;
+    let ended = made.await?;
     let running_s = pace.seconds();
     drop(door);
-    report(Report::Progress { height: engine.header().height.0 });
+    let (height, violations) = (engine.header().height, engine.violations());
+    report(progress(height, &process_rows(order, engine.hosts()), violations));
     tracing::info!(height = %engine.header().height, tip = %engine.header().hash(), "the run is over");
     let mut processes = engine.hosts().stop().await?;
     let (players, steps) = engine.hosts().own();
@@ -297,6 +357,8 @@ pub async fn drive(
         totals: engine.totals(),
     };
     let mut summary = Summary::new(&account);
+    summary.ended = Some(ended);
+    summary.attempts = 1;
     summary.processes = processes.len() as u64;
     summary.peak_rss_bytes = processes.iter().map(|process| process.peak_rss_bytes).sum();
     summary.process_reports = processes;
@@ -307,25 +369,54 @@ pub async fn drive(
     Ok(summary)
 }
 
-/// Name, memory, players and steps of each process.
-fn process_rows(hosts: &Hosts) -> Vec<(String, u64, u64, u64)> {
-    let (players, steps) = hosts.own();
-    let own = ("chain".to_owned(), death::rss_bytes(std::process::id()), players, steps);
-    let others = hosts.reports().into_iter().zip(hosts.pids());
-    let others = others
-        .map(|(report, pid)| (report.name, death::rss_bytes(pid), report.players, report.steps));
-    std::iter::once(own).chain(others).collect()
+/// The processes of a run: the launcher where it is another one, the chain, the hosts.
+fn process_rows(order: &ChainOrder, hosts: &Hosts) -> Vec<ProcessRow> {
+    let report = |name: &str, (players, steps)| ProcessReport {
+        name: name.to_owned(),
+        players,
+        steps,
+        peak_rss_bytes: 0,
+    };
+    let own_pid = std::process::id();
+    let launcher = (order.launcher_pid != own_pid)
+        .then(|| ProcessRow::of(order.launcher_pid, report(LAUNCHER, (0, 0))));
+    let own = ProcessRow::of(own_pid, report("chain", hosts.own()));
+    let others = hosts.pids().into_iter().zip(hosts.reports());
+    let others = others.map(|(pid, report)| ProcessRow::of(pid, report));
+    launcher.into_iter().chain(std::iter::once(own)).chain(others).collect()
+}
+
+/// Name, memory, players and steps of the chain and the hosts, as metrics show them.
+fn measured(rows: &[ProcessRow]) -> Vec<(String, u64, u64, u64)> {
+    let rows = rows.iter().filter(|row| row.name != LAUNCHER);
+    rows.map(|row| (row.name.clone(), row.rss_bytes, row.players, row.steps)).collect()
+}
+
+/// What the launcher hears of rows; it knows itself.
+fn progress(height: Height, rows: &[ProcessRow], violations: u64) -> Report {
+    let rows = rows.iter().filter(|row| row.name != LAUNCHER);
+    Report::Progress {
+        height: height.0,
+        processes: rows.map(ProcessRow::report).collect(),
+        violations,
+    }
 }
 
 /// A run that cannot be followed is a run all the same.
-fn drive_door(order: &ChainOrder, start: &Start) -> Option<Door> {
+fn drive_door(order: &ChainOrder, start: &Start, control: &Control) -> Option<Door> {
     let opened = Door::open(Opening {
         run: order.run.clone(),
         socket: order.socket.with_file_name(DOOR),
-        genesis: start.plan.genesis.height,
         tip: start.log.tip(),
         names: Names::new(&start.plan, &start.state),
         reader: start.log.reader(),
+        control: control.clone(),
+        about: About {
+            run: order.run.display().to_string(),
+            genesis: start.plan.genesis.height,
+            until: order.until,
+            restarts: order.restarts,
+        },
     });
     match opened {
         Ok(door) => Some(door),

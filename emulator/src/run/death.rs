@@ -32,11 +32,26 @@ pub fn watch_stdin(mut line: impl FnMut(&str) + Send + 'static) {
 }
 
 /// Resident memory of a process of this machine; 0 where the system does not tell.
-pub fn rss_bytes(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kibibytes.unwrap_or(0) * 1_024
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// As it is.
+    pub now_bytes: u64,
+    /// As it was when it was most.
+    pub peak_bytes: u64,
+}
+
+impl Memory {
+    /// The memory of a process.
+    pub fn of(pid: u32) -> Self {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let kibibytes =
+                line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+            kibibytes.unwrap_or(0) * 1_024
+        };
+        Self { now_bytes: bytes("VmRSS:"), peak_bytes: bytes("VmHWM:") }
+    }
 }
 
 /// Peak resident memory of this process so far.

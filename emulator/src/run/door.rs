@@ -4,39 +4,50 @@
 //! What belongs here: the words spoken at the door, and how they are answered. What does not: what is made of the
 //! answers (`commands`). The engine never waits for anybody at the door: it says how far it is, and everything else is
 //! done on a thread of the door's own, which reads blocks from the log at each follower's pace. So no queue is needed
-//! and nothing is missed; a follower that does not read holds up nobody but itself.
+//! and nothing is missed; a follower that does not read holds up nobody but itself. What is asked of the run waits in
+//! `control`, where the engine looks at every block border.
 
+use super::control::{Control, Ended, Motion};
 use super::public::PublicFrame;
+use super::status::{About, Board, ProcessRow, Status};
 use super::wire::{Wire, WireError};
+use crate::clock::Pace;
 use crate::names::Names;
 use protocol::event::Event;
 use protocol::frame::Frame;
 use protocol::units::Height;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::io;
 use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use storage::log::LogReader;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// The link in a run folder that leads to the run's door while the run is live.
 pub const DOOR: &str = "door";
 /// Version of the words below.
-pub const DOOR_VERSION: u32 = 1;
+pub const DOOR_VERSION: u32 = 2;
 /// How many may follow a run at a time.
 pub const FOLLOWERS_MAX: usize = 16;
+/// How many may ask for something else at a time.
+pub const CONTROLLERS_MAX: usize = 16;
+/// How many may stand at the door, those that have not said yet what they want among them; others wait outside.
+pub const VISITORS_MAX: usize = 64;
+/// Changes of names that are kept one by one, for followers of the past; older ones are in the first names.
+pub const NAME_CHANGES_MAX: usize = 4_096;
 /// How long somebody at the door may take to say what it wants.
 pub const KNOCK_WAIT_MS_MAX: u64 = 5_000;
 /// How long a run that is over waits for its followers; they find the rest in the log.
 pub const FAREWELL_WAIT_MS_MAX: u64 = 500;
 
 /// The first message of whoever comes to the door.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Knock {
     /// Its [`DOOR_VERSION`].
     pub version: u32,
@@ -45,13 +56,30 @@ pub struct Knock {
 }
 
 /// What can be asked of a live run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Request {
     /// Every block, as it is made. Answered by [`Answer::Following`], blocks, and [`Answer::Over`].
     Follow {
         /// The first one.
         from: From,
     },
+    /// To go on otherwise, or nothing but how it does. Answered by [`Answer::Status`] once that is in force.
+    Control(Command),
+}
+
+/// What a live run can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// Say how it does.
+    Status,
+    /// Stand at the next block border.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Let simulated time pass so fast.
+    Pace(Pace),
+    /// End at the next block border.
+    Stop,
 }
 
 /// Where a follower begins.
@@ -66,7 +94,7 @@ pub enum From {
 }
 
 /// What a live run answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
     /// No, and why.
     Refused(String),
@@ -79,6 +107,8 @@ pub enum Answer {
         /// Its last block.
         tip: Height,
     },
+    /// How the run does.
+    Status(Box<Status>),
 }
 
 /// What a follower is told first.
@@ -101,14 +131,16 @@ pub struct Opening {
     pub run: PathBuf,
     /// Where to listen; a short path.
     pub socket: PathBuf,
-    /// The genesis block.
-    pub genesis: Height,
     /// The last block of the log.
     pub tip: Height,
     /// The names in use.
     pub names: Names,
     /// Reads the log.
     pub reader: LogReader,
+    /// Where the run is going, and what it was started for.
+    pub control: Control,
+    /// What is told of the run.
+    pub about: About,
 }
 
 /// An open door; it closes when it is dropped.
@@ -134,13 +166,18 @@ struct Room {
     progress: watch::Sender<Progress>,
     names: Mutex<NameBook>,
     reader: LogReader,
+    control: Control,
+    board: Mutex<Board>,
+    /// Room for so many more of each kind.
+    followers: Semaphore,
+    controllers: Semaphore,
 }
 
 /// The names at the start and what changed them since.
 #[derive(Debug)]
 struct NameBook {
     first: Names,
-    changes: Vec<(Height, Event)>,
+    changes: VecDeque<(Height, Event)>,
 }
 
 impl NameBook {
@@ -151,6 +188,16 @@ impl NameBook {
         changes.for_each(|(_, event)| names.follow(event));
         names
     }
+
+    /// Keeps a change; the oldest of too many is no longer told apart.
+    fn note(&mut self, height: Height, event: Event) {
+        if self.changes.len() >= NAME_CHANGES_MAX
+            && let Some((_, oldest)) = self.changes.pop_front()
+        {
+            self.first.follow(&oldest);
+        }
+        self.changes.push_back((height, event));
+    }
 }
 
 impl Door {
@@ -159,15 +206,24 @@ impl Door {
     /// # Errors
     /// The socket, the link or the thread cannot be made.
     pub fn open(opening: Opening) -> io::Result<Self> {
-        let Opening { run, socket, genesis, tip, names, reader } = opening;
+        let Opening { run, socket, tip, names, reader, control, about } = opening;
         let listener = StdListener::bind(&socket)?;
         listener.set_nonblocking(true)?;
         let link = run.join(DOOR);
         forget(&link)?;
         std::os::unix::fs::symlink(&socket, &link)?;
         let (progress, _) = watch::channel(Progress { tip, is_over: false });
-        let names = Mutex::new(NameBook { first: names, changes: Vec::new() });
-        let room = Arc::new(Room { genesis, progress, names, reader });
+        let names = Mutex::new(NameBook { first: names, changes: VecDeque::new() });
+        let room = Arc::new(Room {
+            genesis: about.genesis,
+            progress,
+            names,
+            reader,
+            control,
+            board: Mutex::new(Board::new(about, tip)),
+            followers: Semaphore::new(FOLLOWERS_MAX),
+            controllers: Semaphore::new(CONTROLLERS_MAX),
+        });
         let serving = room.clone();
         let builder = std::thread::Builder::new().name("door".to_owned());
         let thread = builder.spawn(move || serve(listener, &serving))?;
@@ -179,9 +235,30 @@ impl Door {
         let height = frame.header.height;
         for event in frame.events.iter().filter(|event| Names::is_changed_by(event)) {
             let mut names = self.room.names.lock().unwrap_or_else(PoisonError::into_inner);
-            names.changes.push((height, event.clone()));
+            names.note(height, event.clone());
         }
         self.room.progress.send_modify(|progress| progress.tip = progress.tip.max(height));
+    }
+
+    /// Says what the processes do, for whoever asks.
+    pub fn note(&self, height: Height, processes: Vec<ProcessRow>) {
+        self.room.board().note(height, processes);
+    }
+
+    /// Says that the run goes on otherwise from here.
+    pub fn turn(&self) {
+        self.room.board().turn();
+    }
+}
+
+impl Room {
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn status(&self) -> Status {
+        let Progress { tip, is_over } = *self.progress.borrow();
+        self.board().status(&self.control, tip, is_over)
     }
 }
 
@@ -199,6 +276,14 @@ impl Drop for Door {
             tracing::debug!(%error, "the door leaves something behind");
         }
     }
+}
+
+/// Asks at a run's door; nobody answers at that of a run that is over.
+pub async fn knock(run: &Path, request: Request) -> Option<Wire> {
+    let door = std::fs::read_link(run.join(DOOR)).ok()?;
+    let mut wire = Wire::new(UnixStream::connect(&door).await.ok()?);
+    let knock = Knock { version: DOOR_VERSION, request };
+    wire.send(&knock).await.is_ok().then_some(wire)
 }
 
 /// Takes a file away if it is there.
@@ -220,19 +305,18 @@ fn serve(listener: StdListener, room: &Arc<Room>) {
 async fn serve_all(listener: StdListener, room: &Arc<Room>) -> io::Result<()> {
     let listener = UnixListener::from_std(listener)?;
     let mut progress = room.progress.subscribe();
-    let mut followers = JoinSet::new();
+    let mut visitors = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => {
+            accepted = listener.accept(), if visitors.len() < VISITORS_MAX => {
                 let (socket, _) = accepted?;
-                let room = (followers.len() < FOLLOWERS_MAX).then(|| room.clone());
-                followers.spawn(answer(socket, room));
+                visitors.spawn(answer(socket, room.clone()));
             }
-            Some(_) = followers.join_next() => {}
+            Some(_) = visitors.join_next() => {}
             _ = progress.wait_for(|progress| progress.is_over) => break,
         }
     }
-    let rest = async { while followers.join_next().await.is_some() {} };
+    let rest = async { while visitors.join_next().await.is_some() {} };
     let wait = Duration::from_millis(FAREWELL_WAIT_MS_MAX);
     if tokio::time::timeout(wait, rest).await.is_err() {
         tracing::debug!("a follower is behind; it finds the rest in the log");
@@ -240,27 +324,60 @@ async fn serve_all(listener: StdListener, room: &Arc<Room>) -> io::Result<()> {
     Ok(())
 }
 
-/// Answers one that came to the door; there is no room when too many are there already.
-async fn answer(socket: UnixStream, room: Option<Arc<Room>>) {
+/// Answers one that came to the door; refused when too many want the same already.
+async fn answer(socket: UnixStream, room: Arc<Room>) {
     let mut wire = Wire::new(socket);
     let wait = Duration::from_millis(KNOCK_WAIT_MS_MAX);
     let Ok(knocked) = tokio::time::timeout(wait, wire.receive::<Knock>()).await else { return };
-    let answered = match (knocked, room) {
-        (Err(WireError::Garbled(_)), _) => refuse(&mut wire, OTHER_VERSION.to_owned()).await,
-        (Err(error), _) => Err(error),
-        (Ok(knock), _) if knock.version != DOOR_VERSION => {
+    let answered = match knocked {
+        Err(WireError::Garbled(_)) => refuse(&mut wire, OTHER_VERSION.to_owned()).await,
+        Err(error) => Err(error),
+        Ok(knock) if knock.version != DOOR_VERSION => {
             refuse(&mut wire, OTHER_VERSION.to_owned()).await
         }
-        (Ok(_), None) => {
-            refuse(&mut wire, format!("{FOLLOWERS_MAX} others follow this run already")).await
-        }
-        (Ok(Knock { request: Request::Follow { from }, .. }), Some(room)) => {
-            follow(&mut wire, &room, from).await
+        Ok(Knock { request: Request::Follow { from }, .. }) => match room.followers.try_acquire() {
+            Ok(_place) => follow(&mut wire, &room, from).await,
+            Err(_) => {
+                refuse(&mut wire, format!("{FOLLOWERS_MAX} others follow this run already")).await
+            }
+        },
+        Ok(Knock { request: Request::Control(command), .. }) => {
+            match room.controllers.try_acquire() {
+                Ok(_place) => obey(&mut wire, &room, command).await,
+                Err(_) => {
+                    let why =
+                        format!("{CONTROLLERS_MAX} others wait for this run's answer already");
+                    refuse(&mut wire, why).await
+                }
+            }
         }
     };
     if let Err(error) = answered {
-        tracing::debug!(%error, "a follower is gone");
+        tracing::debug!(%error, "a visitor is gone");
     }
+}
+
+/// Passes on what is asked, and answers once it is in force or the run is over.
+async fn obey(wire: &mut Wire, room: &Room, command: Command) -> Result<(), WireError> {
+    let control = &room.control;
+    let number = match command {
+        Command::Status => None,
+        Command::Pause => Some(control.ask(|wish| wish.motion = Motion::Paused)),
+        Command::Resume => Some(control.ask(|wish| wish.motion = Motion::Running)),
+        Command::Pace(pace) => Some(control.ask(|wish| wish.pace = pace)),
+        Command::Stop => Some(control.end(Ended::Stopped)),
+    };
+    if let Some(number) = number {
+        let mut progress = room.progress.subscribe();
+        let over = async { drop(progress.wait_for(|progress| progress.is_over).await) };
+        tokio::select! {
+            () = control.obeyed(number) => {}
+            () = over => {}
+            // Whoever asked says nothing more: this is its end. What it asked for holds.
+            _ = wire.receive::<Request>() => return Ok(()),
+        }
+    }
+    wire.send(&Answer::Status(Box::new(room.status()))).await
 }
 
 const OTHER_VERSION: &str = "the run was started by another build of btemu";

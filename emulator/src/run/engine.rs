@@ -3,11 +3,12 @@
 //! What belongs here: the order of those steps, resuming, crossing forks, caches. What does not: processes and sockets
 //! (`chain`, `launcher`), messages (`hub`), rules (`protocol`), what a fork changes (`genesis`).
 
+use super::border::{Border, Next};
+use super::control::{Control, Ended, Wish};
 use super::difference::{Difference, difference};
 use super::hosts::{HostError, Hosts};
 use super::hub::{Hub, HubMemory};
 use super::totals::Totals;
-use crate::clock::{Pace, Stopwatch};
 use crate::metrics::Metrics;
 use crate::plan::{Course, Fork, Plan};
 use actors::host::{HostCheckpoint, Seated};
@@ -17,8 +18,6 @@ use protocol::invariants::{Checker, Violation};
 use protocol::state::State;
 use protocol::units::{Hash32, Height};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use storage::cache::{Cache, CacheKind};
 use storage::fold::{ReadError, state_at, store_snapshot};
 use storage::log::{EventLog, LogError, SledLog};
@@ -121,8 +120,6 @@ pub struct Manner {
     pub snapshot_bytes: u64,
     /// Blocks between checkpoints; 0 for none but the last.
     pub checkpoint_interval: u64,
-    /// How fast simulated time passes.
-    pub pace: Pace,
     /// Whether invariants are checked after each block.
     pub checking: Checking,
 }
@@ -138,17 +135,30 @@ pub enum Checking {
     Invariants,
 }
 
-/// What the engine tells of a block to whoever watches.
+/// What the engine tells whoever watches.
 #[derive(Clone, Copy, Debug)]
 pub struct Tick<'a> {
-    /// The block.
-    pub frame: &'a Frame,
+    /// What happened.
+    pub what: Happening<'a>,
+    /// The last block.
+    pub height: Height,
     /// The log.
     pub log: &'a SledLog,
     /// Blocks made since the engine started.
     pub blocks_made: u64,
+    /// Blocks after which an invariant did not hold.
+    pub violations: u64,
     /// The players.
     pub hosts: &'a Hosts,
+}
+
+/// See [`Tick`].
+#[derive(Clone, Copy, Debug)]
+pub enum Happening<'a> {
+    /// A block was made.
+    Block(&'a Frame),
+    /// From here on the run goes on as was asked; told once at the start, and before whoever asked is answered.
+    Standing(Wish),
 }
 
 /// A run in motion.
@@ -166,7 +176,7 @@ pub struct Engine {
     checker: Option<Checker>,
     violations: u64,
     metrics: Option<Metrics>,
-    stop: Arc<AtomicBool>,
+    control: Control,
 }
 
 /// Picks a run up where it can go on: at its newest readable checkpoint, else at genesis.
@@ -215,12 +225,7 @@ fn begin(log: SledLog, cache: Cache, header: Header, plan: Plan) -> Start {
 
 impl Engine {
     /// A run in motion, with its players seated already.
-    pub fn new(
-        start: Start,
-        hosts: Hosts,
-        metrics: Option<Metrics>,
-        stop: Arc<AtomicBool>,
-    ) -> Self {
+    pub fn new(start: Start, hosts: Hosts, metrics: Option<Metrics>, control: Control) -> Self {
         let Start { plan, log, cache, state, header, simulation, checkpoint } = start;
         Self {
             hub: Hub::new(&plan, header.height, checkpoint.hub),
@@ -235,11 +240,11 @@ impl Engine {
             checker: None,
             violations: 0,
             metrics,
-            stop,
+            control,
         }
     }
 
-    /// Makes blocks until the last one, or until it is asked to stop; blocks the log holds already are made again
+    /// Makes blocks until the last one, or until it is asked to end; blocks the log holds already are made again
     /// and compared. Ends with a checkpoint and a snapshot, the log on disk.
     ///
     /// # Errors
@@ -248,16 +253,25 @@ impl Engine {
         &mut self,
         manner: &Manner,
         mut watch: impl FnMut(Tick<'_>),
-    ) -> Result<(), EngineError> {
+    ) -> Result<Ended, EngineError> {
         let invariants = manner.checking == Checking::Invariants;
         self.checker = invariants.then(|| Checker::new(&self.state));
-        let stopwatch = Stopwatch::start();
         let mut blocks_made = 0;
         let mut packed_bytes = self.log.packed_bytes();
-        while self.header.height < manner.until && !self.stop.load(Ordering::Relaxed) {
-            if let Some(wait) = stopwatch.wait_for(manner.pace, blocks_made) {
-                tokio::time::sleep(wait.min(std::time::Duration::from_millis(200))).await;
-                continue;
+        let mut border = Border::new(&self.control, self.log.tip());
+        let ended = loop {
+            match border.next(self.header.height, manner.until) {
+                Next::Block => {}
+                Next::End(ended) => break ended,
+                Next::Wait(wait) => {
+                    border.wait(wait).await;
+                    continue;
+                }
+                Next::Told(wished) => {
+                    watch(self.tick(Happening::Standing(wished.wish), blocks_made));
+                    self.control.obey(wished);
+                    continue;
+                }
             }
             let frame = self.block().await?;
             blocks_made += 1;
@@ -272,14 +286,25 @@ impl Engine {
                 self.store_snapshot();
                 packed_bytes = self.log.packed_bytes();
             }
-            watch(Tick { frame: &frame, log: &self.log, blocks_made, hosts: &self.hosts });
-        }
+            watch(self.tick(Happening::Block(&frame), blocks_made));
+        };
         self.log.sync()?;
         if blocks_made > 0 {
             self.store_checkpoint().await?;
             self.store_snapshot();
         }
-        Ok(())
+        Ok(ended)
+    }
+
+    fn tick<'a>(&'a self, what: Happening<'a>, blocks_made: u64) -> Tick<'a> {
+        Tick {
+            what,
+            height: self.header.height,
+            log: &self.log,
+            blocks_made,
+            violations: self.violations,
+            hosts: &self.hosts,
+        }
     }
 
     async fn block(&mut self) -> Result<Frame, EngineError> {

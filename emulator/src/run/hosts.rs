@@ -79,7 +79,7 @@ pub struct ProcessReport {
     pub name: String,
     /// Players it carried.
     pub players: u64,
-    /// Inputs its players took since this process started.
+    /// Inputs its players took since this process started; in a summary, over all that had its name.
     pub steps: u64,
     /// Its peak memory.
     pub peak_rss_bytes: u64,

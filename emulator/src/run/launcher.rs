@@ -2,11 +2,13 @@
 //! request, and leaves none behind.
 
 use super::chain::{ChainOrder, Outlook, Report, drive, run_name};
+use super::control::{Control, Ended, Wish};
 use super::death;
 use super::door::DOOR;
+use super::effort::EffortBook;
 use super::host::HostOrder;
 use super::totals::Summary;
-use crate::clock::Throttle;
+use crate::clock::{Stopwatch, Throttle};
 use crate::progress::Progress;
 use futures_util::future::select_all;
 use std::collections::BTreeSet;
@@ -14,15 +16,19 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// How long processes may take to end after their work is done.
 const END_WAIT_MS_MAX: u64 = 20_000;
+/// How long the launcher waits for each of the last words of a chain that is gone.
+const REST_WAIT_MS_MAX: u64 = 200;
+/// How often the chain says that it lives at least, and how many times within its silence limit.
+const HEARTBEAT_MS_MAX: u64 = 1_000;
+const HEARTBEATS_PER_SILENCE: u64 = 4;
 
 /// Why a run ends badly, told to its user.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +49,21 @@ pub struct ChildLogs {
     pub format: &'static str,
 }
 
-/// Makes a run and waits for its end; `told` hears of every restart.
+/// What happened to a run, for its operations journal.
+#[derive(Clone, Debug)]
+pub enum Happened {
+    /// Its processes are started again.
+    Restarted(Restart),
+    /// Somebody asked it to go on otherwise.
+    Controlled {
+        /// What is in force.
+        wish: Wish,
+        /// From this block on.
+        block: u64,
+    },
+}
+
+/// Makes a run and waits for its end; `told` hears of every restart and of what was asked at its door.
 ///
 /// # Errors
 /// What the user should know, with a hint.
@@ -51,16 +71,18 @@ pub fn launch(
     order: ChainOrder,
     logs: &ChildLogs,
     progress: &Progress,
-    told: impl FnMut(&Restart),
+    told: impl FnMut(&Happened),
 ) -> Result<Summary, LaunchError> {
     let folder = tempfile_folder().map_err(|error| system_error("a folder for sockets", &error))?;
     let order = ChainOrder { socket: folder.path().join("chain"), token: token(), ..order };
+    let mut efforts = EffortBook::open(&order.run);
     if order.hosts == 0 {
-        return actix::System::new().block_on(launch_inside(order, progress));
+        let inside = launch_inside(order, progress, told, &mut efforts);
+        return actix::System::new().block_on(inside);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| system_error("a runtime", &error))?;
-    runtime.block_on(launch_processes(&order, logs, progress, told))
+    runtime.block_on(launch_processes(&order, logs, progress, told, &mut efforts))
 }
 
 /// A short private folder: paths of sockets have little room.
@@ -88,25 +110,80 @@ fn resume_hint(run: &str) -> String {
     format!("`btemu run --resume {run}` goes on")
 }
 
-async fn launch_inside(order: ChainOrder, progress: &Progress) -> Result<Summary, LaunchError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let (asked, mut signals) = (stop.clone(), Asked { signals: signals()?, count: 0 });
-    let run = run_name(&order);
-    actix::spawn(async move {
-        signals.next().await;
-        asked.store(true, Ordering::Relaxed);
-        signals.next().await;
-        eprintln!("error: stopped at once\n\nhint: {}", resume_hint(&run));
-        std::process::exit(1);
-    });
-    let mut began = false;
-    let done = drive(&order, stop, |report| {
+async fn launch_inside(
+    order: ChainOrder,
+    progress: &Progress,
+    mut told: impl FnMut(&Happened),
+    efforts: &mut EffortBook,
+) -> Result<Summary, LaunchError> {
+    let order = ChainOrder { restarts: efforts.restarts(), ..order };
+    let control = Control::new(order.wish());
+    let _heeding = heed_signals(control.clone(), run_name(&order))?;
+    efforts.begin_attempt();
+    let (mut began, mut first) = (false, true);
+    let done = drive(&order, control, |report| {
         began |= matches!(report, Report::Started { .. });
         progress.show(&report);
+        match report {
+            Report::Progress { processes, .. } => efforts.heard(processes, 0),
+            Report::Standing { wish, height } if !std::mem::take(&mut first) => {
+                told(&Happened::Controlled { wish, block: height });
+            }
+            _ => {}
+        }
     });
     let done = done.await;
     progress.finish();
-    done.map_err(|error| LaunchError { what: error.to_string(), hint: error.hint(), began })
+    match done {
+        Ok(summary) => Ok(whole(summary, efforts, 0)),
+        Err(error) => {
+            efforts.write();
+            Err(LaunchError { what: error.to_string(), hint: error.hint(), began })
+        }
+    }
+}
+
+/// Ends a run of one process on request: at a block border, and at once when asked again. On a thread of its own,
+/// because a block may take long and nobody else is heard during it; the thread ends when what this gives is dropped.
+fn heed_signals(control: Control, run: String) -> Result<oneshot::Sender<()>, LaunchError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| system_error("a way to hear signals", &error))?;
+    let entered = runtime.enter();
+    let mut asked = Asked { signals: signals()?, count: 0 };
+    drop(entered);
+    let heed = async move {
+        asked.next().await;
+        control.end(Ended::Interrupted);
+        asked.next().await;
+        eprintln!("error: stopped at once\n\nhint: {}", resume_hint(&run));
+        std::process::exit(1);
+    };
+    let (heeding, over) = oneshot::channel::<()>();
+    let until_over = async move {
+        tokio::select! {
+            () = heed => {}
+            _ = over => {}
+        }
+    };
+    let thread = std::thread::Builder::new().name("signals".to_owned());
+    let started = thread.spawn(move || runtime.block_on(until_over));
+    started.map_err(|error| system_error("a thread", &error))?;
+    Ok(heeding)
+}
+
+/// A summary with what the run took over all attempts.
+fn whole(summary: Summary, efforts: &mut EffortBook, launcher_rss_bytes: u64) -> Summary {
+    efforts.heard(summary.process_reports.clone(), launcher_rss_bytes);
+    efforts.write();
+    let effort = efforts.whole();
+    Summary {
+        attempts: effort.attempts,
+        restarts: effort.restarts,
+        wall_seconds: effort.wall_seconds,
+        peak_rss_bytes: effort.peak_rss_bytes,
+        process_reports: effort.processes,
+        ..summary
+    }
 }
 
 fn forget_unheard(result: io::Result<()>) {
@@ -130,48 +207,83 @@ async fn launch_processes(
     order: &ChainOrder,
     logs: &ChildLogs,
     progress: &Progress,
-    mut told: impl FnMut(&Restart),
+    mut told: impl FnMut(&Happened),
+    efforts: &mut EffortBook,
 ) -> Result<Summary, LaunchError> {
     let program = std::env::current_exe().map_err(|error| system_error("processes", &error))?;
     let mut asked = Asked { signals: signals()?, count: 0 };
     let mut supervision = Supervision::default();
+    let mut wish = order.wish();
+    let mut making = None;
     loop {
         let order = ChainOrder {
             // A socket of its own: the file of one that was killed stays.
             socket: order.socket.with_file_name(format!("chain-{}", supervision.restarts)),
+            // What was asked of the processes that were lost holds for those that come.
+            pace: wish.pace,
+            motion: wish.motion,
+            restarts: efforts.restarts(),
             ..order.clone()
         };
         // Of a chain that was killed: its door stays as well, and nobody stands behind it.
         std::fs::remove_file(order.socket.with_file_name(DOOR)).ok();
-        let attempt = attempt(&program, &order, logs, progress, &mut asked).await;
+        efforts.begin_attempt();
+        let mut first = true;
+        let heard = |report: &Report| {
+            progress.show(report);
+            match report {
+                Report::Started { from, .. } => {
+                    making.get_or_insert((Stopwatch::start(), *from));
+                }
+                Report::Progress { processes, .. } => {
+                    efforts.heard(processes.clone(), death::peak_rss_bytes());
+                }
+                Report::Standing { wish: stands, height } => {
+                    wish = *stands;
+                    if !std::mem::take(&mut first) {
+                        told(&Happened::Controlled { wish, block: *height });
+                    }
+                }
+                _ => {}
+            }
+        };
+        let attempt = attempt(&program, &order, logs, heard, &mut asked).await;
         supervision.began |= attempt.began;
         let why = match attempt.end {
             End::Done(mut summary) => {
-                summary.restarts = supervision.restarts;
-                summary.peak_rss_bytes += death::peak_rss_bytes();
+                summary.invariant_violations += supervision.violations;
+                if let Some((stopwatch, from)) = making.filter(|_| supervision.restarts > 0) {
+                    let blocks = summary.block.saturating_sub(from) as f64;
+                    summary.blocks_per_second = blocks / stopwatch.seconds().max(1e-9);
+                }
                 progress.finish();
-                return Ok(*summary);
+                return Ok(whole(*summary, efforts, death::peak_rss_bytes()));
             }
             End::Final { what, hint } => {
+                efforts.write();
                 progress.finish();
                 return Err(LaunchError { what, hint, began: supervision.began });
             }
             End::Lost(why) => why,
         };
-        let wait = supervision.after(attempt.block, asked.count > 0);
+        supervision.violations += attempt.violations;
+        let is_ending = asked.count > 0 || wish.ending.is_some();
+        let wait = supervision.after(attempt.block, is_ending);
         let Some(wait_ms) = wait else {
+            efforts.write();
             progress.finish();
-            let what = match asked.count {
-                0 => format!("{why}; {RESTARTS_IDLE_MAX} restarts brought no further block"),
-                _ => why,
+            let what = match is_ending {
+                false => format!("{why}; {RESTARTS_IDLE_MAX} restarts brought no further block"),
+                true => why,
             };
             let hint = resume_hint(&run_name(&order));
             let began = supervision.began;
             return Err(LaunchError { what, hint: began.then_some(hint), began });
         };
+        efforts.restart();
         let restarts = supervision.restarts;
         progress.show(&Report::Restarting { why: why.clone(), restarts });
-        told(&Restart { why, restarts, block: attempt.block });
+        told(&Happened::Restarted(Restart { why, restarts, block: attempt.block }));
         tokio::time::sleep(Duration::from_millis(wait_ms)).await;
     }
 }
@@ -181,7 +293,7 @@ async fn launch_processes(
 pub struct Restart {
     /// What happened.
     pub why: String,
-    /// How often it has happened in this run.
+    /// How often it has happened since the run was started or resumed.
     pub restarts: u64,
     /// The last block that was told of, if any was.
     pub block: Option<u64>,
@@ -199,6 +311,8 @@ struct Supervision {
     idle: u32,
     best: Option<u64>,
     began: bool,
+    /// Blocks of lost attempts after which an invariant did not hold; one that is made again counts again.
+    violations: u64,
 }
 
 impl Supervision {
@@ -245,6 +359,8 @@ struct Attempt {
     began: bool,
     /// The last block it told of.
     block: Option<u64>,
+    /// Blocks after which an invariant did not hold.
+    violations: u64,
     end: End,
 }
 
@@ -261,10 +377,11 @@ async fn attempt(
     program: &Path,
     order: &ChainOrder,
     logs: &ChildLogs,
-    progress: &Progress,
+    mut heard: impl FnMut(&Report),
     asked: &mut Asked,
 ) -> Attempt {
-    let mut attempt = Attempt { began: false, block: None, end: End::Lost(String::new()) };
+    let end = End::Lost(String::new());
+    let mut attempt = Attempt { began: false, block: None, violations: 0, end };
     let order_text = serde_json::to_string(order).expect("an order is plain data");
     let (mut chain, stdin) = match start(program, "chain".to_owned(), logs, order_text).await {
         Ok(started) => started,
@@ -279,9 +396,22 @@ async fn attempt(
         Family { chain, chain_stdin: Some(stdin), hosts: Vec::new(), over: BTreeSet::new() };
     let mut host_stdins = Vec::new();
     let mut end = None;
+    let silence = Duration::from_millis(order.chain_silence_ms_max);
+    let mut silent = std::pin::pin!(tokio::time::sleep(silence));
     while end.is_none() {
         let line = tokio::select! {
-            line = reports.next_line() => line,
+            // First of all: when this process itself stood still, what the chain said meanwhile is here.
+            biased;
+            line = reports.next_line() => {
+                silent.set(tokio::time::sleep(silence));
+                line
+            }
+            () = &mut silent => {
+                let silence_ms = order.chain_silence_ms_max;
+                end = Some(End::Lost(format!("the chain process has said nothing for {silence_ms} ms")));
+                family.kill().await;
+                continue;
+            }
             // The chain learns of it when it next asks the host, which at a slow pace is long after.
             why = family.host_lost() => {
                 end = Some(End::Lost(why));
@@ -304,7 +434,7 @@ async fn attempt(
             tracing::warn!(line, "the chain said something that is no report");
             continue;
         };
-        progress.show(&report);
+        heard(&report);
         match report {
             Report::Listening { .. } => {
                 for host in 0..order.hosts {
@@ -331,8 +461,10 @@ async fn attempt(
                 attempt.began = true;
                 attempt.block = Some(from);
             }
-            Report::Progress { height } => attempt.block = Some(height),
-            Report::Restarting { .. } => {}
+            Report::Progress { height, violations, .. } => {
+                (attempt.block, attempt.violations) = (Some(height), violations);
+            }
+            Report::Alive | Report::Standing { .. } | Report::Restarting { .. } => {}
             Report::Done(summary) => end = Some(End::Done(summary)),
             Report::Failed { what, outlook: Outlook::Again, .. } => end = Some(End::Lost(what)),
             Report::Failed { what, hint, outlook: Outlook::Final } => {
@@ -342,6 +474,15 @@ async fn attempt(
     }
     let status = family.end(matches!(end, Some(End::Done(_)))).await;
     drop(host_stdins);
+    // What a lost chain had said and nobody had heard: whoever asked at its door was answered only after that.
+    let rest_wait = Duration::from_millis(REST_WAIT_MS_MAX);
+    while let Ok(Ok(Some(line))) = tokio::time::timeout(rest_wait, reports.next_line()).await {
+        if let Ok(report @ (Report::Standing { .. } | Report::Progress { .. })) =
+            serde_json::from_str::<Report>(&line)
+        {
+            heard(&report);
+        }
+    }
     let gone = || End::Lost(format!("the chain process ended without a word ({status})"));
     attempt.end = end.unwrap_or_else(gone);
     attempt
@@ -426,32 +567,52 @@ impl Family {
 /// # Errors
 /// The run ended badly; it was reported already.
 pub fn chain_process(order: &ChainOrder) -> Result<(), LaunchError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = stop.clone();
+    let control = Control::new(order.wish());
+    let asked = control.clone();
     death::watch_stdin(move |line| {
         if line == "stop" {
-            asked.store(true, Ordering::Relaxed);
+            asked.end(Ended::Interrupted);
         }
     });
+    start_heartbeat(order.chain_silence_ms_max)?;
     let mut quiet = Throttle::every(Duration::from_secs(5));
     let tell = |report: &Report, quiet: &mut Throttle| {
-        let line = serde_json::to_string(report).expect("a report is plain data");
-        let mut stdout = io::stdout().lock();
-        let told = io::Write::write_all(&mut stdout, format!("{line}\n").as_bytes());
-        if told.and_then(|()| io::Write::flush(&mut stdout)).is_err() && quiet.is_due() {
+        if tell_launcher(report).is_err() && quiet.is_due() {
             tracing::warn!("the launcher does not listen");
         }
     };
     let done =
-        actix::System::new().block_on(drive(order, stop, |report| tell(&report, &mut quiet)));
+        actix::System::new().block_on(drive(order, control, |report| tell(&report, &mut quiet)));
     let (report, result) = match done {
         Ok(summary) => (Report::Done(Box::new(summary)), Ok(())),
         Err(error) => {
-            let (what, hint, outlook) = (error.to_string(), error.hint(), error.outlook());
+            let (what, hint, outlook) = (error.to_string(), error.hint(), error.outlook(order));
             let failed = Report::Failed { what: what.clone(), hint: hint.clone(), outlook };
             (failed, Err(LaunchError { what, hint, began: true }))
         }
     };
     tell(&report, &mut quiet);
     result
+}
+
+/// A line of JSON on standard output. It waits while the pipe is full.
+fn tell_launcher(report: &Report) -> io::Result<()> {
+    let line = serde_json::to_string(report).expect("a report is plain data");
+    let mut stdout = io::stdout().lock();
+    io::Write::write_all(&mut stdout, format!("{line}\n").as_bytes())?;
+    io::Write::flush(&mut stdout)
+}
+
+/// Says again and again that this process lives, however long a block, a checkpoint or a pause takes. On a thread of
+/// its own, it stops when the process is stopped, which is what the launcher listens for; a host that does not answer
+/// is the chain's to notice.
+fn start_heartbeat(silence_ms_max: u64) -> Result<(), LaunchError> {
+    let interval_ms = (silence_ms_max / HEARTBEATS_PER_SILENCE).clamp(1, HEARTBEAT_MS_MAX);
+    let thread = std::thread::Builder::new().name("heartbeat".to_owned());
+    let beat = move || {
+        while tell_launcher(&Report::Alive).is_ok() {
+            std::thread::sleep(Duration::from_millis(interval_ms));
+        }
+    };
+    thread.spawn(beat).map(drop).map_err(|error| system_error("a thread", &error))
 }

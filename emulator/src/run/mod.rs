@@ -1,13 +1,19 @@
 //! Making runs: hub, engine, processes.
 
+/// Between two blocks.
+pub mod border;
 /// The chain process.
 pub mod chain;
+/// What is asked of a live run.
+pub mod control;
 /// What processes owe the system.
 pub mod death;
 /// Two blocks compared.
 pub mod difference;
 /// Where a live run can be asked.
 pub mod door;
+/// What making a run took.
+pub mod effort;
 /// One block at a time.
 pub mod engine;
 /// Disk and time of a run, before it begins.
@@ -29,6 +35,8 @@ pub mod re_simulation;
 /// What no host may learn before its time.
 #[cfg(test)]
 mod sealed;
+/// How a live run does.
+pub mod status;
 /// Counts and the summary.
 pub mod totals;
 /// What processes say to each other.

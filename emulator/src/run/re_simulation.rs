@@ -1,12 +1,11 @@
 //! Running a log's players again: the whole run from block 0 alone, in this process, each block compared with the one
 //! held. Nothing is written.
 
+use super::control::{Control, Wish};
 use super::difference::Difference;
 use super::engine::{Engine, EngineError, begin_anew};
 use super::hosts::Hosts;
 use protocol::units::Height;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use storage::cache::Cache;
 use storage::log::SledLog;
 
@@ -24,7 +23,7 @@ pub fn simulate_again(
     actix::System::new().block_on(async {
         let seats = std::mem::take(&mut start.checkpoint.hosts.seats);
         let hosts = Hosts::local(&start.course(), seats, start.state.clone());
-        let mut engine = Engine::new(start, hosts, None, Arc::new(AtomicBool::new(false)));
+        let mut engine = Engine::new(start, hosts, None, Control::new(Wish::default()));
         engine.simulate_again(until, watch).await
     })
 }

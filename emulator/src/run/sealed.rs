@@ -2,11 +2,11 @@
 //! view of a run in one process.
 
 use super::chain::{ChainOrder, drive};
-use super::engine::{Checking, Engine, Manner, Tick, pick_up};
+use super::control::{Control, Wish};
+use super::engine::{Checking, Engine, Happening, Manner, Tick, pick_up};
 use super::host::{HostOrder, serve};
 use super::hosts::Hosts;
 use super::wire::{ToHost, encoded};
-use crate::clock::Pace;
 use crate::scenario::{Overrides, load};
 use protocol::event::{Event, Sealed};
 use protocol::frame::Frame;
@@ -17,8 +17,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 use storage::log::{Durability, EventLog, SledLog};
 use storage::record::Genesis;
@@ -152,8 +150,9 @@ fn tapped_run(folder: &RunFolder, until: u64) -> (Vec<u8>, Vec<u8>) {
         checking: Checking::Invariants,
         ..ChainOrder::inside(folder.path.clone(), Height(until))
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    let summary = actix::System::new().block_on(drive(&order, stop, |_| {})).expect("it runs");
+    let summary = actix::System::new()
+        .block_on(drive(&order, Control::new(order.wish()), |_| {}))
+        .expect("it runs");
     assert_eq!((summary.block, summary.invariant_violations), (until, 0));
     host.join().expect("no panic").expect("the chain said stop");
     tapped.join().expect("no panic")
@@ -202,10 +201,11 @@ fn no_view_in_one_process_tells_a_row_before_its_round() {
     let (mut rows, mut waited) = (0, 0);
     for until in [STOP, BLOCKS] {
         let held = local_run(&folder, until, |tick| {
-            for Sealed::CommitPayload { commit, payload } in &tick.frame.sealed {
+            let Happening::Block(frame) = tick.what else { return };
+            for Sealed::CommitPayload { commit, payload } in &frame.sealed {
                 waiting.insert(*commit, secret(payload));
             }
-            for (hash, row) in opened(tick.frame) {
+            for (hash, row) in opened(frame) {
                 waiting.remove(&hash).expect("it was sealed");
                 rows += usize::from(holds(&view(tick.hosts), &row));
                 told.insert(row);
@@ -233,13 +233,12 @@ fn local_run(folder: &RunFolder, until: u64, watch: impl FnMut(Tick<'_>)) -> (us
         snapshot_interval: 7,
         snapshot_bytes: 0,
         checkpoint_interval: 7,
-        pace: Pace::Max,
         checking: Checking::Trusting,
     };
     actix::System::new().block_on(async {
         let seats = std::mem::take(&mut start.checkpoint.hosts.seats);
         let hosts = Hosts::local(&start.course(), seats, start.state.clone());
-        let mut engine = Engine::new(start, hosts, None, Arc::new(AtomicBool::new(false)));
+        let mut engine = Engine::new(start, hosts, None, Control::new(Wish::default()));
         engine.run(&manner, watch).await.expect("it runs");
         (engine.state().vault().len(), view_state(engine.hosts()).vault().len())
     })

@@ -1,5 +1,6 @@
 //! What a run amounts to: counts folded from its frames, live and on replay alike, and the summary built of them.
 
+use super::control::Ended;
 use super::hosts::ProcessReport;
 use crate::plan::Plan;
 use actors::registry::Role;
@@ -120,11 +121,16 @@ pub struct Summary {
     pub players: BTreeMap<String, u64>,
     /// Players that crashed.
     pub crashes: u64,
-    /// Processes that made the blocks: the chain and the hosts.
+    /// Processes that made the last blocks: the chain and the hosts.
     pub processes: u64,
-    /// Players, steps and peak memory of each of them.
+    /// Players, steps and peak memory of each process, over all attempts to make the run.
     pub process_reports: Vec<ProcessReport>,
-    /// Hosts started anew.
+    /// Why the run ended; nothing where it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+    /// How often the run was started: by its user, and again after a process was lost; 0 where it was read.
+    pub attempts: u64,
+    /// How often because a process was lost.
     pub restarts: u64,
     /// Faults of the scenario that struck.
     pub faults: u64,
@@ -134,13 +140,13 @@ pub struct Summary {
     pub top_subnets: Vec<TopSubnet>,
     /// The sum of their shares.
     pub top10_emission_share: f64,
-    /// Wall time.
+    /// Wall time over all attempts; of a reading, its own.
     pub wall_seconds: f64,
     /// Blocks made in this invocation by second of wall time.
     pub blocks_per_second: f64,
     /// Bytes of the log on disk.
     pub log_bytes: u64,
-    /// Peak memory of all processes together.
+    /// Memory of all processes together in the attempt in which it was most; each counts with its own peak.
     pub peak_rss_bytes: u64,
 }
 
@@ -254,6 +260,8 @@ impl Summary {
             crashes: totals.crashes,
             processes: 1,
             process_reports: Vec::new(),
+            ended: None,
+            attempts: 0,
             restarts: 0,
             faults: 0,
             invariant_violations: 0,

@@ -3,6 +3,7 @@
 //! What belongs here: the shape. What does not: layering (`layers`), and what it is made into (`genesis`).
 
 use super::amount::{AlphaAmount, Blocks, Tao};
+use crate::run::chain::CHAIN_SILENCE_MS_MAX;
 use crate::run::hosts::HOST_SILENCE_MS_MAX;
 use actors::registry::Role;
 use protocol::rules::{FeeSchedule, Mode, Profile, RuleVersion};
@@ -61,6 +62,7 @@ pub struct Run {
     pub processes: u32,
     pub pace: String,
     pub host_silence_ms_max: u64,
+    pub chain_silence_ms_max: u64,
 }
 
 impl Default for Run {
@@ -71,6 +73,7 @@ impl Default for Run {
             processes: 2,
             pace: "max".to_owned(),
             host_silence_ms_max: HOST_SILENCE_MS_MAX,
+            chain_silence_ms_max: CHAIN_SILENCE_MS_MAX,
         }
     }
 }

@@ -194,6 +194,11 @@ impl Scenario {
         self.document.run.host_silence_ms_max
     }
 
+    /// How long the chain process may be silent, in milliseconds of wall time.
+    pub const fn chain_silence_ms_max(&self) -> u64 {
+        self.document.run.chain_silence_ms_max
+    }
+
     /// Host processes.
     pub const fn processes(&self) -> u32 {
         self.document.run.processes

@@ -4,6 +4,7 @@
 use super::{Verdict, VerifyArguments, verdict};
 use crate::plan::Plan;
 use crate::run::chain::{ChainOrder, drive};
+use crate::run::control::Control;
 use crate::run::re_execution::input_of;
 use crate::scenario::{Overrides, load};
 use protocol::apply::apply;
@@ -14,8 +15,6 @@ use protocol::frame::{CallRecord, Frame, calls_root, events_root};
 use protocol::rejection::Outcome;
 use protocol::units::{Height, Rao};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use storage::log::{Durability, EventLog, SledLog};
 use storage::record::Genesis;
 use storage::runfolder::RunFolder;
@@ -39,8 +38,8 @@ fn ran(path: &Path, name: &str, set: &[(&str, &str)], blocks: u64) -> (Plan, Vec
     drop(log);
     let until = Height(plan.genesis.height.0 + blocks);
     let order = ChainOrder::inside(folder.path.clone(), until);
-    let stop = Arc::new(AtomicBool::new(false));
-    actix::System::new().block_on(drive(&order, stop, |_| ())).expect("it runs");
+    let control = Control::new(order.wish());
+    actix::System::new().block_on(drive(&order, control, |_| ())).expect("it runs");
     let log = SledLog::open(&folder.log_dir()).expect("the run is over");
     let frames: Result<Vec<Frame>, _> = log.frames(Height(0), log.tip()).collect();
     (plan, frames.expect("all are sound"))
