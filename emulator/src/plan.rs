@@ -142,6 +142,15 @@ impl Plan {
         self.simulation_hash_by(self.genesis.clone().root())
     }
 
+    /// Takes the state at genesis, which a run needs only once and is most of a plan. What courses need of it stays:
+    /// its height and the global scalars.
+    pub fn take_genesis(&mut self) -> State {
+        let mut rest = State::default();
+        rest.height = self.genesis.height;
+        rest.global = self.genesis.global.clone();
+        std::mem::replace(&mut self.genesis, rest)
+    }
+
     fn simulation_hash_by(&self, genesis_root: Hash32) -> Hash32 {
         digest(
             "btemu simulation 1",

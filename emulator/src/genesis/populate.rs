@@ -92,6 +92,8 @@ pub struct Seating {
     pub players: Vec<Seat>,
     /// Validators by subnet, with their weights: whom others can be behind.
     delegates: BTreeMap<NetUid, Vec<(AccountId, u64)>>,
+    /// Of groups of stakers, by name: who drew a position on each subnet.
+    positions: BTreeMap<String, BTreeMap<NetUid, Vec<u64>>>,
 }
 
 impl Seating {
@@ -100,7 +102,12 @@ impl Seating {
     /// # Errors
     /// What is asked for does not fit: too many neurons, too little TAO.
     pub fn seat(state: State, population: &Population<'_>) -> Result<Self, String> {
-        let mut seating = Self { state, players: Vec::new(), delegates: BTreeMap::new() };
+        let mut seating = Self {
+            state,
+            players: Vec::new(),
+            delegates: BTreeMap::new(),
+            positions: BTreeMap::new(),
+        };
         seating.make_root();
         for subnet in population.subnets {
             seating.make_subnet(subnet);
@@ -369,35 +376,56 @@ impl Seating {
 
     /// (validator's hotkey, coldkey) of a group's members that drew a position on a subnet.
     fn stakers_on(
-        &self,
+        &mut self,
         population: &Population<'_>,
         cast: &Cast<'_>,
         plan: &SubnetPlan,
     ) -> Vec<(AccountId, AccountId)> {
-        let subnets: Vec<NetUid> = population
-            .subnets
-            .iter()
+        let name = &cast.group.name;
+        if !self.positions.contains_key(name) {
+            let drawn = self.draw_positions(population, cast);
+            self.positions.insert(name.clone(), drawn);
+        }
+        let Some(delegates) = self.delegates.get(&plan.netuid) else { return Vec::new() };
+        let drawn = self.positions.get(name).and_then(|drawn| drawn.get(&plan.netuid));
+        let holder = |index: &u64| {
+            let id = player_id(name, *index);
+            let draw = DRAW_DELEGATE | (u64::from(plan.netuid.0) << 8);
+            let mut choice = Dice::new(population.seed, Domain::Genesis, id.0, 0, draw);
+            let delegate = choice.below(delegates.len() as u64) as usize;
+            (delegates[delegate].0, account_of(name, *index, Key::Cold, 0))
+        };
+        drawn.into_iter().flatten().map(holder).collect()
+    }
+
+    /// Which members of a group drew a position on each subnet, by index.
+    fn draw_positions(
+        &self,
+        population: &Population<'_>,
+        cast: &Cast<'_>,
+    ) -> BTreeMap<NetUid, Vec<u64>> {
+        let mut drawn: BTreeMap<NetUid, Vec<u64>> = BTreeMap::new();
+        let subnets = population.subnets.iter();
+        let subnets: Vec<NetUid> = subnets
             .filter(|plan| acts_on(cast, plan) && self.delegates.contains_key(&plan.netuid))
             .map(|plan| plan.netuid)
             .collect();
-        let Some(delegates) = self.delegates.get(&plan.netuid) else { return Vec::new() };
-        let mut holders = Vec::new();
+        if subnets.is_empty() {
+            return drawn;
+        }
         for index in 0..u64::from(cast.group.count) {
             let id = player_id(&cast.group.name, index);
-            let dice = |draw| Dice::new(population.seed, Domain::Genesis, id.0, 0, draw);
-            let mut positions = dice(DRAW_POSITIONS);
-            let count = subnets.len() as u64;
-            let holds = (0..cast.group.positions)
-                .map(|_| subnets[positions.below(count) as usize])
-                .any(|netuid| netuid == plan.netuid);
-            if holds {
-                let mut choice = dice(DRAW_DELEGATE | (u64::from(plan.netuid.0) << 8));
-                let delegate = choice.below(delegates.len() as u64) as usize;
-                let coldkey = account_of(&cast.group.name, index, Key::Cold, 0);
-                holders.push((delegates[delegate].0, coldkey));
+            let mut dice = Dice::new(population.seed, Domain::Genesis, id.0, 0, DRAW_POSITIONS);
+            for _ in 0..cast.group.positions {
+                let members = drawn.entry(subnets[dice.below(subnets.len() as u64) as usize]);
+                let members = members.or_default();
+                // Who draws a subnet twice holds one position there.
+                if members.last() != Some(&index) {
+                    members.push(index);
+                }
             }
         }
-        holders
+        drawn
     }
 
     /// Deals the stake on root: groups' parts behind drawn validators, the rest the public's, spread over all

@@ -40,7 +40,7 @@ pub struct Checkpoint {
 /// A run as it is picked up: at genesis, or at its newest checkpoint.
 #[derive(Debug)]
 pub struct Start {
-    /// The plan from the log.
+    /// The plan from the log, without its genesis state.
     pub plan: Plan,
     /// The log, open for writing.
     pub log: SledLog,
@@ -201,7 +201,7 @@ impl Desk {
 /// The log cannot be read or does not fold.
 pub fn pick_up(log: SledLog, cache: Cache) -> Result<Start, EngineError> {
     let genesis = log.genesis::<Plan>()?;
-    let plan = genesis.plan;
+    let mut plan = genesis.plan;
     let simulation = genesis.header.parent;
     for height in cache.heights(CacheKind::Checkpoint).into_iter().rev() {
         if height > log.tip() || height <= log.genesis_height() {
@@ -214,6 +214,7 @@ pub fn pick_up(log: SledLog, cache: Cache) -> Result<Start, EngineError> {
         let folder =
             state_at(&log, &cache, || Ok((plan.genesis.clone(), genesis.header.clone())), height)?;
         let state = folder.into_state();
+        plan.take_genesis();
         return Ok(Start { plan, log, cache, state, header, simulation, checkpoint });
     }
     Ok(begin(log, cache, genesis.header, plan))
@@ -228,14 +229,14 @@ pub fn begin_anew(log: SledLog, cache: Cache) -> Result<Start, EngineError> {
     Ok(begin(log, cache, genesis.header, genesis.plan))
 }
 
-fn begin(log: SledLog, cache: Cache, header: Header, plan: Plan) -> Start {
+fn begin(log: SledLog, cache: Cache, header: Header, mut plan: Plan) -> Start {
     let seats = plan.players.iter().map(|seat| {
         let (identity, player) = (seat.identity.clone(), seat.player.clone());
         Seated::new(identity, player)
     });
     let hosts = HostCheckpoint { seats: seats.collect() };
     let checkpoint = Checkpoint { hosts, ..Checkpoint::default() };
-    let (state, simulation) = (plan.genesis.clone(), header.parent);
+    let (state, simulation) = (plan.take_genesis(), header.parent);
     Start { plan, log, cache, state, header, simulation, checkpoint }
 }
 
