@@ -9,6 +9,8 @@ mod account;
 mod bad_input;
 /// Golden cases through the command.
 mod conform;
+/// A live run that is told what to do.
+mod control;
 /// Damaged logs and portable files.
 mod damage;
 /// Two runs compared.
@@ -37,5 +39,7 @@ mod reading;
 mod scenarios;
 /// Weights that are sealed until they count.
 mod sealed;
+/// Memory over a long run.
+mod soak;
 /// Log lines.
 mod telling;

@@ -155,7 +155,10 @@ pub struct Door {
 /// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Progress {
+    /// The last block of the log.
     tip: Height,
+    /// The last block that was made, which may be one that the log held already.
+    made: Height,
     is_over: bool,
 }
 
@@ -212,7 +215,7 @@ impl Door {
         let link = run.join(DOOR);
         forget(&link)?;
         std::os::unix::fs::symlink(&socket, &link)?;
-        let (progress, _) = watch::channel(Progress { tip, is_over: false });
+        let (progress, _) = watch::channel(Progress { tip, made: tip, is_over: false });
         let names = Mutex::new(NameBook { first: names, changes: VecDeque::new() });
         let room = Arc::new(Room {
             genesis: about.genesis,
@@ -220,7 +223,7 @@ impl Door {
             names,
             reader,
             control,
-            board: Mutex::new(Board::new(about, tip)),
+            board: Mutex::new(Board::new(about)),
             followers: Semaphore::new(FOLLOWERS_MAX),
             controllers: Semaphore::new(CONTROLLERS_MAX),
         });
@@ -237,11 +240,15 @@ impl Door {
             let mut names = self.room.names.lock().unwrap_or_else(PoisonError::into_inner);
             names.note(height, event.clone());
         }
-        self.room.progress.send_modify(|progress| progress.tip = progress.tip.max(height));
+        self.room.progress.send_modify(|progress| {
+            progress.made = height;
+            progress.tip = progress.tip.max(height);
+        });
     }
 
     /// Says what the processes do, for whoever asks.
     pub fn note(&self, height: Height, processes: Vec<ProcessRow>) {
+        self.room.progress.send_modify(|progress| progress.made = height);
         self.room.board().note(height, processes);
     }
 
@@ -257,8 +264,8 @@ impl Room {
     }
 
     fn status(&self) -> Status {
-        let Progress { tip, is_over } = *self.progress.borrow();
-        self.board().status(&self.control, tip, is_over)
+        let Progress { made, is_over, .. } = *self.progress.borrow();
+        self.board().status(&self.control, made, is_over)
     }
 }
 
@@ -399,7 +406,7 @@ async fn follow(wire: &mut Wire, room: &Room, from: From) -> Result<(), WireErro
     wire.send(&Answer::Following(Box::new(following))).await?;
     let mut next = first;
     loop {
-        let Progress { tip, is_over } = *progress.borrow_and_update();
+        let Progress { tip, is_over, .. } = *progress.borrow_and_update();
         while next <= tip {
             let frame = match room.reader.frame(next) {
                 Ok(frame) => frame,
