@@ -210,8 +210,11 @@ fn a_summary_counts_over_all_attempts_and_resumptions() {
     let folder = folder();
     let run = start_run(folder.path(), "2", &[]);
     wait_for_block(folder.path(), 100);
+    // A run that stands has told all it did.
+    ctl(folder.path(), &["pause"]);
     kill("-KILL", chain_of(&children(run.id())).expect("it has a chain"));
     wait_until("the next chain", || number(&ctl(folder.path(), &["status"]), "restarts") == 1);
+    ctl(folder.path(), &["resume"]);
     wait_for_block(folder.path(), 130);
     ctl(folder.path(), &["stop"]);
     let first = summary(&wait(run));
@@ -229,7 +232,7 @@ fn a_summary_counts_over_all_attempts_and_resumptions() {
         assert_eq!(whole[key], undisturbed[key], "{key}");
     }
     // Blocks that were made twice cost their steps twice.
-    assert!(steps(&whole) > steps(&undisturbed), "{whole}");
+    assert!(steps(&whole) >= steps(&undisturbed), "{whole} {undisturbed}");
     assert!(steps(&whole) > steps(&first) && steps(&first) > 0, "{whole}");
     let names = whole["process_reports"].as_array().expect("a list").iter();
     let names: Vec<&str> = names.map(|report| text(report, "name")).collect();

@@ -33,6 +33,8 @@ mod interruption;
 mod layering;
 /// Metrics over HTTP.
 mod metrics;
+/// Limits of queues.
+mod queues;
 /// Replay, verify, inspect, log.
 mod reading;
 /// Scenario commands and the shipped scenarios.
