@@ -227,6 +227,18 @@ fn a_host_that_stands_still_now_and_then_is_waited_for() {
 }
 
 #[test]
+fn a_launcher_that_stands_still_for_a_while_loses_nobody() {
+    let folder = folder();
+    let run = start_disturbed(folder.path(), &["run.chain_silence_ms_max=1500"]);
+    let pid = run.id();
+    wait_until("all processes", || children(pid).len() == 3);
+    kill("-STOP", pid);
+    std::thread::sleep(Duration::from_millis(3_000));
+    kill("-CONT", pid);
+    assert_eq!(healed(folder.path(), run), 0, "what was said meanwhile waited in the pipe");
+}
+
+#[test]
 fn a_second_interrupt_ends_the_run_at_once() {
     let folder = folder();
     let run = start_slow(folder.path(), "2");

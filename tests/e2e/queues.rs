@@ -36,7 +36,9 @@ fn lines() -> Vec<(String, String)> {
 fn is_unlimited(line: &str) -> bool {
     let line = line.replace("oneshot::channel", "");
     let has_no_size = line.contains("channel::<") && line.contains(">()");
-    line.contains("unbounded") || line.contains("channel()") || has_no_size
+    let is_called_so = ["unbounded_channel", "unbounded(", "unbounded::<"];
+    let is_called_so = is_called_so.iter().any(|name| line.contains(name));
+    is_called_so || line.contains("channel()") || has_no_size
 }
 
 #[test]

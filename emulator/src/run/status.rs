@@ -103,6 +103,8 @@ pub struct About {
     pub genesis: Height,
     /// Where it ends.
     pub until: Height,
+    /// Who starts its processes again.
+    pub launcher_pid: u32,
     /// How often its processes were started again before.
     pub restarts: u64,
 }
@@ -135,7 +137,7 @@ impl Board {
     /// How the run does after the block `block`.
     pub fn status(&self, control: &Control, block: Height, is_over: bool) -> Status {
         let Wish { pace, motion, ending } = control.in_force();
-        let About { run, genesis, until, restarts } = &self.about;
+        let About { run, genesis, until, restarts, .. } = &self.about;
         let state = match (is_over, ending, motion) {
             (true, ..) => State::Over,
             (_, Some(_), _) => State::Ending,
@@ -171,6 +173,7 @@ mod tests {
             run: "runs/x".to_owned(),
             genesis: Height(100),
             until: Height(200),
+            launcher_pid: 7,
             restarts: 3,
         };
         let mut board = Board::new(about);
