@@ -253,13 +253,31 @@ fn a_second_interrupt_ends_the_run_at_once() {
     std::thread::sleep(Duration::from_millis(500));
     assert!(family.iter().all(|pid| is_alive(*pid)), "it waits for the block");
     kill("-INT", pid);
-    let said = wait(run);
+    stopped_at_once(&wait(run));
+    wait_until("the processes to end", || family.iter().all(|pid| !is_alive(*pid)));
+    assert_eq!(resumed(folder.path()), straight(folder.path()));
+}
+
+#[test]
+fn two_requests_to_end_stop_a_run_of_one_process_at_once() {
+    let folder = folder();
+    let run = start_slow(folder.path(), "0");
+    let pid = run.id();
+    wait_until("the log", || folder.path().join("run/log").exists());
+    std::thread::sleep(Duration::from_millis(1_500));
+    // Both reach it in the same moment, before it can end at its block border.
+    for signal in ["-STOP", "-INT", "-TERM", "-CONT"] {
+        kill(signal, pid);
+    }
+    stopped_at_once(&wait(run));
+    assert_eq!(resumed(folder.path()), straight(folder.path()));
+}
+
+fn stopped_at_once(said: &Said) {
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.stderr.contains("error: stopped at once"), "{said:?}");
     assert!(said.stderr.contains("hint: `btemu run --resume run`"), "{said:?}");
     assert!(said.stdout.is_empty(), "{said:?}");
-    wait_until("the processes to end", || family.iter().all(|pid| !is_alive(*pid)));
-    assert_eq!(resumed(folder.path()), straight(folder.path()));
 }
 
 #[test]

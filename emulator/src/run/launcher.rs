@@ -26,9 +26,10 @@ use tokio::sync::oneshot;
 const END_WAIT_MS_MAX: u64 = 20_000;
 /// How long the launcher waits for each of the last words of a chain that is gone.
 const REST_WAIT_MS_MAX: u64 = 200;
-/// How often the chain says that it lives at least, and how many times within its silence limit.
+/// The longest time after which the chain says again that it lives.
 const HEARTBEAT_MS_MAX: u64 = 1_000;
-const HEARTBEATS_PER_SILENCE: u64 = 4;
+/// Parts of the time that the chain may be silent; it says that it lives in each.
+const SILENCE_PARTS: u64 = 4;
 
 /// Why a run ends badly, told to its user.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -396,20 +397,28 @@ async fn attempt(
         Family { chain, chain_stdin: Some(stdin), hosts: Vec::new(), over: BTreeSet::new() };
     let mut host_stdins = Vec::new();
     let mut end = None;
-    let silence = Duration::from_millis(order.chain_silence_ms_max);
+    // In parts: of a time in which this process itself stood still only one part is over, and what the chain said
+    // meanwhile is heard in the next.
+    let silence = Duration::from_millis(order.chain_silence_ms_max.div_ceil(SILENCE_PARTS));
     let mut silent = std::pin::pin!(tokio::time::sleep(silence));
+    let mut silent_parts = 0;
     while end.is_none() {
         let line = tokio::select! {
-            // First of all: when this process itself stood still, what the chain said meanwhile is here.
             biased;
             line = reports.next_line() => {
                 silent.set(tokio::time::sleep(silence));
+                silent_parts = 0;
                 line
             }
             () = &mut silent => {
-                let silence_ms = order.chain_silence_ms_max;
-                end = Some(End::Lost(format!("the chain process has said nothing for {silence_ms} ms")));
-                family.kill().await;
+                silent.set(tokio::time::sleep(silence));
+                silent_parts += 1;
+                if silent_parts == SILENCE_PARTS {
+                    let silence_ms = order.chain_silence_ms_max;
+                    let why = format!("the chain process has said nothing for {silence_ms} ms");
+                    end = Some(End::Lost(why));
+                    family.kill().await;
+                }
                 continue;
             }
             // The chain learns of it when it next asks the host, which at a slow pace is long after.
@@ -607,7 +616,7 @@ fn tell_launcher(report: &Report) -> io::Result<()> {
 /// its own, it stops when the process is stopped, which is what the launcher listens for; a host that does not answer
 /// is the chain's to notice.
 fn start_heartbeat(silence_ms_max: u64) -> Result<(), LaunchError> {
-    let interval_ms = (silence_ms_max / HEARTBEATS_PER_SILENCE).clamp(1, HEARTBEAT_MS_MAX);
+    let interval_ms = (silence_ms_max / SILENCE_PARTS).clamp(1, HEARTBEAT_MS_MAX);
     let thread = std::thread::Builder::new().name("heartbeat".to_owned());
     let beat = move || {
         while tell_launcher(&Report::Alive).is_ok() {
