@@ -10,6 +10,8 @@ use protocol::rejection::Outcome;
 use protocol::units::{AccountId, Height, NetUid, PlayerId};
 use protocol::view::View;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A player: a pure machine. Its whole memory is in `self` and serialisable.
 pub trait Machine {
@@ -133,7 +135,30 @@ pub struct Directory {
     hotkeys: Roster<AccountId>,
     /// The players behind them.
     players: Vec<PlayerId>,
+    members: Members,
 }
+
+/// Who is behind the neurons of a subnet, by uid; `None` where nobody plays.
+pub type Axons = Arc<[Option<PlayerId>]>;
+
+/// The last answer for each subnet, with the hotkeys it was asked about: these change far less often than they are
+/// asked about. It says nothing that the directory does not, so it is in no comparison.
+#[derive(Debug, Default)]
+struct Members(Mutex<BTreeMap<NetUid, (Vec<AccountId>, Axons)>>);
+
+impl Clone for Members {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Members {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Members {}
 
 impl FromIterator<(AccountId, PlayerId)> for Directory {
     /// Of several players with one hotkey the last is meant.
@@ -146,7 +171,7 @@ impl FromIterator<(AccountId, PlayerId)> for Directory {
                 players[place] = player;
             }
         }
-        Self { hotkeys, players }
+        Self { hotkeys, players, members: Members::default() }
     }
 }
 
@@ -154,5 +179,41 @@ impl Directory {
     /// The player behind a hotkey.
     pub fn player(&self, hotkey: &AccountId) -> Option<PlayerId> {
         self.hotkeys.place(hotkey).map(|place| self.players[place])
+    }
+
+    /// The players behind all neurons of a subnet, whose hotkeys these are by uid.
+    pub fn axons(&self, netuid: NetUid, hotkeys: &[AccountId]) -> Axons {
+        let mut members = self.members.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, axons)) = members.get(&netuid)
+            && known == hotkeys
+        {
+            return Arc::clone(axons);
+        }
+        let axons: Axons = hotkeys.iter().map(|hotkey| self.player(hotkey)).collect();
+        members.insert(netuid, (hotkeys.to_vec(), Arc::clone(&axons)));
+        axons
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axons_follow_the_neurons_of_a_subnet() {
+        let account = |n| AccountId([n; 32]);
+        let directory: Directory =
+            [(account(1), PlayerId(10)), (account(2), PlayerId(20))].into_iter().collect();
+        let axons = |netuid, hotkeys: &[u8]| {
+            let hotkeys: Vec<AccountId> = hotkeys.iter().copied().map(account).collect();
+            directory.axons(NetUid(netuid), &hotkeys).to_vec()
+        };
+        let (one, two) = (Some(PlayerId(10)), Some(PlayerId(20)));
+        assert_eq!(axons(1, &[1, 3, 2]), [one, None, two]);
+        assert_eq!(axons(1, &[1, 3, 2]), [one, None, two], "the same again");
+        assert_eq!(axons(1, &[1, 2]), [one, two], "a neuron is gone");
+        assert_eq!(axons(1, &[2, 2]), [two, two], "another has its uid");
+        assert_eq!(axons(2, &[1, 2]), [one, two], "another subnet");
+        assert_eq!(axons(1, &[2, 2]), [two, two]);
     }
 }

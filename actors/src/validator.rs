@@ -156,7 +156,7 @@ impl Sampler {
         if subnet.neurons.uid(&context.me.hotkey).is_none() {
             return;
         }
-        let to_ask = self.begin_sample(subnet, context);
+        let to_ask = self.begin_sample(netuid, subnet, context);
         let asking_ms = (set_ms - context.now_ms).saturating_sub(self.settings.answer_wait_ms);
         let ask_gap_ms = asking_ms / (to_ask.len() as u64).max(1);
         let mut dice = context.dice(DRAW_TASK);
@@ -186,12 +186,18 @@ impl Sampler {
     }
 
     /// Hotkeys to ask, drawn without replacement.
-    fn begin_sample(&self, subnet: &Subnet, context: &Context<'_>) -> Vec<AccountId> {
+    fn begin_sample(
+        &self,
+        netuid: NetUid,
+        subnet: &Subnet,
+        context: &Context<'_>,
+    ) -> Vec<AccountId> {
+        let axons = context.directory.axons(netuid, &subnet.neurons.hotkeys);
         let mut miners: Vec<AccountId> = (0_u16..)
-            .zip(&subnet.neurons.hotkeys)
-            .filter(|(uid, hotkey)| **hotkey != context.me.hotkey && !validates(subnet, *uid))
-            .map(|(_, hotkey)| *hotkey)
-            .filter(|hotkey| context.directory.player(hotkey).is_some())
+            .zip(subnet.neurons.hotkeys.iter().zip(axons.iter()))
+            .filter(|(uid, (_, axon))| axon.is_some() && !validates(subnet, *uid))
+            .map(|(_, (hotkey, _))| *hotkey)
+            .filter(|hotkey| *hotkey != context.me.hotkey)
             .collect();
         let mut dice = context.dice(DRAW_SAMPLE);
         let wanted = miners.len().min(self.settings.sample as usize);
@@ -248,11 +254,16 @@ impl Sampler {
         let view = context.view;
         let subnet = context.me.netuid.and_then(|netuid| view.state().subnet(netuid));
         if let (Some(netuid), Some(subnet)) = (context.me.netuid, subnet) {
-            self.scores.retain(|hotkey, _| subnet.neurons.uid(hotkey).is_some());
+            let hotkeys = &subnet.neurons.hotkeys;
+            let mut scores = self.scores_of(hotkeys);
+            if scores.iter().flatten().count() < self.scores.len() {
+                self.scores.retain(|hotkey, _| subnet.neurons.uid(hotkey).is_some());
+            }
             if self.settings.penalise_silence {
                 self.set_penalties();
+                scores = self.scores_of(hotkeys);
             }
-            let (uids, values) = self.set_row(subnet, context);
+            let (uids, values) = self.set_row(netuid, &scores, subnet, context);
             if self.round.is_some() && set_allowed(subnet, uids.len(), context) {
                 let version_key = subnet.params.weights_version_key;
                 self.set_submit(Intent { netuid, uids, values, version_key }, subnet, context);
@@ -315,14 +326,29 @@ impl Sampler {
         }
     }
 
-    /// Uids ascending with their scores as parts of 65,535, the best at 65,535; what rounds to 0 is left out.
-    fn set_row(&self, subnet: &Subnet, context: &Context<'_>) -> (Vec<u16>, Vec<u16>) {
+    /// Its running scores by uid.
+    fn scores_of(&self, hotkeys: &[AccountId]) -> Vec<Option<u64>> {
+        hotkeys.iter().map(|hotkey| self.score(hotkey)).collect()
+    }
+
+    /// Uids ascending with their scores as parts of 65,535, the best at 65,535; what rounds to 0 is left out. A miner
+    /// that was never heard is held to be worth the prior.
+    fn set_row(
+        &self,
+        netuid: NetUid,
+        scores: &[Option<u64>],
+        subnet: &Subnet,
+        context: &Context<'_>,
+    ) -> (Vec<u16>, Vec<u16>) {
+        let hotkeys = &subnet.neurons.hotkeys;
+        let axons = context.directory.axons(netuid, hotkeys);
+        let prior = u64::from(self.settings.prior_ppm) * SCORE_PER_PPM;
         let scores: Vec<(u16, u64)> = (0_u16..)
-            .zip(&subnet.neurons.hotkeys)
-            .filter(|(_, hotkey)| **hotkey != context.me.hotkey)
-            .filter_map(|(uid, hotkey)| {
-                let prior = || self.set_row_prior(subnet, uid, hotkey, context);
-                Some((uid, self.score(hotkey).or_else(prior)?))
+            .zip(hotkeys.iter().zip(scores.iter().zip(axons.iter())))
+            .filter(|(_, (hotkey, _))| **hotkey != context.me.hotkey)
+            .filter_map(|(uid, (_, (score, axon)))| {
+                let known = || prior > 0 && axon.is_some() && !validates(subnet, uid);
+                Some((uid, score.or_else(|| known().then_some(prior))?))
             })
             .collect();
         let best = scores.iter().map(|(_, score)| *score).max().unwrap_or(0).max(1);
@@ -332,20 +358,6 @@ impl Sampler {
             .map(|(uid, part)| (uid, u16::try_from(part).unwrap_or(u16::MAX)))
             .filter(|(_, weight)| *weight > 0)
             .unzip()
-    }
-
-    /// What a miner that was never heard is held to be worth.
-    fn set_row_prior(
-        &self,
-        subnet: &Subnet,
-        uid: u16,
-        hotkey: &AccountId,
-        context: &Context<'_>,
-    ) -> Option<u64> {
-        let known = self.settings.prior_ppm > 0
-            && !validates(subnet, uid)
-            && context.directory.player(hotkey).is_some();
-        known.then(|| u64::from(self.settings.prior_ppm) * SCORE_PER_PPM)
     }
 
     fn wake(&self, at_ms: u64, alarm: Alarm, context: &mut Context<'_>) {

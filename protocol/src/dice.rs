@@ -22,39 +22,78 @@ pub enum Domain {
     Fault = 5,
 }
 
-/// A stream of draws, addressed by what it is for.
+/// What a draw's address is hashed behind.
+const PREFIX: &[u8; 12] = b"btemu dice 1";
+/// Bytes of a block of the stream.
+const BLOCK_BYTES: usize = 64;
+/// Bytes that one hash gives: enough for most dice, which draw once or twice.
+const HASH_BYTES: usize = 32;
+
+/// A stream of draws, addressed by what it is for: the extended output of BLAKE3 over the address.
 #[derive(Clone, Debug)]
 pub struct Dice {
-    reader: blake3::OutputReader,
+    address: [u8; PREFIX.len() + 40],
+    /// The part of the stream that is at hand, from `next` to `end`.
+    bytes: [u8; BLOCK_BYTES],
+    next: usize,
+    end: usize,
+    /// Where the stream goes on behind it, once anybody went that far.
+    reader: Option<blake3::OutputReader>,
 }
 
 impl Dice {
     /// The draws of (seed, domain, who, block, n). The same address gives the same draws, always.
     pub fn new(seed: u64, domain: Domain, who: u64, block: u64, n: u64) -> Self {
-        let mut input = [0u8; 40];
+        let mut address = [0u8; PREFIX.len() + 40];
+        let (prefix, input) = address.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX);
         input[..8].copy_from_slice(&seed.to_le_bytes());
         input[8] = domain as u8;
         input[16..24].copy_from_slice(&who.to_le_bytes());
         input[24..32].copy_from_slice(&block.to_le_bytes());
         input[32..].copy_from_slice(&n.to_le_bytes());
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"btemu dice 1");
-        hasher.update(&input);
-        Self { reader: hasher.finalize_xof() }
+        let mut bytes = [0; BLOCK_BYTES];
+        // A hash is the beginning of the extended output, and far cheaper.
+        bytes[..HASH_BYTES].copy_from_slice(blake3::hash(&address).as_bytes());
+        Self { address, bytes, next: 0, end: HASH_BYTES, reader: None }
+    }
+
+    /// The next bytes of the stream.
+    fn next_part<const N: usize>(&mut self) -> [u8; N] {
+        let mut part = [0; N];
+        let mut filled = 0;
+        while filled < N {
+            if self.next == self.end {
+                self.read_on();
+            }
+            let count = (N - filled).min(self.end - self.next);
+            part[filled..filled + count].copy_from_slice(&self.bytes[self.next..self.next + count]);
+            (filled, self.next) = (filled + count, self.next + count);
+        }
+        part
+    }
+
+    /// Fetches the rest of the first block, or the next one.
+    fn read_on(&mut self) {
+        let address = &self.address;
+        let reader = self.reader.get_or_insert_with(|| {
+            let mut reader = blake3::Hasher::new().update(address).finalize_xof();
+            reader.set_position(HASH_BYTES as u64);
+            reader
+        });
+        self.end = BLOCK_BYTES - (reader.position() % BLOCK_BYTES as u64) as usize;
+        self.next = 0;
+        reader.fill(&mut self.bytes[..self.end]);
     }
 
     /// The next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
-        let mut bytes = [0; 8];
-        self.reader.fill(&mut bytes);
-        u64::from_le_bytes(bytes)
+        u64::from_le_bytes(self.next_part())
     }
 
     /// The next 32 bytes.
     pub fn next_bytes(&mut self) -> [u8; 32] {
-        let mut bytes = [0; 32];
-        self.reader.fill(&mut bytes);
-        bytes
+        self.next_part()
     }
 
     /// A uniform integer in `0..bound`; 0 when the bound is 0. Unbiased: 64 × 64 → 128-bit
@@ -121,6 +160,28 @@ fn derive(domain: &[u8], group: &str, index: u64, number: u64) -> [u8; 32] {
 mod tests {
     use super::*;
     use alloc::vec::Vec;
+
+    #[test]
+    fn draws_are_the_extended_output_of_the_address() {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"btemu dice 1");
+        for word in [7_u64, Domain::Net as u64, 42, 100, 3] {
+            hasher.update(&word.to_le_bytes());
+        }
+        let mut stream = [0; 1_024];
+        hasher.finalize_xof().fill(&mut stream);
+        for words in [0, 1, 3, 4, 5, 7] {
+            let mut dice = Dice::new(7, Domain::Net, 42, 100, 3);
+            let mut drawn = Vec::new();
+            while drawn.len() < 900 {
+                for _ in 0..words {
+                    drawn.extend_from_slice(&dice.next_u64().to_le_bytes());
+                }
+                drawn.extend_from_slice(&dice.next_bytes());
+            }
+            assert_eq!(drawn, stream[..drawn.len()], "{words} words between");
+        }
+    }
 
     #[test]
     fn draws_are_golden() {

@@ -66,9 +66,23 @@ impl Cache {
         block: Hash32,
         value: &T,
     ) -> Result<(), CacheError> {
+        self.store_encoded(kind, height, block, &encode(value))
+    }
+
+    /// Stores a value that was encoded before.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn store_encoded(
+        &self,
+        kind: CacheKind,
+        height: Height,
+        block: Hash32,
+        value: &[u8],
+    ) -> Result<(), CacheError> {
         let path = self.path(kind, height);
         let failed = |source| CacheError { path: path.clone(), source };
-        let body = zstd::bulk::compress(&encode(value), ZSTD_LEVEL).map_err(failed)?;
+        let body = zstd::bulk::compress(value, ZSTD_LEVEL).map_err(failed)?;
         let mut bytes = Vec::with_capacity(HEAD_BYTES + body.len());
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&height.0.to_le_bytes());

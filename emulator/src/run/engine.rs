@@ -1,8 +1,10 @@
-//! The engine of a run: slices, then the block, then the log, then the players. One block at a time.
+//! The engine of a run: the players' slices, then the block, of which the players hear at once. While they go on with
+//! the next block's slices, the block is sealed and kept on a thread beside; the next one is decided when that is done.
 //!
-//! What belongs here: the order of those steps, resuming, crossing forks, caches. What does not: processes and sockets
-//! (`chain`, `launcher`), messages (`hub`), rules (`protocol`), what a fork changes (`genesis`).
+//! What belongs here: the order of those steps, resuming, crossing forks. What does not: what is done beside (`books`),
+//! processes and sockets (`chain`, `launcher`), messages (`hub`), rules (`protocol`), what a fork changes (`genesis`).
 
+use super::books::{Books, Entered, Entry, Scribe, SnapshotRule, done, is_due};
 use super::border::{Border, Next};
 use super::control::{Control, Ended, Wish};
 use super::difference::{Difference, difference};
@@ -12,24 +14,16 @@ use super::totals::Totals;
 use crate::metrics::Metrics;
 use crate::plan::{Course, Fork, Plan};
 use actors::host::{HostCheckpoint, Seated};
-use protocol::block::{decide_block, seal};
-use protocol::frame::{Frame, Header};
-use protocol::invariants::{Checker, Violation};
+use protocol::block::BlockInput;
+use protocol::frame::{Facts, Frame, Header};
+use protocol::invariants::Checker;
 use protocol::state::State;
 use protocol::units::{Hash32, Height};
 use serde::{Deserialize, Serialize};
 use storage::cache::{Cache, CacheKind};
-use storage::fold::{ReadError, state_at, store_snapshot};
+use storage::fold::{ReadError, state_at};
 use storage::log::{EventLog, LogError, SledLog};
-
-/// Checkpoints that are kept, the newest ones close together.
-pub const CHECKPOINTS_MAX: usize = 8;
-
-/// Snapshots that are kept, the newest ones close together.
-pub const SNAPSHOTS_MAX: usize = 64;
-
-/// Violations told one by one; further ones are counted.
-const VIOLATIONS_TOLD_MAX: u64 = 10;
+use tokio::task::JoinHandle;
 
 /// Everything outside the log that a run needs to go on from a block; where a fork follows the block, as it was
 /// before the fork changed anything.
@@ -165,18 +159,40 @@ pub enum Happening<'a> {
 #[derive(Debug)]
 pub struct Engine {
     plan: Plan,
-    log: SledLog,
-    cache: Cache,
-    state: State,
-    header: Header,
+    /// The last block that was decided.
+    height: Height,
     simulation: Hash32,
     hub: Hub,
     hosts: Hosts,
-    totals: Totals,
-    checker: Option<Checker>,
-    violations: u64,
-    metrics: Option<Metrics>,
+    books: Desk,
+    scribe: Scribe,
     control: Control,
+}
+
+/// Where the books are.
+#[derive(Debug)]
+enum Desk {
+    Here(Box<Books>),
+    /// On the thread where the last block is entered.
+    Away(JoinHandle<(Box<Books>, Result<Entered, EngineError>)>),
+    /// Between the two, within one step.
+    Moving,
+}
+
+impl Desk {
+    fn here(&self) -> &Books {
+        match self {
+            Self::Here(books) => books,
+            Self::Away(_) | Self::Moving => unreachable!("they are away only within a run"),
+        }
+    }
+
+    fn here_mut(&mut self) -> &mut Books {
+        match self {
+            Self::Here(books) => books,
+            Self::Away(_) | Self::Moving => unreachable!("they were fetched before"),
+        }
+    }
 }
 
 /// Picks a run up where it can go on: at its newest readable checkpoint, else at genesis.
@@ -229,17 +245,23 @@ impl Engine {
         let Start { plan, log, cache, state, header, simulation, checkpoint } = start;
         Self {
             hub: Hub::new(&plan, header.height, checkpoint.hub),
-            plan,
-            log,
-            cache,
-            state,
-            header,
+            height: header.height,
             simulation,
             hosts,
-            totals: checkpoint.totals,
-            checker: None,
-            violations: 0,
-            metrics,
+            books: Desk::Here(Box::new(Books {
+                packed_bytes: log.packed_bytes(),
+                genesis: plan.genesis.height,
+                log,
+                state,
+                header,
+                totals: checkpoint.totals,
+                checker: None,
+                violations: 0,
+                metrics,
+                snapshots: SnapshotRule::default(),
+            })),
+            plan,
+            scribe: Scribe::new(cache),
             control,
         }
     }
@@ -248,70 +270,96 @@ impl Engine {
     /// and compared. Ends with a checkpoint and a snapshot, the log on disk.
     ///
     /// # Errors
-    /// See [`EngineError`].
+    /// See [`EngineError`]. Whatever was decided before is kept.
     pub async fn run(
         &mut self,
         manner: &Manner,
         mut watch: impl FnMut(Tick<'_>),
     ) -> Result<Ended, EngineError> {
-        let invariants = manner.checking == Checking::Invariants;
-        self.checker = invariants.then(|| Checker::new(&self.state));
-        let mut blocks_made = 0;
-        let mut packed_bytes = self.log.packed_bytes();
-        let mut border = Border::new(&self.control, self.log.tip());
-        let ended = loop {
-            match border.next(self.header.height, manner.until) {
-                Next::Block => {}
-                Next::End(ended) => break ended,
-                Next::Wait(wait) => {
-                    border.wait(wait).await;
-                    continue;
-                }
-                Next::Told(wished) => {
-                    watch(self.tick(Happening::Standing(wished.wish), blocks_made));
-                    self.control.obey(wished);
-                    continue;
-                }
-            }
-            let frame = self.block().await?;
-            blocks_made += 1;
-            let height = frame.header.height;
-            let since = height.0 - self.plan.genesis.height.0;
-            if is_due(since, manner.checkpoint_interval) {
-                self.store_checkpoint().await?;
-            }
-            let bytes = self.log.packed_bytes() - packed_bytes;
-            let large = manner.snapshot_bytes != 0 && bytes >= manner.snapshot_bytes;
-            if large || is_due(since, manner.snapshot_interval) {
-                self.store_snapshot();
-                packed_bytes = self.log.packed_bytes();
-            }
-            watch(self.tick(Happening::Block(&frame), blocks_made));
-        };
-        self.log.sync()?;
-        if blocks_made > 0 {
-            self.store_checkpoint().await?;
-            self.store_snapshot();
+        let mut made = Watched { blocks: 0, watch: &mut watch };
+        let ended = self.run_blocks(manner, &mut made).await;
+        let entered = self.fetch(&mut made).await;
+        let ended = ended?;
+        entered?;
+        self.books.here_mut().log.sync()?;
+        if made.blocks > 0 {
+            let checkpoint = self.checkpoint().await?;
+            self.store_checkpoint(checkpoint).await;
+            let snapshot = self.books.here_mut().snapshot();
+            self.scribe.snapshot(snapshot).await;
         }
+        self.scribe.finish().await;
         Ok(ended)
     }
 
-    fn tick<'a>(&'a self, what: Happening<'a>, blocks_made: u64) -> Tick<'a> {
-        Tick {
-            what,
-            height: self.header.height,
-            log: &self.log,
-            blocks_made,
-            violations: self.violations,
-            hosts: &self.hosts,
+    async fn run_blocks(
+        &mut self,
+        manner: &Manner,
+        made: &mut Watched<'_>,
+    ) -> Result<Ended, EngineError> {
+        let books = self.books.here_mut();
+        let invariants = manner.checking == Checking::Invariants;
+        books.checker = invariants.then(|| Checker::new(&books.state));
+        books.snapshots =
+            SnapshotRule { interval: manner.snapshot_interval, bytes: manner.snapshot_bytes };
+        let mut border = Border::new(&self.control, books.log.tip());
+        loop {
+            match border.next(self.height, manner.until) {
+                Next::Block => self.block(manner, made).await?,
+                Next::End(ended) => return Ok(ended),
+                Next::Wait(wait) => {
+                    self.fetch(made).await?;
+                    border.wait(wait).await;
+                }
+                Next::Told(wished) => {
+                    self.fetch(made).await?;
+                    made.tell(
+                        Happening::Standing(wished.wish),
+                        self.height,
+                        &self.books,
+                        &self.hosts,
+                    );
+                    self.control.obey(wished);
+                }
+            }
         }
     }
 
-    async fn block(&mut self) -> Result<Frame, EngineError> {
-        let frame = self.decide().await?;
-        self.keep(&frame)?;
-        self.follow(&frame).await?;
-        Ok(frame)
+    /// Makes a block; its books are still being kept when this returns.
+    async fn block(&mut self, manner: &Manner, made: &mut Watched<'_>) -> Result<(), EngineError> {
+        if self.plan.forks_at(self.height).next().is_some() {
+            self.fetch(made).await?;
+        }
+        let (input, facts) = self.play().await?;
+        self.fetch(made).await?;
+        let entry = self.decide(input, facts).await?;
+        self.books = match std::mem::replace(&mut self.books, Desk::Moving) {
+            Desk::Here(mut books) => Desk::Away(tokio::task::spawn_blocking(move || {
+                let entered = books.enter(entry);
+                (books, entered)
+            })),
+            elsewhere => elsewhere,
+        };
+        if is_due(self.height.0 - self.plan.genesis.height.0, manner.checkpoint_interval) {
+            let checkpoint = self.checkpoint().await?;
+            self.fetch(made).await?;
+            self.store_checkpoint(checkpoint).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until the last block is in the books, and tells of it.
+    async fn fetch(&mut self, made: &mut Watched<'_>) -> Result<(), EngineError> {
+        let Desk::Away(entering) = &mut self.books else { return Ok(()) };
+        let (books, entered) = done(entering.await);
+        self.books = Desk::Here(books);
+        let Entered { frame, snapshot } = entered?;
+        if let Some(snapshot) = snapshot {
+            self.scribe.snapshot(snapshot).await;
+        }
+        made.blocks += 1;
+        made.tell(Happening::Block(&frame), frame.header.height, &self.books, &self.hosts);
+        Ok(())
     }
 
     /// Makes every block of the log again, whatever it holds, and compares; writes nothing. Gives the first block
@@ -324,22 +372,24 @@ impl Engine {
         until: Height,
         mut watch: impl FnMut(Height),
     ) -> Result<Option<(Height, Difference)>, EngineError> {
-        while self.header.height < until {
-            let made = self.decide().await?;
-            let height = made.header.height;
-            if let Some(difference) = difference(&self.log.frame(height)?, &made) {
-                return Ok(Some((height, difference)));
+        while self.height < until {
+            let (input, facts) = self.play().await?;
+            let entry = self.decide(input, facts).await?;
+            let books = self.books.here_mut();
+            let frame = books.seal(entry);
+            if let Some(difference) = difference(&books.log.frame(self.height)?, &frame) {
+                return Ok(Some((self.height, difference)));
             }
-            self.follow(&made).await?;
-            watch(height);
+            books.count(&frame);
+            watch(self.height);
         }
         Ok(None)
     }
 
-    /// Decides the next block: the players' slices, the calls, the header. Nobody is told.
-    async fn decide(&mut self) -> Result<Frame, EngineError> {
-        let height = Height(self.header.height.0 + 1);
+    /// Lets the players act up to the next block. Gives what it is decided from.
+    async fn play(&mut self) -> Result<(BlockInput, Facts), EngineError> {
         self.cross_forks().await?;
+        let height = Height(self.height.0 + 1);
         let course = self.plan.course(height);
         let until_ms = course.block_ms(height);
         while let Some(slice) = self.hub.next_slice(until_ms, self.hosts.next_wake_ms()) {
@@ -348,39 +398,22 @@ impl Engine {
             self.hub.accept(slice, done);
         }
         let input = self.hub.block_input(&course, height);
-        let facts = self.hub.take_facts();
-        let decided = decide_block(&mut self.state, &input);
-        let parent = self.header.hash();
-        let header = seal(&mut self.state, parent, &input, &decided, &facts);
-        self.hub.settle(&input, &decided.outcomes);
-        Ok(Frame {
-            header,
-            calls: decided.calls,
-            refused: decided.refused,
-            events: decided.events,
-            sealed: decided.sealed,
-            facts,
-        })
+        Ok((input, self.hub.take_facts()))
     }
 
-    /// Goes on from a decided block: everybody hears of it.
-    async fn follow(&mut self, frame: &Frame) -> Result<(), EngineError> {
-        self.header = frame.header.clone();
-        self.totals.add(frame);
-        self.check();
-        self.hosts.publish(&frame.events).await?;
-        if let Some(metrics) = &self.metrics {
-            metrics.block(frame, &self.state);
-        }
-        let (events, calls) = (frame.events.len(), frame.calls.len());
-        tracing::debug!(height = frame.header.height.0, events, calls, tip = %frame.header.hash(), "a block");
-        Ok(())
+    /// Decides the next block and lets the players hear of it.
+    async fn decide(&mut self, input: BlockInput, facts: Facts) -> Result<Entry, EngineError> {
+        let entry = self.books.here_mut().decide(input, facts);
+        self.height = entry.input.height;
+        self.hub.settle(&entry.input, &entry.decided.outcomes);
+        self.hosts.publish(&entry.decided.events).await?;
+        Ok(entry)
     }
 
     /// Where forks follow the last block: the hub and the players go on as these say. Nothing of it is in a
     /// checkpoint of that block, so it is done again by whoever starts there.
     async fn cross_forks(&mut self) -> Result<(), EngineError> {
-        let height = self.header.height;
+        let height = self.height;
         let forks: Vec<&Fork> = self.plan.forks_at(height).collect();
         if forks.is_empty() {
             return Ok(());
@@ -391,60 +424,22 @@ impl Engine {
         for fork in forks {
             seats = recast(fork, seats);
         }
-        self.hosts.reseat(&self.plan.course(next), seats, &self.state).await?;
+        let state = &self.books.here().state;
+        self.hosts.reseat(&self.plan.course(next), seats, state).await?;
         Ok(())
     }
 
-    /// Appends a block, or compares it with the one the log holds.
-    fn keep(&mut self, frame: &Frame) -> Result<(), EngineError> {
-        let height = frame.header.height;
-        if height > self.log.tip() {
-            return Ok(self.log.append(frame)?);
-        }
-        match difference(&self.log.frame(height)?, frame) {
-            None => Ok(()),
-            Some(difference) => Err(EngineError::Diverged { height: height.0, difference }),
-        }
+    /// Players and hub after the last block; what was counted is in the books.
+    async fn checkpoint(&mut self) -> Result<Checkpoint, EngineError> {
+        let hosts = self.hosts.checkpoint().await?;
+        Ok(Checkpoint { hub: self.hub.memory().clone(), hosts, totals: Totals::default() })
     }
 
-    fn check(&mut self) {
-        let Some(checker) = &mut self.checker else { return };
-        if let Err(Violation { height, name, detail }) = checker.check(&self.state) {
-            self.violations += 1;
-            if self.violations <= VIOLATIONS_TOLD_MAX {
-                tracing::warn!(height, name, detail, "an invariant does not hold");
-            }
-        }
-    }
-
-    /// A cache that cannot be written costs time later, not truth: it is told and the run goes on.
-    async fn store_checkpoint(&mut self) -> Result<(), EngineError> {
-        let checkpoint = Checkpoint {
-            hub: self.hub.memory().clone(),
-            hosts: self.hosts.checkpoint().await?,
-            totals: self.totals.clone(),
-        };
-        let (height, tip) = (self.header.height, self.header.hash());
-        match self.cache.store(CacheKind::Checkpoint, height, tip, &checkpoint) {
-            Ok(()) => {
-                tracing::debug!(%height, "a checkpoint");
-                self.cache.thin(CacheKind::Checkpoint, CHECKPOINTS_MAX);
-            }
-            Err(error) => tracing::warn!(%error, "no checkpoint at block {height}"),
-        }
-        Ok(())
-    }
-
-    fn store_snapshot(&mut self) {
-        let (height, tip) = (self.header.height, self.header.hash());
-        match store_snapshot(&self.cache, &self.state, tip) {
-            Ok(()) => self.cache.thin(CacheKind::Snapshot, SNAPSHOTS_MAX),
-            Err(error) => tracing::warn!(%error, "no snapshot at block {height}"),
-        }
-        match self.cache.store(CacheKind::Totals, height, tip, &self.totals) {
-            Ok(()) => self.cache.thin(CacheKind::Totals, SNAPSHOTS_MAX),
-            Err(error) => tracing::warn!(%error, "no totals at block {height}"),
-        }
+    async fn store_checkpoint(&mut self, checkpoint: Checkpoint) {
+        let books = self.books.here();
+        let (height, tip) = (books.header.height, books.header.hash());
+        let checkpoint = Checkpoint { totals: books.totals.clone(), ..checkpoint };
+        self.scribe.checkpoint(checkpoint, height, tip).await;
     }
 
     /// The players.
@@ -458,8 +453,8 @@ impl Engine {
     }
 
     /// The log.
-    pub const fn log(&self) -> &SledLog {
-        &self.log
+    pub fn log(&self) -> &SledLog {
+        &self.books.here().log
     }
 
     /// The simulation hash.
@@ -468,23 +463,43 @@ impl Engine {
     }
 
     /// The last header.
-    pub const fn header(&self) -> &Header {
-        &self.header
+    pub fn header(&self) -> &Header {
+        &self.books.here().header
     }
 
     /// The state after it.
-    pub const fn state(&self) -> &State {
-        &self.state
+    pub fn state(&self) -> &State {
+        &self.books.here().state
     }
 
     /// Counts over all blocks.
-    pub const fn totals(&self) -> &Totals {
-        &self.totals
+    pub fn totals(&self) -> &Totals {
+        &self.books.here().totals
     }
 
     /// Blocks after which an invariant did not hold.
-    pub const fn violations(&self) -> u64 {
-        self.violations
+    pub fn violations(&self) -> u64 {
+        self.books.here().violations
+    }
+}
+
+/// Blocks that were told of, and whoever hears of them.
+struct Watched<'a> {
+    blocks: u64,
+    watch: &'a mut dyn FnMut(Tick<'_>),
+}
+
+impl Watched<'_> {
+    fn tell(&mut self, what: Happening<'_>, height: Height, books: &Desk, hosts: &Hosts) {
+        let books = books.here();
+        (self.watch)(Tick {
+            what,
+            height,
+            log: &books.log,
+            blocks_made: self.blocks,
+            violations: books.violations,
+            hosts,
+        });
     }
 }
 
@@ -499,8 +514,4 @@ fn recast(fork: &Fork, seats: Vec<Seated>) -> Vec<Seated> {
         }
     });
     seats.collect()
-}
-
-const fn is_due(blocks: u64, interval: u64) -> bool {
-    interval != 0 && blocks.is_multiple_of(interval)
 }

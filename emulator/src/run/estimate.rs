@@ -2,7 +2,7 @@
 //! message are those of the runs of docs/performance.md, and players differ.
 
 use crate::plan::Plan;
-use crate::run::engine::{CHECKPOINTS_MAX, SNAPSHOTS_MAX};
+use crate::run::books::{CHECKPOINTS_MAX, SNAPSHOTS_MAX};
 use actors::registry::Role;
 use nix::sys::statvfs::statvfs;
 use protocol::units::{BLOCKS_PER_DAY, NetUid};

@@ -1,5 +1,7 @@
 //! Making runs: hub, engine, processes.
 
+/// State, log and counts, and what is done with them beside the players.
+pub mod books;
 /// Between two blocks.
 pub mod border;
 /// The chain process.

@@ -1,0 +1,258 @@
+//! The books of a run: the state and what is known of its blocks, and the caches on their way to disk.
+//!
+//! What belongs here: what follows a decided block without the players, which is done on threads of its own while they
+//! go on. What does not: when a block is decided, and who waits for whom (`engine`).
+
+use super::difference::difference;
+use super::engine::{Checkpoint, EngineError};
+use super::totals::Totals;
+use crate::metrics::Metrics;
+use protocol::block::{BlockInput, Decided, decide_block, seal};
+use protocol::frame::{Facts, Frame, Header};
+use protocol::invariants::{Checker, Violation};
+use protocol::state::State;
+use protocol::units::{Hash32, Height};
+use std::collections::VecDeque;
+use storage::cache::{Cache, CacheKind};
+use storage::codec::encode;
+use storage::fold::encoded_snapshot;
+use storage::log::{EventLog, SledLog};
+use tokio::task::{JoinError, JoinHandle};
+
+/// Checkpoints that are kept, the newest ones close together.
+pub const CHECKPOINTS_MAX: usize = 8;
+
+/// Snapshots that are kept, the newest ones close together.
+pub const SNAPSHOTS_MAX: usize = 64;
+
+/// Caches that are written at a time; a further one waits, and the run with it.
+pub const CACHES_WRITTEN_MAX: usize = 2;
+
+/// Violations told one by one; further ones are counted.
+const VIOLATIONS_TOLD_MAX: u64 = 10;
+
+/// When there are snapshots.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SnapshotRule {
+    /// Blocks between them; 0 for none.
+    pub interval: u64,
+    /// Bytes of blocks after which there is one earlier; 0 for no such bound.
+    pub bytes: u64,
+}
+
+/// The state, the log, and what was counted up to the last block.
+#[derive(Debug)]
+pub struct Books {
+    /// The log, open for writing.
+    pub log: SledLog,
+    /// After the last block.
+    pub state: State,
+    /// Of the last block.
+    pub header: Header,
+    /// Over all blocks.
+    pub totals: Totals,
+    /// Checks each block, if that is asked for.
+    pub checker: Option<Checker>,
+    /// Blocks after which an invariant did not hold.
+    pub violations: u64,
+    /// Who is told of blocks.
+    pub metrics: Option<Metrics>,
+    /// When there are snapshots.
+    pub snapshots: SnapshotRule,
+    /// The genesis block.
+    pub genesis: Height,
+    /// The log's length when there was a snapshot last.
+    pub packed_bytes: u64,
+}
+
+/// A block that was decided and is in no book yet.
+#[derive(Debug)]
+pub struct Entry {
+    /// What it was decided from.
+    pub input: BlockInput,
+    /// What was decided.
+    pub decided: Decided,
+    /// What happened off the chain.
+    pub facts: Facts,
+}
+
+/// A block in the books.
+#[derive(Debug)]
+pub struct Entered {
+    /// The block.
+    pub frame: Frame,
+    /// The snapshot that was due after it.
+    pub snapshot: Option<Snapshot>,
+}
+
+/// A snapshot to be written.
+#[derive(Debug)]
+pub struct Snapshot {
+    height: Height,
+    tip: Hash32,
+    state: Vec<u8>,
+    totals: Totals,
+}
+
+impl Books {
+    /// Decides the next block on the state.
+    pub fn decide(&mut self, input: BlockInput, facts: Facts) -> Entry {
+        let decided = decide_block(&mut self.state, &input);
+        Entry { input, decided, facts }
+    }
+
+    /// The whole of a decided block, with its roots.
+    pub fn seal(&mut self, entry: Entry) -> Frame {
+        let Entry { input, decided, facts } = entry;
+        let parent = self.header.hash();
+        let header = seal(&mut self.state, parent, &input, &decided, &facts);
+        let Decided { calls, refused, events, sealed, .. } = decided;
+        Frame { header, calls, refused, events, sealed, facts }
+    }
+
+    /// Seals a decided block, keeps it, and counts it.
+    ///
+    /// # Errors
+    /// The log cannot be written, or holds another block there.
+    pub fn enter(&mut self, entry: Entry) -> Result<Entered, EngineError> {
+        let frame = self.seal(entry);
+        self.keep(&frame)?;
+        self.count(&frame);
+        let snapshot = self.is_snapshot_due().then(|| self.snapshot());
+        Ok(Entered { frame, snapshot })
+    }
+
+    /// Counts a block.
+    pub fn count(&mut self, frame: &Frame) {
+        self.header = frame.header.clone();
+        self.totals.add(frame);
+        self.check();
+        if let Some(metrics) = &self.metrics {
+            metrics.block(frame, &self.state);
+        }
+        let (events, calls) = (frame.events.len(), frame.calls.len());
+        tracing::debug!(height = frame.header.height.0, events, calls, tip = %frame.header.hash(), "a block");
+    }
+
+    /// Appends a block, or compares it with the one the log holds.
+    fn keep(&mut self, frame: &Frame) -> Result<(), EngineError> {
+        let height = frame.header.height;
+        if height > self.log.tip() {
+            return Ok(self.log.append(frame)?);
+        }
+        match difference(&self.log.frame(height)?, frame) {
+            None => Ok(()),
+            Some(difference) => Err(EngineError::Diverged { height: height.0, difference }),
+        }
+    }
+
+    fn check(&mut self) {
+        let Some(checker) = &mut self.checker else { return };
+        if let Err(Violation { height, name, detail }) = checker.check(&self.state) {
+            self.violations += 1;
+            if self.violations <= VIOLATIONS_TOLD_MAX {
+                tracing::warn!(height, name, detail, "an invariant does not hold");
+            }
+        }
+    }
+
+    fn is_snapshot_due(&self) -> bool {
+        let SnapshotRule { interval, bytes } = self.snapshots;
+        let since = self.log.packed_bytes() - self.packed_bytes;
+        let is_large = bytes != 0 && since >= bytes;
+        is_large || is_due(self.header.height.0 - self.genesis.0, interval)
+    }
+
+    /// The state as a snapshot holds it; the rule counts from here.
+    pub fn snapshot(&mut self) -> Snapshot {
+        self.packed_bytes = self.log.packed_bytes();
+        Snapshot {
+            height: self.header.height,
+            tip: self.header.hash(),
+            state: encoded_snapshot(&self.state),
+            totals: self.totals.clone(),
+        }
+    }
+}
+
+/// Whether something that comes once an interval comes now; never, if there is no interval.
+pub const fn is_due(blocks: u64, interval: u64) -> bool {
+    interval != 0 && blocks.is_multiple_of(interval)
+}
+
+/// Writes caches on threads of their own. One that cannot be written costs time later, not truth: it is told and
+/// the run goes on.
+#[derive(Debug)]
+pub struct Scribe {
+    cache: Cache,
+    work: VecDeque<JoinHandle<()>>,
+}
+
+impl Scribe {
+    /// Writes into these caches.
+    pub const fn new(cache: Cache) -> Self {
+        Self { cache, work: VecDeque::new() }
+    }
+
+    /// Writes a snapshot.
+    pub async fn snapshot(&mut self, snapshot: Snapshot) {
+        let Snapshot { height, tip, state, totals } = snapshot;
+        let write = move |cache: Cache| {
+            store(&cache, CacheKind::Snapshot, (height, tip), &state, SNAPSHOTS_MAX);
+            store(&cache, CacheKind::Totals, (height, tip), &encode(&totals), SNAPSHOTS_MAX);
+        };
+        self.write(write).await;
+    }
+
+    /// Writes a checkpoint for a block.
+    pub async fn checkpoint(&mut self, checkpoint: Checkpoint, height: Height, tip: Hash32) {
+        let write = move |cache: Cache| {
+            let bytes = encode(&checkpoint);
+            drop(checkpoint);
+            store(&cache, CacheKind::Checkpoint, (height, tip), &bytes, CHECKPOINTS_MAX);
+        };
+        self.write(write).await;
+    }
+
+    async fn write(&mut self, work: impl FnOnce(Cache) + Send + 'static) {
+        while self.work.len() >= CACHES_WRITTEN_MAX {
+            self.finish_one().await;
+        }
+        let cache = self.cache.clone();
+        self.work.push_back(tokio::task::spawn_blocking(move || work(cache)));
+    }
+
+    async fn finish_one(&mut self) {
+        if let Some(work) = self.work.pop_front() {
+            done(work.await);
+        }
+    }
+
+    /// Waits until all is written.
+    pub async fn finish(&mut self) {
+        while !self.work.is_empty() {
+            self.finish_one().await;
+        }
+    }
+}
+
+/// What came of work on another thread; its panic goes on in this one.
+pub fn done<T>(ended: Result<T, JoinError>) -> T {
+    ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+fn store(
+    cache: &Cache,
+    kind: CacheKind,
+    (height, tip): (Height, Hash32),
+    bytes: &[u8],
+    keep: usize,
+) {
+    match cache.store_encoded(kind, height, tip, bytes) {
+        Ok(()) => {
+            tracing::debug!(%height, ?kind, "a cache was written");
+            cache.thin(kind, keep);
+        }
+        Err(error) => tracing::warn!(%error, "no {kind:?} at block {height}"),
+    }
+}
