@@ -20,7 +20,7 @@ pub enum Pace {
 
 /// A text that is no pace.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no pace: write max, realtime or a factor such as 10x")]
+#[error("{text:?} is no pace: write max, realtime, or a factor such as 10x or 0.5x")]
 pub struct InvalidPace {
     text: String,
 }

@@ -38,6 +38,10 @@ impl Progress {
             Showing::Bar => ProgressDrawTarget::stderr(),
             Showing::Nothing => ProgressDrawTarget::hidden(),
         };
+        Self::on(until, target)
+    }
+
+    fn on(until: u64, target: ProgressDrawTarget) -> Self {
         let style = "block {height} of {last} {wide_bar} {simulated} {speed} {msg}ETA {eta}";
         let bar = ProgressBar::with_draw_target(Some(1), target);
         let simulated = |state: &ProgressState, to: &mut dyn Write| {
@@ -147,6 +151,79 @@ pub fn days_and_time(ms: u64) -> (u64, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use indicatif::TermLike;
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    /// A terminal that remembers all that was ever written on it.
+    #[derive(Clone, Debug, Default)]
+    struct Paper(Arc<Mutex<String>>);
+
+    impl Paper {
+        fn add(&self, text: &str) -> io::Result<()> {
+            self.0.lock().expect("one thread writes").push_str(text);
+            Ok(())
+        }
+
+        fn says(&self, text: &str) -> bool {
+            self.0.lock().expect("one thread writes").contains(text)
+        }
+    }
+
+    impl TermLike for Paper {
+        fn width(&self) -> u16 {
+            120
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, line: &str) -> io::Result<()> {
+            self.add(line).and_then(|()| self.add("\n"))
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.add(text)
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_line_shows_block_time_speed_and_how_the_run_stands() {
+        let paper = Paper::default();
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(paper.clone()), 255);
+        let progress = Progress::on(1_100, target);
+        let standing = |wish: Wish, height| progress.show(&Report::Standing { wish, height });
+        let paced = Wish { pace: Pace::Times(10.0), ..Wish::default() };
+        progress.show(&Report::Started {
+            players: Default::default(),
+            genesis: 1_000,
+            from: 1_000,
+        });
+        standing(paced, 1_000);
+        progress.show(&Report::Progress { height: 1_012, processes: Vec::new(), violations: 0 });
+        progress.bar.tick();
+        for part in ["block 1012 of 1100", "0d 00:02:24", " blocks/s at 10x ETA "] {
+            assert!(paper.says(part), "{part:?} is not in {paper:?}");
+        }
+        standing(Wish { motion: Motion::Paused, ..paced }, 1_012);
+        progress.bar.tick();
+        assert!(paper.says(" blocks/s paused ETA "), "{paper:?}");
+        progress.show(&Report::Restarting { why: "it was lost".to_owned(), restarts: 2 });
+        assert!(paper.says("restart 2: it was lost"), "{paper:?}");
+    }
 
     #[test]
     fn simulated_time_counts_days() {

@@ -1,5 +1,6 @@
 //! `btemu log --follow`: a live run through its door.
 
+use crate::interruption::{chain_of, children, kill};
 use crate::program::{folder, json, json_lines, say, scenario, start, text, wait};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -111,6 +112,28 @@ fn a_follower_of_a_run_that_is_killed_gets_all_the_log_holds() {
     let blocks = followed.lines().filter(|line| line.contains("\"kind\":\"block_opened\"")).count();
     let arguments = ["run", "--resume", "run", "--pace", "max", "--json"];
     json(folder.path(), &[&arguments[..], &["--blocks", &blocks.to_string()]].concat());
+    assert_eq!(followed, say(folder.path(), &["log", "run", "--json"]).stdout);
+}
+
+#[test]
+fn a_follower_stays_with_a_run_whose_chain_is_killed() {
+    let folder = folder();
+    let run = start_run(folder.path(), "1", "250");
+    let mut follower = start(folder.path(), &["log", "run", "--follow", "--from", "+1", "--json"]);
+    let mut reader = BufReader::new(follower.stdout.take().expect("it is piped"));
+    let mut followed = String::new();
+    while !followed.contains("\"block\":20,") {
+        assert!(reader.read_line(&mut followed).expect("it prints") > 0, "it ended early");
+    }
+    kill("-KILL", chain_of(&children(run.id())).expect("it has a chain"));
+    reader.read_to_string(&mut followed).expect("it prints");
+    let said = wait(follower);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stderr.contains("the run is over: it ended at block 250"), "{said:?}");
+    let ran = wait(run);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains("\"restarts\":1"), "{ran:?}");
+    // What it had seen before the chain was lost comes no second time.
     assert_eq!(followed, say(folder.path(), &["log", "run", "--json"]).stdout);
 }
 

@@ -32,7 +32,8 @@ fn start_slow(folder: &Path, processes: &str) -> Child {
     )
 }
 
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+/// Waits until something holds, for so long as a test has patience.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < PATIENCE, "waited too long for {what}");
@@ -41,7 +42,7 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Processes below a process, as the system lists them.
-fn children(parent: u32) -> Vec<u32> {
+pub fn children(parent: u32) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").expect("Linux");
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
@@ -55,24 +56,27 @@ fn parent_of(pid: u32) -> Option<u32> {
     (state != "Z").then(|| fields.next()?.parse().ok()).flatten()
 }
 
-fn is_alive(pid: u32) -> bool {
+/// Whether a process is there and has not ended.
+pub fn is_alive(pid: u32) -> bool {
     parent_of(pid).is_some()
 }
 
-fn kill(signal: &str, pid: u32) {
+/// Sends a process a signal.
+pub fn kill(signal: &str, pid: u32) {
     let status = Command::new("kill").args([signal, &pid.to_string()]).status();
     assert!(status.is_ok_and(|status| status.success()), "kill {signal} {pid}");
 }
 
 /// The tip hash of the whole run, undisturbed.
-fn straight(folder: &Path) -> String {
+pub fn straight(folder: &Path) -> String {
     let quickstart = scenario("quickstart.toml");
     let arguments =
         ["run", &quickstart, "--blocks", BLOCKS, "--out", "straight", "--processes", "0", "--json"];
     text(&json(folder, &arguments), "tip_hash").to_owned()
 }
 
-fn resumed(folder: &Path) -> String {
+/// The tip hash of the run, resumed to its end.
+pub fn resumed(folder: &Path) -> String {
     let arguments = ["run", "--resume", "run", "--blocks", BLOCKS, "--pace", "max", "--json"];
     let whole = json(folder, &arguments);
     assert_eq!(number(&whole, "blocks").to_string(), BLOCKS);
@@ -179,11 +183,101 @@ fn a_host_that_stands_still_is_replaced() {
     wait_until("all processes", || children(pid).len() == 3);
     std::thread::sleep(Duration::from_millis(700));
     let family = children(pid);
-    let chain = chain_of(&family);
-    let host = family.iter().find(|pid| Some(**pid) != chain).copied().expect("two of them");
-    kill("-STOP", host);
+    kill("-STOP", host_of(&family));
     assert!(healed(folder.path(), run) >= 1);
     assert!(family.iter().all(|pid| !is_alive(*pid)), "somebody was left behind");
+}
+
+/// One of the host processes of a run.
+fn host_of(family: &[u32]) -> u32 {
+    let chain = chain_of(family);
+    family.iter().copied().find(|pid| Some(*pid) != chain).expect("it has hosts")
+}
+
+#[test]
+fn a_chain_that_stands_still_is_replaced() {
+    let folder = folder();
+    let run = start_disturbed(folder.path(), &["run.chain_silence_ms_max=1000"]);
+    let pid = run.id();
+    wait_until("all processes", || children(pid).len() == 3);
+    std::thread::sleep(Duration::from_millis(700));
+    let family = children(pid);
+    kill("-STOP", chain_of(&family).expect("it has a chain"));
+    wait_until("the others to end", || family.iter().all(|pid| !is_alive(*pid)));
+    assert!(healed(folder.path(), run) >= 1);
+    let journal = std::fs::read_to_string(folder.path().join("run/journal.jsonl"));
+    let journal = journal.expect("it is kept");
+    assert!(journal.contains("the chain process has said nothing for 1000 ms"), "{journal}");
+}
+
+#[test]
+fn a_host_that_stands_still_now_and_then_is_waited_for() {
+    let folder = folder();
+    let run = start_disturbed(folder.path(), &[]);
+    let pid = run.id();
+    wait_until("all processes", || children(pid).len() == 3);
+    let host = host_of(&children(pid));
+    for _ in 0..6 {
+        std::thread::sleep(Duration::from_millis(150));
+        kill("-STOP", host);
+        std::thread::sleep(Duration::from_millis(400));
+        kill("-CONT", host);
+    }
+    assert_eq!(healed(folder.path(), run), 0, "nobody was lost");
+}
+
+#[test]
+fn a_launcher_that_stands_still_for_a_while_loses_nobody() {
+    let folder = folder();
+    let run = start_disturbed(folder.path(), &["run.chain_silence_ms_max=1500"]);
+    let pid = run.id();
+    wait_until("all processes", || children(pid).len() == 3);
+    kill("-STOP", pid);
+    std::thread::sleep(Duration::from_millis(3_000));
+    kill("-CONT", pid);
+    assert_eq!(healed(folder.path(), run), 0, "what was said meanwhile waited in the pipe");
+}
+
+#[test]
+fn a_second_interrupt_ends_the_run_at_once() {
+    let folder = folder();
+    let run = start_slow(folder.path(), "2");
+    let pid = run.id();
+    wait_until("all processes", || children(pid).len() == 3);
+    std::thread::sleep(Duration::from_millis(1_500));
+    let family = children(pid);
+    // The chain waits for a host in the middle of a block, so the first one alone ends nothing.
+    kill("-STOP", host_of(&family));
+    std::thread::sleep(Duration::from_millis(300));
+    kill("-INT", pid);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(family.iter().all(|pid| is_alive(*pid)), "it waits for the block");
+    kill("-INT", pid);
+    stopped_at_once(&wait(run));
+    wait_until("the processes to end", || family.iter().all(|pid| !is_alive(*pid)));
+    assert_eq!(resumed(folder.path()), straight(folder.path()));
+}
+
+#[test]
+fn two_requests_to_end_stop_a_run_of_one_process_at_once() {
+    let folder = folder();
+    let run = start_slow(folder.path(), "0");
+    let pid = run.id();
+    wait_until("the log", || folder.path().join("run/log").exists());
+    std::thread::sleep(Duration::from_millis(1_500));
+    // Both reach it in the same moment, before it can end at its block border.
+    for signal in ["-STOP", "-INT", "-TERM", "-CONT"] {
+        kill(signal, pid);
+    }
+    stopped_at_once(&wait(run));
+    assert_eq!(resumed(folder.path()), straight(folder.path()));
+}
+
+fn stopped_at_once(said: &Said) {
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stderr.contains("error: stopped at once"), "{said:?}");
+    assert!(said.stderr.contains("hint: `btemu run --resume run`"), "{said:?}");
+    assert!(said.stdout.is_empty(), "{said:?}");
 }
 
 #[test]
@@ -254,7 +348,7 @@ fn dice(seed: u64, what: &str, number: u64) -> u64 {
 }
 
 /// The chain process of a run, if it has one of its own.
-fn chain_of(family: &[u32]) -> Option<u32> {
+pub fn chain_of(family: &[u32]) -> Option<u32> {
     let is_chain = |pid: &&u32| {
         let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         command.split(|byte| *byte == 0).nth(1) == Some(b"chain")

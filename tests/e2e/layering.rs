@@ -65,7 +65,7 @@ fn dependencies(name: &str) -> BTreeSet<String> {
 }
 
 /// The Rust files of a folder.
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = folder.read_dir() else { return Vec::new() };
     let mut files = Vec::new();
     for path in entries.map(|entry| entry.expect("readable").path()) {
@@ -80,7 +80,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The lines that count: neither comments nor tests.
-fn code(text: &str) -> Vec<&str> {
+pub fn code(text: &str) -> Vec<&str> {
     let before_tests = text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
     before_tests.filter(|line| !line.trim_start().starts_with("//")).collect()
 }
@@ -137,7 +137,8 @@ fn names(line: &str, word: &str) -> bool {
     })
 }
 
-fn is_test_file(path: &Path) -> bool {
+/// Whether a file holds tests alone.
+pub fn is_test_file(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "tests.rs" || name == "stage.rs")
 }
 

@@ -9,6 +9,8 @@ mod account;
 mod bad_input;
 /// Golden cases through the command.
 mod conform;
+/// A live run that is told what to do.
+mod control;
 /// Damaged logs and portable files.
 mod damage;
 /// Two runs compared.
@@ -31,11 +33,15 @@ mod interruption;
 mod layering;
 /// Metrics over HTTP.
 mod metrics;
+/// Limits of queues.
+mod queues;
 /// Replay, verify, inspect, log.
 mod reading;
 /// Scenario commands and the shipped scenarios.
 mod scenarios;
 /// Weights that are sealed until they count.
 mod sealed;
+/// Memory over a long run.
+mod soak;
 /// Log lines.
 mod telling;

@@ -219,7 +219,19 @@ mod tests {
             restarts: 1,
             processes: vec![process("chain", 7, 0), process("host-0", 18, 40)],
         };
-        let expected = expect_test::expect![[r""]];
+        let expected = expect_test::expect![[r#"
+            run        runs/x
+            state      paused
+            block      1120 of 1360 (+120)
+            simulated  0d 00:24:00
+            speed      0.0 blocks/s
+            pace       10x
+            restarts   1
+
+             process  pid  players  steps  memory   peak 
+             chain      7        0  1,234   20 MB  30 MB 
+             host-0    18       40  1,234   20 MB  30 MB 
+        "#]];
         expected.assert_eq(&tell_status(&status));
     }
 }

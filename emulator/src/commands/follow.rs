@@ -3,6 +3,7 @@
 use super::log::{Listing, LogArguments, list};
 use super::reading::{Reading, log_failure};
 use super::{BlockArgument, Failure, tell_talk};
+use crate::run::death;
 use crate::run::door::{Answer, From, Request, knock};
 use crate::run::wire::{Wire, WireError};
 use protocol::units::Height;
@@ -13,6 +14,8 @@ use storage::runfolder::RunFolder;
 /// How often the door and the log are tried before a run counts as out of reach: one that just began has no door
 /// yet, one that just ended still has its log open.
 const ATTEMPTS_MAX: u32 = 20;
+/// The same while the run's launcher lives, which starts a chain that was lost again.
+const RESTART_ATTEMPTS_MAX: u32 = 600;
 /// How long to wait between them.
 const ATTEMPT_WAIT_MS: u64 = 100;
 
@@ -21,8 +24,9 @@ const ATTEMPT_WAIT_MS: u64 = 100;
 enum Left {
     /// All that was wanted came.
     Whole,
-    /// The connection ended before this block; before any if there is none.
-    Before(Option<Height>),
+    /// The connection ended before this block; before any if there is none. Whoever makes the run starts its
+    /// processes again while this launcher lives.
+    Before { next: Option<Height>, launcher_pid: Option<u32> },
 }
 
 /// Lists a live run's blocks as they are made; those of a run that is over at once.
@@ -31,8 +35,10 @@ pub fn follow(arguments: &LogArguments, listing: &mut Listing<'_>) -> Result<(),
     let folder = folder.map_err(|error| Failure::failed(&error, error.hint()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(error, None))?;
-    let mut from = None;
-    for _ in 0..ATTEMPTS_MAX {
+    let (mut from, mut launcher) = (None, None);
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
         let request = Request::Follow { from: begin(arguments, from) };
         if let Some(wire) = runtime.block_on(knock(&folder.path, request)) {
             match runtime.block_on(follow_live(arguments, wire, listing))? {
@@ -40,17 +46,28 @@ pub fn follow(arguments: &LogArguments, listing: &mut Listing<'_>) -> Result<(),
                     listing.tell_if_nothing();
                     return Ok(());
                 }
-                Left::Before(next) => from = next.or(from),
+                Left::Before { next, launcher_pid } => {
+                    if next > from {
+                        attempt = 0;
+                    }
+                    (from, launcher) = (next.or(from), launcher_pid.or(launcher));
+                }
             }
+        }
+        // Nobody should open the log of a run whose next chain is about to.
+        if launcher.is_some_and(death::is_alive) && attempt < RESTART_ATTEMPTS_MAX {
+            std::thread::sleep(Duration::from_millis(ATTEMPT_WAIT_MS));
+            continue;
         }
         match SledLog::open(&folder.log_dir()) {
             Ok(log) => {
                 drop(log);
                 return follow_finished(arguments, from, listing);
             }
-            Err(LogError::InUse { .. }) => {
+            Err(LogError::InUse { .. }) if attempt < ATTEMPTS_MAX => {
                 std::thread::sleep(Duration::from_millis(ATTEMPT_WAIT_MS));
             }
+            Err(LogError::InUse { .. }) => break,
             Err(error) => return Err(log_failure(error)),
         }
     }
@@ -94,14 +111,14 @@ async fn follow_live(
     mut wire: Wire,
     listing: &mut Listing<'_>,
 ) -> Result<Left, Failure> {
-    let mut next = None;
+    let (mut next, mut launcher_pid) = (None, None);
     let mut to = None;
     loop {
         match wire.receive::<Answer>().await {
             Ok(Answer::Following(following)) => {
                 let genesis = following.genesis.0;
                 let first = following.first;
-                next = Some(first);
+                (next, launcher_pid) = (Some(first), Some(following.launcher_pid));
                 to = arguments.to.map(|to| Height(to.height(genesis)));
                 if let Some(to) = to.filter(|to| first > *to) {
                     return Err(Failure::usage(format!("block {first} is after --to {to}"), None));
@@ -130,7 +147,9 @@ async fn follow_live(
             }
             Err(WireError::Garbled(error)) => return Err(Failure::failed(error, None)),
             // Nothing is lost: what the run made until its end is in its log.
-            Err(WireError::Io(_) | WireError::Closed) => return Ok(Left::Before(next)),
+            Err(WireError::Io(_) | WireError::Closed) => {
+                return Ok(Left::Before { next, launcher_pid });
+            }
         }
     }
 }

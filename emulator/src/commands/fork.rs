@@ -43,7 +43,7 @@ pub struct ForkArguments {
     /// Host processes; 0 runs everything in this process [default: the scenario's].
     #[arg(long, value_name = "N")]
     processes: Option<u32>,
-    /// How fast simulated time passes: max, realtime, or a factor such as 10x [default: the scenario's].
+    /// How fast simulated time passes: max, realtime, or a factor such as 10x or 0.5x [default: the scenario's].
     #[arg(long, value_name = "PACE")]
     pace: Option<String>,
     /// Serve Prometheus metrics at this address, or `off` [default: the scenario's].

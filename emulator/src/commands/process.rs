@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::run::chain::ChainOrder;
 use crate::run::host::{HostOrder, serve};
-use crate::run::{death, launcher};
+use crate::run::{chain_process, death};
 use serde::de::DeserializeOwned;
 use std::io::BufRead;
 
@@ -19,7 +19,7 @@ pub struct ProcessArguments {
 pub fn chain() -> Result<(), Failure> {
     death::follow_parent();
     let order: ChainOrder = order()?;
-    launcher::chain_process(&order).map_err(|_| Failure::told())
+    chain_process::chain_process(&order).map_err(|_| Failure::told())
 }
 
 /// A host process.

@@ -48,7 +48,7 @@ pub struct RunArguments {
     /// Host processes; 0 runs everything in this process [default: the scenario's].
     #[arg(long, value_name = "N")]
     pub(super) processes: Option<u32>,
-    /// How fast simulated time passes: max, realtime, or a factor such as 10x [default: the scenario's].
+    /// How fast simulated time passes: max, realtime, or a factor such as 10x or 0.5x [default: the scenario's].
     #[arg(long, value_name = "PACE")]
     pub(super) pace: Option<String>,
     /// Set a value of the scenario, for instance run.blocks=100 or players.validators.count=8.

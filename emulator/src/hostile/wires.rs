@@ -150,6 +150,7 @@ fn door(folder: &std::path::Path) -> (Door, Height) {
             run: folder.display().to_string(),
             genesis: plan.genesis.height,
             until: tip,
+            launcher_pid: std::process::id(),
             restarts: 0,
         },
     };

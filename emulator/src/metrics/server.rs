@@ -16,6 +16,12 @@ use std::thread::JoinHandle;
 /// Threads that answer; a scrape takes some milliseconds and there is seldom more than one reader.
 const WORKERS: usize = 1;
 
+/// Connections that are answered at a time by a worker.
+const CONNECTIONS_MAX: usize = 64;
+
+/// Connections that may wait for one of them to end.
+const BACKLOG_MAX: u32 = 64;
+
 /// Why metrics are not served.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -115,7 +121,13 @@ fn serve(listener: TcpListener, metrics: Metrics, started: &SyncSender<io::Resul
                 .route("/metrics", web::get().to(answer_metrics))
                 .route("/healthz", web::get().to(answer_healthz))
         });
-        let server = match server.workers(WORKERS).disable_signals().listen(listener) {
+        let server = match server
+            .workers(WORKERS)
+            .max_connections(CONNECTIONS_MAX)
+            .backlog(BACKLOG_MAX)
+            .disable_signals()
+            .listen(listener)
+        {
             Ok(server) => server.run(),
             Err(error) => {
                 // Whoever started us waits for this; if not, there is nobody to tell.

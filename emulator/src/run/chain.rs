@@ -415,6 +415,7 @@ fn drive_door(order: &ChainOrder, start: &Start, control: &Control) -> Option<Do
             run: order.run.display().to_string(),
             genesis: start.plan.genesis.height,
             until: order.until,
+            launcher_pid: order.launcher_pid,
             restarts: order.restarts,
         },
     });

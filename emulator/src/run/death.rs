@@ -2,7 +2,8 @@
 
 use nix::sys::prctl;
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::io::Read;
 
 /// Ends this process when its parent is gone: the system kills it on Linux, and the end of its standard input,
@@ -54,8 +55,41 @@ impl Memory {
     }
 }
 
+/// Whether a process of this machine is there and has not ended.
+pub fn is_alive(pid: u32) -> bool {
+    let Ok(pid) = i32::try_from(pid) else { return false };
+    if kill(Pid::from_raw(pid), None).is_err() {
+        return false;
+    }
+    // One that ended stays in the list until its parent asks for it.
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
+    state != Some("Z")
+}
+
 /// Peak resident memory of this process so far.
 pub fn peak_rss_bytes() -> u64 {
     let kibibytes = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
     u64::try_from(kibibytes).unwrap_or(0) * 1_024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_process_is_alive_until_it_ends_not_until_it_is_asked_for() {
+        assert!(is_alive(std::process::id()));
+        assert!(Memory::of(std::process::id()).peak_bytes >= 1 << 20);
+        let mut child = Command::new("true").spawn().expect("there is a `true`");
+        let ended = (0..1_000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            !is_alive(child.id())
+        });
+        assert!(ended, "nobody has asked for it yet");
+        child.wait().expect("it can be waited for");
+        assert!(!is_alive(child.id()));
+        assert!(!is_alive(u32::MAX));
+    }
 }

@@ -120,6 +120,8 @@ pub struct Following {
     pub first: Height,
     /// The last block there is.
     pub tip: Height,
+    /// The run's launcher: while it lives, a run whose chain is lost goes on.
+    pub launcher_pid: u32,
     /// The names in use before the first block that comes; after a resumption, those at its start for older blocks.
     pub names: Names,
 }
@@ -155,7 +157,10 @@ pub struct Door {
 /// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Progress {
+    /// The last block of the log.
     tip: Height,
+    /// The last block that was made, which may be one that the log held already.
+    made: Height,
     is_over: bool,
 }
 
@@ -163,6 +168,7 @@ struct Progress {
 #[derive(Debug)]
 struct Room {
     genesis: Height,
+    launcher_pid: u32,
     progress: watch::Sender<Progress>,
     names: Mutex<NameBook>,
     reader: LogReader,
@@ -212,15 +218,16 @@ impl Door {
         let link = run.join(DOOR);
         forget(&link)?;
         std::os::unix::fs::symlink(&socket, &link)?;
-        let (progress, _) = watch::channel(Progress { tip, is_over: false });
+        let (progress, _) = watch::channel(Progress { tip, made: tip, is_over: false });
         let names = Mutex::new(NameBook { first: names, changes: VecDeque::new() });
         let room = Arc::new(Room {
             genesis: about.genesis,
+            launcher_pid: about.launcher_pid,
             progress,
             names,
             reader,
             control,
-            board: Mutex::new(Board::new(about, tip)),
+            board: Mutex::new(Board::new(about)),
             followers: Semaphore::new(FOLLOWERS_MAX),
             controllers: Semaphore::new(CONTROLLERS_MAX),
         });
@@ -237,11 +244,15 @@ impl Door {
             let mut names = self.room.names.lock().unwrap_or_else(PoisonError::into_inner);
             names.note(height, event.clone());
         }
-        self.room.progress.send_modify(|progress| progress.tip = progress.tip.max(height));
+        self.room.progress.send_modify(|progress| {
+            progress.made = height;
+            progress.tip = progress.tip.max(height);
+        });
     }
 
     /// Says what the processes do, for whoever asks.
     pub fn note(&self, height: Height, processes: Vec<ProcessRow>) {
+        self.room.progress.send_modify(|progress| progress.made = height);
         self.room.board().note(height, processes);
     }
 
@@ -257,8 +268,8 @@ impl Room {
     }
 
     fn status(&self) -> Status {
-        let Progress { tip, is_over } = *self.progress.borrow();
-        self.board().status(&self.control, tip, is_over)
+        let Progress { made, is_over, .. } = *self.progress.borrow();
+        self.board().status(&self.control, made, is_over)
     }
 }
 
@@ -395,11 +406,12 @@ async fn follow(wire: &mut Wire, room: &Room, from: From) -> Result<(), WireErro
         From::Since(blocks) => Height(room.genesis.0.saturating_add(blocks.max(1))),
     };
     let names = room.names.lock().unwrap_or_else(PoisonError::into_inner).before(first);
-    let following = Following { genesis: room.genesis, first, tip, names };
+    let (genesis, launcher_pid) = (room.genesis, room.launcher_pid);
+    let following = Following { genesis, first, tip, launcher_pid, names };
     wire.send(&Answer::Following(Box::new(following))).await?;
     let mut next = first;
     loop {
-        let Progress { tip, is_over } = *progress.borrow_and_update();
+        let Progress { tip, is_over, .. } = *progress.borrow_and_update();
         while next <= tip {
             let frame = match room.reader.frame(next) {
                 Ok(frame) => frame,
@@ -416,5 +428,29 @@ async fn follow(wire: &mut Wire, room: &Room, from: From) -> Result<(), WireErro
             // A follower says nothing more: this is its end.
             _ = wire.receive::<Request>() => return Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::units::NetUid;
+
+    fn renamed(number: usize) -> Event {
+        Event::SymbolUpdated { netuid: NetUid(1), symbol: number.to_string() }
+    }
+
+    #[test]
+    fn the_oldest_of_too_many_names_is_shown_as_if_it_had_always_been() {
+        let mut book = NameBook { first: Names::default(), changes: VecDeque::new() };
+        for number in 0..NAME_CHANGES_MAX + 10 {
+            book.note(Height(number as u64), renamed(number));
+        }
+        assert_eq!(book.changes.len(), NAME_CHANGES_MAX);
+        let symbol =
+            |height: usize| book.before(Height(height as u64)).symbol(Some(NetUid(1))).to_owned();
+        assert_eq!(symbol(0), "9", "ten were folded into the first names");
+        assert_eq!(symbol(11), "10");
+        assert_eq!(symbol(NAME_CHANGES_MAX), (NAME_CHANGES_MAX - 1).to_string());
     }
 }

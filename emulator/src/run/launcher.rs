@@ -2,13 +2,15 @@
 //! request, and leaves none behind.
 
 use super::chain::{ChainOrder, Outlook, Report, drive, run_name};
-use super::control::{Control, Ended, Wish};
+use super::chain_process::SILENCE_PARTS;
+use super::control::{Control, Wish};
 use super::death;
 use super::door::DOOR;
 use super::effort::EffortBook;
 use super::host::HostOrder;
+use super::signals::{Asked, heed_signals};
 use super::totals::Summary;
-use crate::clock::{Stopwatch, Throttle};
+use crate::clock::Stopwatch;
 use crate::progress::Progress;
 use futures_util::future::select_all;
 use std::collections::BTreeSet;
@@ -19,16 +21,11 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
 
 /// How long processes may take to end after their work is done.
 const END_WAIT_MS_MAX: u64 = 20_000;
 /// How long the launcher waits for each of the last words of a chain that is gone.
 const REST_WAIT_MS_MAX: u64 = 200;
-/// How often the chain says that it lives at least, and how many times within its silence limit.
-const HEARTBEAT_MS_MAX: u64 = 1_000;
-const HEARTBEATS_PER_SILENCE: u64 = 4;
 
 /// Why a run ends badly, told to its user.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,11 +99,13 @@ fn token() -> String {
     hasher.finalize().to_hex().to_string()
 }
 
-fn system_error(what: &str, error: &io::Error) -> LaunchError {
+/// The system refuses something that a run needs.
+pub(super) fn system_error(what: &str, error: &io::Error) -> LaunchError {
     LaunchError { what: format!("cannot make {what}: {error}"), hint: None, began: false }
 }
 
-fn resume_hint(run: &str) -> String {
+/// How a run goes on.
+pub(super) fn resume_hint(run: &str) -> String {
     format!("`btemu run --resume {run}` goes on")
 }
 
@@ -141,34 +140,6 @@ async fn launch_inside(
             Err(LaunchError { what: error.to_string(), hint: error.hint(), began })
         }
     }
-}
-
-/// Ends a run of one process on request: at a block border, and at once when asked again. On a thread of its own,
-/// because a block may take long and nobody else is heard during it; the thread ends when what this gives is dropped.
-fn heed_signals(control: Control, run: String) -> Result<oneshot::Sender<()>, LaunchError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| system_error("a way to hear signals", &error))?;
-    let entered = runtime.enter();
-    let mut asked = Asked { signals: signals()?, count: 0 };
-    drop(entered);
-    let heed = async move {
-        asked.next().await;
-        control.end(Ended::Interrupted);
-        asked.next().await;
-        eprintln!("error: stopped at once\n\nhint: {}", resume_hint(&run));
-        std::process::exit(1);
-    };
-    let (heeding, over) = oneshot::channel::<()>();
-    let until_over = async move {
-        tokio::select! {
-            () = heed => {}
-            _ = over => {}
-        }
-    };
-    let thread = std::thread::Builder::new().name("signals".to_owned());
-    let started = thread.spawn(move || runtime.block_on(until_over));
-    started.map_err(|error| system_error("a thread", &error))?;
-    Ok(heeding)
 }
 
 /// A summary with what the run took over all attempts.
@@ -211,7 +182,7 @@ async fn launch_processes(
     efforts: &mut EffortBook,
 ) -> Result<Summary, LaunchError> {
     let program = std::env::current_exe().map_err(|error| system_error("processes", &error))?;
-    let mut asked = Asked { signals: signals()?, count: 0 };
+    let mut asked = Asked::listen()?;
     let mut supervision = Supervision::default();
     let mut wish = order.wish();
     let mut making = None;
@@ -331,29 +302,6 @@ impl Supervision {
     }
 }
 
-/// Requests to end, by Ctrl-C or the system.
-struct Asked {
-    signals: (Signal, Signal),
-    count: u32,
-}
-
-impl Asked {
-    /// Waits for the next request.
-    async fn next(&mut self) {
-        let (interrupt, terminate) = &mut self.signals;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        self.count += 1;
-    }
-}
-
-fn signals() -> Result<(Signal, Signal), LaunchError> {
-    let listen = |kind| signal(kind).map_err(|error| system_error("a way to hear signals", &error));
-    Ok((listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?))
-}
-
 /// What became of one set of processes.
 struct Attempt {
     began: bool,
@@ -396,20 +344,28 @@ async fn attempt(
         Family { chain, chain_stdin: Some(stdin), hosts: Vec::new(), over: BTreeSet::new() };
     let mut host_stdins = Vec::new();
     let mut end = None;
-    let silence = Duration::from_millis(order.chain_silence_ms_max);
+    // In parts: of a time in which this process itself stood still only one part is over, and what the chain said
+    // meanwhile is heard in the next.
+    let silence = Duration::from_millis(order.chain_silence_ms_max.div_ceil(SILENCE_PARTS));
     let mut silent = std::pin::pin!(tokio::time::sleep(silence));
+    let mut silent_parts = 0;
     while end.is_none() {
         let line = tokio::select! {
-            // First of all: when this process itself stood still, what the chain said meanwhile is here.
             biased;
             line = reports.next_line() => {
                 silent.set(tokio::time::sleep(silence));
+                silent_parts = 0;
                 line
             }
             () = &mut silent => {
-                let silence_ms = order.chain_silence_ms_max;
-                end = Some(End::Lost(format!("the chain process has said nothing for {silence_ms} ms")));
-                family.kill().await;
+                silent.set(tokio::time::sleep(silence));
+                silent_parts += 1;
+                if silent_parts == SILENCE_PARTS {
+                    let silence_ms = order.chain_silence_ms_max;
+                    let why = format!("the chain process has said nothing for {silence_ms} ms");
+                    end = Some(End::Lost(why));
+                    family.kill().await;
+                }
                 continue;
             }
             // The chain learns of it when it next asks the host, which at a slow pace is long after.
@@ -560,59 +516,4 @@ impl Family {
         }
         status
     }
-}
-
-/// The chain process: reads its order, drives the run, reports on standard output.
-///
-/// # Errors
-/// The run ended badly; it was reported already.
-pub fn chain_process(order: &ChainOrder) -> Result<(), LaunchError> {
-    let control = Control::new(order.wish());
-    let asked = control.clone();
-    death::watch_stdin(move |line| {
-        if line == "stop" {
-            asked.end(Ended::Interrupted);
-        }
-    });
-    start_heartbeat(order.chain_silence_ms_max)?;
-    let mut quiet = Throttle::every(Duration::from_secs(5));
-    let tell = |report: &Report, quiet: &mut Throttle| {
-        if tell_launcher(report).is_err() && quiet.is_due() {
-            tracing::warn!("the launcher does not listen");
-        }
-    };
-    let done =
-        actix::System::new().block_on(drive(order, control, |report| tell(&report, &mut quiet)));
-    let (report, result) = match done {
-        Ok(summary) => (Report::Done(Box::new(summary)), Ok(())),
-        Err(error) => {
-            let (what, hint, outlook) = (error.to_string(), error.hint(), error.outlook(order));
-            let failed = Report::Failed { what: what.clone(), hint: hint.clone(), outlook };
-            (failed, Err(LaunchError { what, hint, began: true }))
-        }
-    };
-    tell(&report, &mut quiet);
-    result
-}
-
-/// A line of JSON on standard output. It waits while the pipe is full.
-fn tell_launcher(report: &Report) -> io::Result<()> {
-    let line = serde_json::to_string(report).expect("a report is plain data");
-    let mut stdout = io::stdout().lock();
-    io::Write::write_all(&mut stdout, format!("{line}\n").as_bytes())?;
-    io::Write::flush(&mut stdout)
-}
-
-/// Says again and again that this process lives, however long a block, a checkpoint or a pause takes. On a thread of
-/// its own, it stops when the process is stopped, which is what the launcher listens for; a host that does not answer
-/// is the chain's to notice.
-fn start_heartbeat(silence_ms_max: u64) -> Result<(), LaunchError> {
-    let interval_ms = (silence_ms_max / HEARTBEATS_PER_SILENCE).clamp(1, HEARTBEAT_MS_MAX);
-    let thread = std::thread::Builder::new().name("heartbeat".to_owned());
-    let beat = move || {
-        while tell_launcher(&Report::Alive).is_ok() {
-            std::thread::sleep(Duration::from_millis(interval_ms));
-        }
-    };
-    thread.spawn(beat).map(drop).map_err(|error| system_error("a thread", &error))
 }

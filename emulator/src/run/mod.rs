@@ -6,6 +6,8 @@ pub mod books;
 pub mod border;
 /// The chain process.
 pub mod chain;
+/// The chain as a process of its own.
+pub mod chain_process;
 /// What is asked of a live run.
 pub mod control;
 /// What processes owe the system.
@@ -37,6 +39,8 @@ pub mod re_simulation;
 /// What no host may learn before its time.
 #[cfg(test)]
 mod sealed;
+/// Requests to end.
+pub mod signals;
 /// How a live run does.
 pub mod status;
 /// Counts and the summary.

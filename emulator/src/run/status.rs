@@ -103,6 +103,8 @@ pub struct About {
     pub genesis: Height,
     /// Where it ends.
     pub until: Height,
+    /// Who starts its processes again.
+    pub launcher_pid: u32,
     /// How often its processes were started again before.
     pub restarts: u64,
 }
@@ -111,20 +113,19 @@ pub struct About {
 #[derive(Debug)]
 pub struct Board {
     about: About,
-    height: Height,
     speed: Speedometer,
     processes: Vec<ProcessRow>,
 }
 
 impl Board {
     /// Nothing is known yet.
-    pub fn new(about: About, height: Height) -> Self {
-        Self { about, height, speed: Speedometer::default(), processes: Vec::new() }
+    pub fn new(about: About) -> Self {
+        Self { about, speed: Speedometer::default(), processes: Vec::new() }
     }
 
     /// So far the run is, and these are its processes.
     pub fn note(&mut self, height: Height, processes: Vec<ProcessRow>) {
-        (self.height, self.processes) = (height, processes);
+        self.processes = processes;
         self.speed.note(height.0);
     }
 
@@ -133,11 +134,10 @@ impl Board {
         self.speed.reset();
     }
 
-    /// How the run does; `tip` is the last block that was appended, which the board hears of later.
-    pub fn status(&self, control: &Control, tip: Height, is_over: bool) -> Status {
+    /// How the run does after the block `block`.
+    pub fn status(&self, control: &Control, block: Height, is_over: bool) -> Status {
         let Wish { pace, motion, ending } = control.in_force();
-        let About { run, genesis, until, restarts } = &self.about;
-        let block = self.height.max(tip);
+        let About { run, genesis, until, restarts, .. } = &self.about;
         let state = match (is_over, ending, motion) {
             (true, ..) => State::Over,
             (_, Some(_), _) => State::Ending,
@@ -173,12 +173,13 @@ mod tests {
             run: "runs/x".to_owned(),
             genesis: Height(100),
             until: Height(200),
+            launcher_pid: 7,
             restarts: 3,
         };
-        let mut board = Board::new(about, Height(100));
+        let mut board = Board::new(about);
         board.note(Height(110), Vec::new());
         let control = Control::new(Wish::default());
-        let state = |board: &Board, is_over| board.status(&control, Height(0), is_over).state;
+        let state = |board: &Board, is_over| board.status(&control, Height(110), is_over).state;
         control.ask(|wish| wish.motion = Motion::Paused);
         assert_eq!(state(&board, false), State::Running);
         control.obey(*control.wishes().borrow());
