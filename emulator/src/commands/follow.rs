@@ -135,9 +135,11 @@ async fn follow_live(
                 return Ok(Left::Whole);
             }
             Ok(Answer::Refused(why)) => return Err(Failure::failed(why, None)),
-            Err(WireError::Garbled(error)) => return Err(Failure::failed(error, None)),
+            Err(error @ (WireError::Garbled(_) | WireError::TooLong { .. })) => {
+                return Err(Failure::failed(error, None));
+            }
             // Nothing is lost: what the run made until its end is in its log.
-            Err(WireError::Io(_) | WireError::Closed) => return Ok(Left::Before(next)),
+            Err(_) => return Ok(Left::Before(next)),
         }
     }
 }

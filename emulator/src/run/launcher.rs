@@ -5,6 +5,9 @@ use super::chain::{ChainOrder, Outlook, Report, drive, run_name};
 use super::death;
 use super::door::DOOR;
 use super::host::HostOrder;
+use super::invitation::{TokenKnown, invitation};
+use super::link::{Address, Place};
+use super::secret::{self, TOKEN_VARIABLE};
 use super::totals::Summary;
 use crate::clock::Throttle;
 use crate::progress::Progress;
@@ -43,7 +46,7 @@ pub struct ChildLogs {
     pub format: &'static str,
 }
 
-/// Makes a run and waits for its end; `told` hears of every restart.
+/// Makes a run and waits for its end; `told` hears of every restart. Without a token of its own the run gets one.
 ///
 /// # Errors
 /// What the user should know, with a hint.
@@ -54,13 +57,19 @@ pub fn launch(
     told: impl FnMut(&Restart),
 ) -> Result<Summary, LaunchError> {
     let folder = tempfile_folder().map_err(|error| system_error("a folder for sockets", &error))?;
-    let order = ChainOrder { socket: folder.path().join("chain"), token: token(), ..order };
-    if order.hosts == 0 {
+    let is_known = !order.token.is_empty();
+    let token = match is_known {
+        true => order.token,
+        false => secret::token().map_err(|error| system_error("a token", &error))?,
+    };
+    let order = ChainOrder { socket: folder.path().join("chain"), token, ..order };
+    if !order.has_hosts() {
         return actix::System::new().block_on(launch_inside(order, progress));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| system_error("a runtime", &error))?;
-    runtime.block_on(launch_processes(&order, logs, progress, told))
+    let token = if is_known { TokenKnown::Already } else { TokenKnown::FromTheCommand };
+    runtime.block_on(launch_processes(order, token, logs, progress, told))
 }
 
 /// A short private folder: paths of sockets have little room.
@@ -68,16 +77,6 @@ fn tempfile_folder() -> io::Result<tempfile::TempDir> {
     let folder = tempfile::Builder::new().prefix("btemu-").tempdir()?;
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700))?;
     Ok(folder)
-}
-
-/// Proof that a host was started by this launcher; not a secret worth more than the folder it guards.
-fn token() -> String {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&std::process::id().to_le_bytes());
-    hasher.update(&crate::clock::unix_seconds().to_le_bytes());
-    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
-    hasher.update(&random.to_le_bytes());
-    hasher.finalize().to_hex().to_string()
 }
 
 fn system_error(what: &str, error: &io::Error) -> LaunchError {
@@ -127,7 +126,8 @@ struct Family {
 /// Makes a run with processes. When one of them is lost all are ended and started again, and the run goes on from
 /// its newest checkpoint: blocks that the log holds already are made again and compared.
 async fn launch_processes(
-    order: &ChainOrder,
+    mut order: ChainOrder,
+    token: TokenKnown,
     logs: &ChildLogs,
     progress: &Progress,
     mut told: impl FnMut(&Restart),
@@ -136,18 +136,21 @@ async fn launch_processes(
     let mut asked = Asked { signals: signals()?, count: 0 };
     let mut supervision = Supervision::default();
     loop {
-        let order = ChainOrder {
-            // A socket of its own: the file of one that was killed stays.
-            socket: order.socket.with_file_name(format!("chain-{}", supervision.restarts)),
-            ..order.clone()
-        };
+        // A socket of its own: the file of one that was killed stays.
+        order.socket = order.socket.with_file_name(format!("chain-{}", supervision.restarts));
         // Of a chain that was killed: its door stays as well, and nobody stands behind it.
         std::fs::remove_file(order.socket.with_file_name(DOOR)).ok();
-        let attempt = attempt(&program, &order, logs, progress, &mut asked).await;
+        let attempt = attempt(&program, &order, token, logs, progress, &mut asked).await;
         supervision.began |= attempt.began;
+        supervision.refused += attempt.refused;
+        // Hosts from outside find the run again where it was.
+        if let Some(Place::Tcp(address)) = attempt.place {
+            order.link = Address::Tcp(address);
+        }
         let why = match attempt.end {
             End::Done(mut summary) => {
                 summary.restarts = supervision.restarts;
+                summary.peers_refused = supervision.refused;
                 summary.peak_rss_bytes += death::peak_rss_bytes();
                 progress.finish();
                 return Ok(*summary);
@@ -156,6 +159,11 @@ async fn launch_processes(
                 progress.finish();
                 return Err(LaunchError { what, hint, began: supervision.began });
             }
+            End::Missing { what, hint } if !supervision.began => {
+                progress.finish();
+                return Err(LaunchError { what, hint, began: false });
+            }
+            End::Missing { what, .. } => what,
             End::Lost(why) => why,
         };
         let wait = supervision.after(attempt.block, asked.count > 0);
@@ -199,6 +207,8 @@ struct Supervision {
     idle: u32,
     best: Option<u64>,
     began: bool,
+    /// Strangers that came.
+    refused: u64,
 }
 
 impl Supervision {
@@ -245,6 +255,10 @@ struct Attempt {
     began: bool,
     /// The last block it told of.
     block: Option<u64>,
+    /// Where its hosts were awaited.
+    place: Option<Place>,
+    /// Strangers that came.
+    refused: u64,
     end: End,
 }
 
@@ -253,6 +267,8 @@ enum End {
     Done(Box<Summary>),
     /// It would end the same way again.
     Final { what: String, hint: Option<String> },
+    /// Something outside is not there.
+    Missing { what: String, hint: Option<String> },
     /// A process was lost.
     Lost(String),
 }
@@ -260,11 +276,13 @@ enum End {
 async fn attempt(
     program: &Path,
     order: &ChainOrder,
+    token: TokenKnown,
     logs: &ChildLogs,
     progress: &Progress,
     asked: &mut Asked,
 ) -> Attempt {
-    let mut attempt = Attempt { began: false, block: None, end: End::Lost(String::new()) };
+    let end = End::Lost(String::new());
+    let mut attempt = Attempt { began: false, block: None, place: None, refused: 0, end };
     let order_text = serde_json::to_string(order).expect("an order is plain data");
     let (mut chain, stdin) = match start(program, "chain".to_owned(), logs, order_text).await {
         Ok(started) => started,
@@ -306,13 +324,18 @@ async fn attempt(
         };
         progress.show(&report);
         match report {
-            Report::Listening { .. } => {
+            Report::Listening { hosts: None, .. } => {}
+            Report::Listening { hosts: Some(place), .. } => {
+                if let Some(text) = invitation(order, &place, token) {
+                    progress.talk(&text);
+                }
+                let pass = order.pass();
                 for host in 0..order.hosts {
                     let host_order = HostOrder {
-                        socket: order.socket.clone(),
-                        run: run_name(order),
-                        host,
-                        token: order.token.clone(),
+                        place: place.seen_here(),
+                        run: pass.run.clone(),
+                        host: Some(host),
+                        token: pass.token.clone(),
                     };
                     let text = serde_json::to_string(&host_order).expect("plain data");
                     match start(program, format!("host-{host}"), logs, text).await {
@@ -326,7 +349,9 @@ async fn attempt(
                         }
                     }
                 }
+                attempt.place = Some(place);
             }
+            Report::Refused { count, .. } => attempt.refused = count,
             Report::Started { from, .. } => {
                 attempt.began = true;
                 attempt.block = Some(from);
@@ -337,6 +362,9 @@ async fn attempt(
             Report::Failed { what, outlook: Outlook::Again, .. } => end = Some(End::Lost(what)),
             Report::Failed { what, hint, outlook: Outlook::Final } => {
                 end = Some(End::Final { what, hint });
+            }
+            Report::Failed { what, hint, outlook: Outlook::AgainOnceBegun } => {
+                end = Some(End::Missing { what, hint });
             }
         }
     }
@@ -360,6 +388,8 @@ async fn start(
         .args([role, "--name", &name, "--log-format", logs.format])
         .stdin(Stdio::piped())
         .stdout(if role == "chain" { Stdio::piped() } else { Stdio::null() })
+        // The order brings it.
+        .env_remove(TOKEN_VARIABLE)
         .process_group(0)
         .kill_on_drop(true);
     let mut child = command.spawn()?;

@@ -12,14 +12,20 @@ pub mod door;
 pub mod engine;
 /// Disk and time of a run, before it begins.
 pub mod estimate;
+/// Who is let in.
+pub mod greeting;
 /// A host process.
 pub mod host;
 /// The hosts as the engine sees them.
 pub mod hosts;
 /// Messages and calls between players and chain.
 pub mod hub;
+/// The command that joins a run.
+pub mod invitation;
 /// Starting and ending processes.
 pub mod launcher;
+/// How bytes get from one process to another.
+pub mod link;
 /// What of a block may be shown.
 pub mod public;
 /// Deciding a log's calls again.
@@ -29,6 +35,8 @@ pub mod re_simulation;
 /// What no host may learn before its time.
 #[cfg(test)]
 mod sealed;
+/// What strangers cannot guess.
+pub mod secret;
 /// Counts and the summary.
 pub mod totals;
 /// What processes say to each other.

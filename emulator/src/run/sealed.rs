@@ -5,6 +5,7 @@ use super::chain::{ChainOrder, drive};
 use super::engine::{Checking, Engine, Manner, Tick, pick_up};
 use super::host::{HostOrder, serve};
 use super::hosts::Hosts;
+use super::link::{Pass, Place};
 use super::wire::{ToHost, encoded};
 use crate::clock::Pace;
 use crate::scenario::{Overrides, load};
@@ -142,9 +143,6 @@ fn tapped_run(folder: &RunFolder, until: u64) -> (Vec<u8>, Vec<u8>) {
     let place_of = tempfile::tempdir().expect("writable");
     let (front, chain) = (place_of.path().join("front"), place_of.path().join("chain"));
     let tapped = tap(&front, chain.clone());
-    let run = folder.path.display().to_string();
-    let order = HostOrder { socket: front, run, host: 0, token: "t".to_owned() };
-    let host = thread::spawn(move || serve(&order));
     let order = ChainOrder {
         socket: chain,
         hosts: 1,
@@ -152,6 +150,9 @@ fn tapped_run(folder: &RunFolder, until: u64) -> (Vec<u8>, Vec<u8>) {
         checking: Checking::Invariants,
         ..ChainOrder::inside(folder.path.clone(), Height(until))
     };
+    let Pass { run, token } = order.pass();
+    let host_order = HostOrder { place: Place::Unix(front), run, host: Some(0), token };
+    let host = thread::spawn(move || serve(&host_order));
     let stop = Arc::new(AtomicBool::new(false));
     let summary = actix::System::new().block_on(drive(&order, stop, |_| {})).expect("it runs");
     assert_eq!((summary.block, summary.invariant_violations), (until, 0));

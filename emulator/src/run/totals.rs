@@ -126,6 +126,9 @@ pub struct Summary {
     pub process_reports: Vec<ProcessReport>,
     /// Hosts started anew.
     pub restarts: u64,
+    /// Those who came to the chain and were no hosts of the run.
+    #[serde(default)]
+    pub peers_refused: u64,
     /// Faults of the scenario that struck.
     pub faults: u64,
     /// Blocks after which an invariant did not hold; 0 also when nothing was checked.
@@ -255,6 +258,7 @@ impl Summary {
             processes: 1,
             process_reports: Vec::new(),
             restarts: 0,
+            peers_refused: 0,
             faults: 0,
             invariant_violations: 0,
             top10_emission_share: top_subnets.iter().map(|subnet| subnet.emission_share).sum(),
