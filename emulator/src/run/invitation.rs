@@ -28,7 +28,7 @@ pub fn invitation(order: &ChainOrder, place: &Place, token: TokenKnown) -> Optio
         TokenKnown::FromTheCommand => format!("{TOKEN_VARIABLE}={}", order.token),
     };
     let (place, run) = (place.seen_elsewhere(), word(&run_id(order)));
-    let wait_s = order.host_join_ms_max / 1_000;
+    let wait_s = order.host_join_ms_max.div_ceil(1_000);
     Some(format!(
         "waiting up to {wait_s} s for {hosts} from outside:\n  {known} btemu host --join {place} --run {run}"
     ))

@@ -20,12 +20,15 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long processes may take to end after their work is done.
 const END_WAIT_MS_MAX: u64 = 20_000;
+
+/// How long the chain may take to say why it fails, after a host gave up.
+const WORD_WAIT_MS_MAX: u64 = 1_000;
 
 /// Why a run ends badly, told to its user.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -273,6 +276,39 @@ enum End {
     Lost(String),
 }
 
+impl End {
+    /// As a chain that failed says it.
+    fn of(what: String, hint: Option<String>, outlook: Outlook) -> Self {
+        match outlook {
+            Outlook::Again => Self::Lost(what),
+            Outlook::AgainOnceBegun => Self::Missing { what, hint },
+            Outlook::Final => Self::Final { what, hint },
+        }
+    }
+}
+
+/// How a host process ended that should not have.
+enum Ended {
+    /// It was killed.
+    ByForce,
+    /// It gave up.
+    ByItself,
+}
+
+/// Why the chain fails, if it says so within a short time.
+async fn last_word(reports: &mut Lines<BufReader<ChildStdout>>) -> Option<End> {
+    let word = async {
+        while let Ok(Some(line)) = reports.next_line().await {
+            let report = serde_json::from_str::<Report>(&line);
+            if let Ok(Report::Failed { what, hint, outlook }) = report {
+                return Some(End::of(what, hint, outlook));
+            }
+        }
+        None
+    };
+    tokio::time::timeout(Duration::from_millis(WORD_WAIT_MS_MAX), word).await.ok().flatten()
+}
+
 async fn attempt(
     program: &Path,
     order: &ChainOrder,
@@ -301,8 +337,13 @@ async fn attempt(
         let line = tokio::select! {
             line = reports.next_line() => line,
             // The chain learns of it when it next asks the host, which at a slow pace is long after.
-            why = family.host_lost() => {
-                end = Some(End::Lost(why));
+            (why, how) = family.host_lost() => {
+                let told = match how {
+                    Ended::ByForce => None,
+                    // It may have ended because the chain did, which then says why.
+                    Ended::ByItself => last_word(&mut reports).await,
+                };
+                end = Some(told.unwrap_or(End::Lost(why)));
                 continue;
             }
             () = asked.next() => {
@@ -359,13 +400,7 @@ async fn attempt(
             Report::Progress { height } => attempt.block = Some(height),
             Report::Restarting { .. } => {}
             Report::Done(summary) => end = Some(End::Done(summary)),
-            Report::Failed { what, outlook: Outlook::Again, .. } => end = Some(End::Lost(what)),
-            Report::Failed { what, hint, outlook: Outlook::Final } => {
-                end = Some(End::Final { what, hint });
-            }
-            Report::Failed { what, hint, outlook: Outlook::AgainOnceBegun } => {
-                end = Some(End::Missing { what, hint });
-            }
+            Report::Failed { what, hint, outlook } => end = Some(End::of(what, hint, outlook)),
         }
     }
     let status = family.end(matches!(end, Some(End::Done(_)))).await;
@@ -402,7 +437,7 @@ async fn start(
 
 impl Family {
     /// Waits until a host process ends otherwise than it should, and tells how.
-    async fn host_lost(&mut self) -> String {
+    async fn host_lost(&mut self) -> (String, Ended) {
         loop {
             let over = &self.over;
             let waits = self.hosts.iter_mut().enumerate().filter(|(host, _)| !over.contains(host));
@@ -415,8 +450,17 @@ impl Family {
             let ((host, ended), ..) = select_all(waits).await;
             match ended {
                 Ok(status) if status.success() => self.over.insert(host),
-                Ok(status) => return format!("host process {host} ended ({status})"),
-                Err(error) => return format!("host process {host} cannot be watched: {error}"),
+                Ok(status) => {
+                    let how =
+                        if status.code().is_some() { Ended::ByItself } else { Ended::ByForce };
+                    return (format!("host process {host} ended ({status})"), how);
+                }
+                Err(error) => {
+                    return (
+                        format!("host process {host} cannot be watched: {error}"),
+                        Ended::ByForce,
+                    );
+                }
             };
         }
     }
