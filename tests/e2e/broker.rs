@@ -1,10 +1,13 @@
 //! Runs over a real NATS server: the same tip hash as anywhere, whatever the server does meanwhile. Where there is no
 //! server, or the build is without the feature, the tests say that they are skipped.
 
-use crate::interruption::wait_until;
+use crate::interruption::{chain_of, children, kill, wait_until};
 use crate::links::{Waiting, alone, has_checkpoint, summary};
 use crate::program::{folder, json, number, say, scenario, start, text, wait};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
+use std::time::Duration;
 use tests::broker::Broker;
 
 const BLOCKS: &str = "60";
@@ -103,6 +106,93 @@ fn a_run_goes_on_when_its_broker_is_started_again() {
         alone(folder.path(), DISTURBED_BLOCKS),
         "{said:?}"
     );
+}
+
+#[test]
+fn a_broker_that_stands_still_for_a_while_costs_time_alone() {
+    let Some(broker) = broker("") else { return };
+    let folder = folder();
+    let run = start_slow(folder.path(), &broker.url());
+    wait_until("a checkpoint", || has_checkpoint(folder.path()));
+    let pid = broker.pid().expect("it runs");
+    kill("-STOP", pid);
+    std::thread::sleep(Duration::from_secs(2));
+    kill("-CONT", pid);
+    let summary = summary(&wait(run));
+    assert_eq!(text(&summary, "tip_hash"), alone(folder.path(), DISTURBED_BLOCKS));
+    assert_eq!(number(&summary, "restarts"), 0, "{summary}");
+}
+
+#[test]
+fn a_host_that_takes_nothing_from_the_broker_is_replaced() {
+    let Some(broker) = broker("") else { return };
+    let folder = folder();
+    let quickstart = scenario("quickstart.toml");
+    let url = broker.url();
+    let run = arguments(&quickstart, DISTURBED_BLOCKS, &url);
+    let slow = ["--out", "run", "--pace", "600x", "--set", "log.checkpoint_interval=20"];
+    let soon = ["--set", "run.host_silence_ms_max=1500"];
+    let run = start(folder.path(), &[&run[..], &slow, &soon].concat());
+    wait_until("a checkpoint", || has_checkpoint(folder.path()));
+    let family = children(run.id());
+    let chain = chain_of(&family);
+    let host = family.iter().find(|pid| Some(**pid) != chain).expect("two of them");
+    kill("-STOP", *host);
+    let said = wait(run);
+    let summary = summary(&said);
+    assert_eq!(text(&summary, "tip_hash"), alone(folder.path(), DISTURBED_BLOCKS));
+    assert_eq!(number(&summary, "restarts"), 1, "{said:?}");
+    assert!(said.stderr.contains("has not answered for 1500 ms"), "{said:?}");
+}
+
+/// A peer of the broker who may read every subject: it repeats the first chunk of a message to a host once the run is
+/// on its way.
+fn repeat_a_chunk(url: &str) -> std::thread::JoinHandle<()> {
+    let address = url.strip_prefix("nats://").expect("it is a broker");
+    let mut socket = TcpStream::connect(address).expect("it listens");
+    socket
+        .write_all(b"CONNECT {\"verbose\":false}\r\nSUB btemu.> 1\r\nPING\r\n")
+        .expect("it reads");
+    let mut lines = BufReader::new(socket.try_clone().expect("a socket can be shared"));
+    let mut line = String::new();
+    while line.trim() != "PONG" {
+        line.clear();
+        lines.read_line(&mut line).expect("it answers");
+    }
+    std::thread::spawn(move || {
+        let mut chunks = 0;
+        loop {
+            line.clear();
+            // MSG subject subscription length
+            let length = lines.read_line(&mut line).expect("it is text");
+            assert!(length > 0, "the broker is gone");
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let ["MSG", subject, _, length] = words[..] else { continue };
+            let mut payload = vec![0; length.parse::<usize>().expect("a number") + 2];
+            lines.read_exact(&mut payload).expect("all of it");
+            let is_last_chunk = payload[0] == 1;
+            chunks += u64::from(is_last_chunk && subject.ends_with(".down"));
+            if chunks == 100 {
+                let head = format!("PUB {subject} {length}\r\n");
+                socket.write_all(&[head.as_bytes(), &payload].concat()).expect("it reads");
+                return;
+            }
+        }
+    })
+}
+
+#[test]
+fn a_message_that_comes_twice_is_seen_and_costs_a_restart() {
+    let Some(broker) = broker("") else { return };
+    let folder = folder();
+    let repeating = repeat_a_chunk(&broker.url());
+    let run = start_slow(folder.path(), &broker.url());
+    let said = wait(run);
+    repeating.join().expect("it has repeated one");
+    let summary = summary(&said);
+    assert_eq!(text(&summary, "tip_hash"), alone(folder.path(), DISTURBED_BLOCKS));
+    assert_eq!(number(&summary, "restarts"), 1, "{said:?}");
+    assert!(said.stderr.contains("came where "), "the host says what it saw: {said:?}");
 }
 
 #[test]

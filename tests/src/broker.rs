@@ -1,6 +1,5 @@
 //! A real NATS server on this machine, for one test: on a free port of 127.0.0.1, with JetStream, gone with the test.
 
-use std::ffi::OsString;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -53,6 +52,11 @@ impl Broker {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
+    /// Its process id while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Child::id)
+    }
+
     /// Kills it and starts it again on the same port; what it had stored it has again.
     pub fn restart(&mut self) {
         self.stop();
@@ -99,7 +103,7 @@ fn program() -> Option<PathBuf> {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../target").into_os_string()
     });
     let fetched = Path::new(&built).join(BELOW_TARGET);
-    let path = std::env::var_os("PATH").unwrap_or_else(OsString::new);
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let mut found = std::env::split_paths(&path).map(|folder| folder.join("nats-server"));
     found.find(|program| program.is_file()).or_else(|| fetched.is_file().then_some(fetched))
 }

@@ -7,7 +7,9 @@ use super::trial::{Choices, Tally, Target, try_inputs};
 use crate::names::Names;
 use crate::plan::Plan;
 use crate::run::door::{Answer, DOOR, DOOR_VERSION, Door, From, Knock, Opening, Request};
-use crate::run::wire::{FromHost, Hello, MESSAGE_BYTES_MAX, ToHost, WIRE_VERSION, Welcome, Wire};
+use crate::run::wire::{
+    BUILD, FromHost, Hello, MESSAGE_BYTES_MAX, ToHost, WIRE_VERSION, Welcome, Wire,
+};
 use crate::run::wire::{WireError, encoded};
 use actors::host::{HostCheckpoint, Seated, SliceDone};
 use protocol::units::Height;
@@ -42,6 +44,7 @@ fn messages() -> Vec<Vec<u8>> {
     };
     let hello = Hello {
         version: WIRE_VERSION,
+        build: BUILD.to_owned(),
         run: "run".to_owned(),
         host: Some(1),
         token: "token".to_owned(),

@@ -5,7 +5,7 @@
 
 use super::link::{Link, Listener, Pass, Place};
 use super::secret;
-use super::wire::{FromHost, GREETING_BYTES_MAX, Hello, MESSAGE_BYTES_MAX};
+use super::wire::{BUILD, FromHost, GREETING_BYTES_MAX, Hello, MESSAGE_BYTES_MAX};
 use super::wire::{ToHost, WIRE_VERSION, Wire, WireError};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -211,7 +211,8 @@ impl Hall<'_> {
         let is_taken = place.is_some_and(|place| self.guests.contains_key(&place));
         let is_foreign = hello.host.is_some_and(|host| host >= *own);
         let mut refusals = [
-            (hello.version != WIRE_VERSION, "it speaks another version"),
+            (hello.version != WIRE_VERSION, "it speaks another version of the wire"),
+            (hello.build != BUILD, "it is another version of btemu"),
             (!secret::are_equal(&hello.token, &pass.token), "its token is wrong"),
             (hello.run != pass.run, "it belongs to another run"),
             (is_foreign || place.is_none(), "it is one too many"),

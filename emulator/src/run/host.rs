@@ -2,7 +2,7 @@
 
 use super::death;
 use super::link::{Pass, Place};
-use super::wire::{FromHost, Hello, ToHost, WIRE_VERSION, Welcome, Wire, WireError};
+use super::wire::{BUILD, FromHost, Hello, ToHost, WIRE_VERSION, Welcome, Wire, WireError};
 use crate::clock::Stopwatch;
 use actors::shell::ShellHost;
 use protocol::view::View;
@@ -118,6 +118,7 @@ async fn serve_until_stopped(
     let mut wire = wire.map_err(unreachable)?;
     let hello = Hello {
         version: WIRE_VERSION,
+        build: BUILD.to_owned(),
         run: order.run.clone(),
         host: order.host,
         token: order.token.clone(),

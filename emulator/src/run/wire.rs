@@ -21,11 +21,16 @@ pub const GREETING_BYTES_MAX: usize = 4_096;
 /// Version of the words below; both ends must speak the same.
 pub const WIRE_VERSION: u32 = 3;
 
+/// The build: another one may have other players.
+pub const BUILD: &str = env!("CARGO_PKG_VERSION");
+
 /// The first message of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// Its [`WIRE_VERSION`].
     pub version: u32,
+    /// Its [`BUILD`].
+    pub build: String,
     /// Which run it wants to join.
     pub run: String,
     /// Which of the launcher's hosts it is, from 0; none if it comes from outside and takes any place.

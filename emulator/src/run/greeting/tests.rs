@@ -15,7 +15,7 @@ fn awaited(own: u32, outside: u32, wait_ms_max: u64) -> Awaited {
 
 fn hello(host: Option<u32>) -> Hello {
     let (run, token) = ("run".to_owned(), TOKEN.to_owned());
-    Hello { version: WIRE_VERSION, run, host, token, pid: 7 }
+    Hello { version: WIRE_VERSION, build: BUILD.to_owned(), run, host, token, pid: 7 }
 }
 
 async fn at_loopback(awaited: &Awaited) -> (Listener, Place) {
@@ -54,7 +54,14 @@ fn a_false_host_is_told_why_and_the_true_ones_come_in() {
         let mut note = |why: &str| refused.push(why.to_owned());
         let chain = greet(&awaited, listener, &mut note);
         let rows = [
-            (Hello { version: WIRE_VERSION + 1, ..hello(Some(0)) }, "it speaks another version"),
+            (
+                Hello { build: "0.0.1".to_owned(), ..hello(Some(0)) },
+                "it is another version of btemu",
+            ),
+            (
+                Hello { version: WIRE_VERSION + 1, ..hello(Some(0)) },
+                "it speaks another version of the wire",
+            ),
             (
                 Hello { token: "the token of that run".to_owned(), ..hello(Some(0)) },
                 "its token is wrong",

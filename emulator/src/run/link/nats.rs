@@ -8,10 +8,14 @@
 //!
 //! The client lives on a thread of its own, because a host that computes for long must go on beating.
 
+/// Messages cut into chunks.
+mod chunks;
+
 use super::{CONNECT_WAIT_MS_MAX, Pass};
 use crate::run::secret;
 use crate::run::wire::{MESSAGE_BYTES_MAX, WireError};
 use ::async_nats::{Client, ConnectOptions, Subscriber};
+use chunks::{HEAD_BYTES, Head, Inbound, Kind, Outbound};
 use futures_util::StreamExt;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -20,7 +24,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tokio_util::bytes::{BufMut, Bytes, BytesMut};
+use tokio_util::bytes::Bytes;
 
 /// Largest chunk, where the server would take larger ones.
 const CHUNK_BYTES_MAX: usize = 256 << 10;
@@ -47,22 +51,6 @@ const KNOCKS_REMEMBERED_MAX: usize = 4_096;
 
 /// Random bytes in the name of a connection.
 const NAME_BYTES: usize = 16;
-/// Kind, number of the chunk, chunks taken of the other direction.
-const HEAD_BYTES: usize = 1 + 8 + 8;
-
-/// What a message on a subject is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum Kind {
-    /// A part of a message that goes on.
-    More = 0,
-    /// The last part of a message.
-    Last = 1,
-    /// Nothing but a sign of life, and what was taken.
-    Beat = 2,
-    /// The end.
-    Close = 3,
-}
 
 /// A connection to a server, on a thread of its own; it ends with its last owner.
 #[derive(Debug)]
@@ -143,11 +131,9 @@ impl Broker {
             arrived: arrived.clone(),
             limit: limit.clone(),
             taken: taken.clone(),
-            sending: None,
-            sent: 0,
+            outbound: Outbound::default(),
             sent_taken: 0,
-            assembling: BytesMut::new(),
-            received: 0,
+            inbound: Inbound::default(),
             ends: VecDeque::new(),
             told: 0,
             quiet_beats: 0,
@@ -338,14 +324,10 @@ struct Pump {
     arrived: mpsc::Sender<Result<Bytes, WireError>>,
     limit: Arc<AtomicUsize>,
     taken: Arc<Notify>,
-    /// What is left of the message that is being sent.
-    sending: Option<Bytes>,
-    /// Chunks sent, and of these taken by the other end.
-    sent: u64,
+    outbound: Outbound,
+    /// Chunks sent that take no room at the other end any more.
     sent_taken: u64,
-    assembling: BytesMut,
-    /// Chunks received.
-    received: u64,
+    inbound: Inbound,
     /// The number of the last chunk of each message that the owner has not taken yet.
     ends: VecDeque<u64>,
     /// Chunks taken, as the other end was told last.
@@ -360,8 +342,8 @@ impl Pump {
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let taken = self.taken.clone();
         loop {
-            let has_room = self.sent - self.sent_taken < CHUNKS_UNTAKEN_MAX;
-            let is_sending = self.sending.is_some();
+            let has_room = self.outbound.sent - self.sent_taken < CHUNKS_UNTAKEN_MAX;
+            let is_sending = self.outbound.is_busy();
             tokio::select! {
                 frame = self.frames.next() => {
                     let frame = frame.ok_or_else(|| failed("the subscription ended"))?;
@@ -369,7 +351,7 @@ impl Pump {
                     self.take(&frame.payload)?;
                 }
                 order = self.orders.recv(), if !is_sending => match order {
-                    Some(Order::Send(message)) => self.sending = Some(message),
+                    Some(Order::Send(message)) => self.outbound.begin(message),
                     Some(Order::Close(done)) => {
                         self.tell(Kind::Close, &[]).await?;
                         self.client.flush().await.map_err(failed)?;
@@ -398,27 +380,19 @@ impl Pump {
 
     /// Sends the next chunk of the message that is being sent.
     async fn send_chunk(&mut self) -> Result<(), WireError> {
-        let Some(mut rest) = self.sending.take() else { return Ok(()) };
         // Asked each time: a server that was started again may take less than before.
         let room = self.client.max_payload().saturating_sub(HEAD_BYTES).clamp(1, CHUNK_BYTES_MAX);
-        let chunk = rest.split_to(rest.len().min(room));
-        self.sent += 1;
-        if rest.is_empty() {
-            return self.tell(Kind::Last, &chunk).await;
+        match self.outbound.next(room) {
+            Some((kind, chunk)) => self.tell(kind, &chunk).await,
+            None => Ok(()),
         }
-        self.sending = Some(rest);
-        self.tell(Kind::More, &chunk).await
     }
 
     async fn tell(&mut self, kind: Kind, chunk: &[u8]) -> Result<(), WireError> {
         self.told = self.chunks_taken();
-        let mut frame = BytesMut::with_capacity(HEAD_BYTES + chunk.len());
-        frame.put_u8(kind as u8);
-        frame.put_u64_le(self.sent);
-        frame.put_u64_le(self.told);
-        frame.put_slice(chunk);
+        let head = Head { kind, number: self.outbound.sent, taken: self.told };
         // The client takes nothing while it has no connection.
-        let published = self.client.publish(self.to.clone(), frame.freeze());
+        let published = self.client.publish(self.to.clone(), head.framed(chunk));
         let wait = Duration::from_millis(BEATS_MISSED_MAX * BEAT_MS);
         timeout(wait, published).await.map_err(|_| quiet())?.map_err(failed)
     }
@@ -429,43 +403,19 @@ impl Pump {
         while self.ends.len() > untaken {
             self.ends.pop_front();
         }
-        self.ends.front().map_or(self.received, |end| end - 1)
+        self.ends.front().map_or(self.inbound.received, |end| end - 1)
     }
 
     fn take(&mut self, frame: &[u8]) -> Result<(), WireError> {
-        let illegible = || broken("one cannot be read");
-        let (kind, rest) = frame.split_first().ok_or_else(illegible)?;
-        let (number, rest) = rest.split_first_chunk::<8>().ok_or_else(illegible)?;
-        let (taken, chunk) = rest.split_first_chunk::<8>().ok_or_else(illegible)?;
-        let (number, taken) = (u64::from_le_bytes(*number), u64::from_le_bytes(*taken));
-        if taken > self.sent || taken < self.sent_taken {
-            return Err(broken(format!("{taken} of {} are said to be taken", self.sent)));
+        let (head, chunk) = Head::read(frame).ok_or_else(|| broken("one cannot be read"))?;
+        let sent = self.outbound.sent;
+        if !(self.sent_taken..=sent).contains(&head.taken) {
+            return Err(broken(format!("{} of {sent} are said to be taken", head.taken)));
         }
-        self.sent_taken = taken;
-        let kind = match kind {
-            0 => Kind::More,
-            1 => Kind::Last,
-            2 => Kind::Beat,
-            3 => Kind::Close,
-            _ => return Err(illegible()),
-        };
-        let expected = self.received + u64::from(matches!(kind, Kind::More | Kind::Last));
-        if number != expected {
-            return Err(broken(format!("number {number} came where {expected} was due")));
-        }
-        match kind {
-            Kind::Beat => return Ok(()),
-            Kind::Close => return Err(WireError::Closed),
-            Kind::More | Kind::Last => self.received = number,
-        }
+        self.sent_taken = head.taken;
         let bytes_max = self.limit.load(Ordering::Relaxed);
-        if self.assembling.len() + chunk.len() > bytes_max {
-            return Err(WireError::TooLong { bytes_max });
-        }
-        self.assembling.extend_from_slice(chunk);
-        if kind == Kind::Last {
-            self.ends.push_back(self.received);
-            let message = std::mem::take(&mut self.assembling).freeze();
+        if let Some(message) = self.inbound.take(head, chunk, bytes_max)? {
+            self.ends.push_back(self.inbound.received);
             let full = |_| broken("more came than there is room for");
             self.arrived.try_send(Ok(message)).map_err(full)?;
         }
