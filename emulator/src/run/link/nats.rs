@@ -192,7 +192,7 @@ impl Knocks {
         Ok(Self { broker, prefix, knocks, remembered: BTreeSet::new() })
     }
 
-    /// Waits for the next host.
+    /// Waits for the next host. Nobody is lost if the caller stops waiting.
     ///
     /// # Errors
     /// The server is gone.
@@ -207,10 +207,14 @@ impl Knocks {
             if self.remembered.len() >= KNOCKS_REMEMBERED_MAX {
                 self.remembered.clear();
             }
-            if self.remembered.insert(name.to_owned()) {
-                let (up, down) = subjects(&self.prefix, name);
-                return self.broker.channel(up, down).await;
+            if self.remembered.contains(name) {
+                continue;
             }
+            let (up, down) = subjects(&self.prefix, name);
+            let channel = self.broker.channel(up, down).await?;
+            // Only now: if the caller stopped waiting before, the host knocks again and must be heard.
+            self.remembered.insert(name.to_owned());
+            return Ok(channel);
         }
     }
 }
