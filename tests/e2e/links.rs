@@ -283,6 +283,53 @@ fn a_host_whose_run_is_gone_ends_by_itself() {
     assert!(said.stderr.contains("error: the run was not to be joined for 1000 ms"), "{said:?}");
 }
 
+/// Where processes listen for TCP, as the system lists it: address and port in hex.
+fn listening(pids: &[u32]) -> Vec<String> {
+    let links = pids.iter().filter_map(|pid| std::fs::read_dir(format!("/proc/{pid}/fd")).ok());
+    let links = links.flatten().filter_map(|link| std::fs::read_link(link.ok()?.path()).ok());
+    let open: Vec<String> = links.map(|link| link.display().to_string()).collect();
+    let mut found = Vec::new();
+    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        let text = std::fs::read_to_string(table).unwrap_or_default();
+        for line in text.lines().skip(1) {
+            // Number, local address, remote address, state (0A listens), six more, inode.
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let (Some(address), Some(&"0A"), Some(inode)) =
+                (words.get(1), words.get(3), words.get(9))
+            else {
+                continue;
+            };
+            if open.contains(&format!("socket:[{inode}]")) {
+                found.push((*address).to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn nothing_listens_but_where_it_was_told() {
+    let folder = folder();
+    let quickstart = scenario("quickstart.toml");
+    let run =
+        ["run", &quickstart, "--blocks", DISTURBED_BLOCKS, "--out", "alone", "--pace", "240x"];
+    let mut run = start(folder.path(), &run);
+    wait_until("all processes", || children(run.id()).len() == 3);
+    let family = [&[run.id()], &children(run.id())[..]].concat();
+    assert_eq!(listening(&family), [""; 0]);
+    run.kill().expect("it is ours");
+    wait(run);
+
+    let outside = ["--link", TCP, "--processes", "1", "--await-hosts", "1"];
+    let mut run = Waiting::start(folder.path(), BLOCKS, &outside);
+    let family = [&[run.run.id()], &children(run.run.id())[..]].concat();
+    let port: u16 =
+        run.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    assert_eq!(listening(&family), [format!("0100007F:{port:04X}")], "loopback and no other");
+    run.run.kill().expect("it is ours");
+    run.end();
+}
+
 /// A program that speaks the wire and means no good.
 struct FalseHost(TcpStream);
 
