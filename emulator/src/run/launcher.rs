@@ -4,28 +4,23 @@
 use super::chain::{ChainOrder, Outlook, Report, drive, run_name};
 use super::death;
 use super::door::DOOR;
+use super::family::{ChildLogs, Ended, Family, start};
 use super::host::HostOrder;
 use super::invitation::{TokenKnown, invitation};
 use super::link::{Address, Place};
-use super::secret::{self, TOKEN_VARIABLE};
+use super::secret;
 use super::totals::Summary;
 use crate::clock::Throttle;
 use crate::progress::Progress;
-use futures_util::future::select_all;
-use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::ChildStdout;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-
-/// How long processes may take to end after their work is done.
-const END_WAIT_MS_MAX: u64 = 20_000;
 
 /// How long the chain may take to say why it fails, after a host gave up.
 const WORD_WAIT_MS_MAX: u64 = 1_000;
@@ -40,13 +35,6 @@ pub struct LaunchError {
     pub hint: Option<String>,
     /// Whether the players had taken their seats; if not, the run never began.
     pub began: bool,
-}
-
-/// How child processes write their logs.
-#[derive(Clone, Debug)]
-pub struct ChildLogs {
-    /// The value of `--log-format`.
-    pub format: &'static str,
 }
 
 /// Makes a run and waits for its end; `told` hears of every restart. Without a token of its own the run gets one.
@@ -115,15 +103,6 @@ fn forget_unheard(result: io::Result<()>) {
     if let Err(error) = result {
         tracing::warn!(%error, "the chain cannot be told to stop");
     }
-}
-
-/// The processes of a run; those still running when it is dropped are killed.
-struct Family {
-    chain: Child,
-    chain_stdin: Option<ChildStdin>,
-    hosts: Vec<Child>,
-    /// Hosts that ended as they should.
-    over: BTreeSet<usize>,
 }
 
 /// Makes a run with processes. When one of them is lost all are ended and started again, and the run goes on from
@@ -287,14 +266,6 @@ impl End {
     }
 }
 
-/// How a host process ended that should not have.
-enum Ended {
-    /// It was killed.
-    ByForce,
-    /// It gave up.
-    ByItself,
-}
-
 /// Why the chain fails, if it says so within a short time.
 async fn last_word(reports: &mut Lines<BufReader<ChildStdout>>) -> Option<End> {
     let word = async {
@@ -329,8 +300,7 @@ async fn attempt(
     };
     let stdout = chain.stdout.take().expect("it was asked to be piped");
     let mut reports = BufReader::new(stdout).lines();
-    let mut family =
-        Family { chain, chain_stdin: Some(stdin), hosts: Vec::new(), over: BTreeSet::new() };
+    let mut family = Family::new(chain, stdin);
     let mut host_stdins = Vec::new();
     let mut end = None;
     while end.is_none() {
@@ -408,91 +378,6 @@ async fn attempt(
     let gone = || End::Lost(format!("the chain process ended without a word ({status})"));
     attempt.end = end.unwrap_or_else(gone);
     attempt
-}
-
-/// Starts this program in another role and hands it its order.
-async fn start(
-    program: &Path,
-    name: String,
-    logs: &ChildLogs,
-    order: String,
-) -> io::Result<(Child, ChildStdin)> {
-    let role = if name == "chain" { "chain" } else { "host" };
-    let mut command = Command::new(program);
-    command
-        .args([role, "--name", &name, "--log-format", logs.format])
-        .stdin(Stdio::piped())
-        .stdout(if role == "chain" { Stdio::piped() } else { Stdio::null() })
-        // The order brings it.
-        .env_remove(TOKEN_VARIABLE)
-        .process_group(0)
-        .kill_on_drop(true);
-    let mut child = command.spawn()?;
-    tracing::info!(process = name, pid = child.id(), "started");
-    let mut stdin = child.stdin.take().expect("it was asked to be piped");
-    stdin.write_all(format!("{order}\n").as_bytes()).await?;
-    stdin.flush().await?;
-    Ok((child, stdin))
-}
-
-impl Family {
-    /// Waits until a host process ends otherwise than it should, and tells how.
-    async fn host_lost(&mut self) -> (String, Ended) {
-        loop {
-            let over = &self.over;
-            let waits = self.hosts.iter_mut().enumerate().filter(|(host, _)| !over.contains(host));
-            let waits =
-                waits.map(|(host, child)| Box::pin(async move { (host, child.wait().await) }));
-            let waits: Vec<_> = waits.collect();
-            if waits.is_empty() {
-                return std::future::pending().await;
-            }
-            let ((host, ended), ..) = select_all(waits).await;
-            match ended {
-                Ok(status) if status.success() => self.over.insert(host),
-                Ok(status) => {
-                    let how =
-                        if status.code().is_some() { Ended::ByItself } else { Ended::ByForce };
-                    return (format!("host process {host} ended ({status})"), how);
-                }
-                Err(error) => {
-                    return (
-                        format!("host process {host} cannot be watched: {error}"),
-                        Ended::ByForce,
-                    );
-                }
-            };
-        }
-    }
-
-    /// Ends every process at once.
-    async fn kill(&mut self) {
-        for child in std::iter::once(&mut self.chain).chain(&mut self.hosts) {
-            if let Err(error) = child.kill().await {
-                tracing::warn!(%error, "a process could not be ended");
-            }
-        }
-    }
-
-    /// Waits for every process to end by itself if the run went well; kills what is left.
-    async fn end(&mut self, well: bool) -> String {
-        let wait_ms = if well { END_WAIT_MS_MAX } else { END_WAIT_MS_MAX / 10 };
-        let wait = Duration::from_millis(wait_ms);
-        let mut status = "killed".to_owned();
-        if let Ok(Ok(ended)) = tokio::time::timeout(wait, self.chain.wait()).await {
-            status = ended.to_string();
-        }
-        self.chain_stdin = None;
-        for child in std::iter::once(&mut self.chain).chain(&mut self.hosts) {
-            if tokio::time::timeout(wait, child.wait()).await.is_ok() {
-                continue;
-            }
-            if let Err(error) = child.kill().await {
-                tracing::warn!(%error, "a process could not be ended");
-            }
-        }
-        status
-    }
 }
 
 /// The chain process: reads its order, drives the run, reports on standard output.

@@ -12,6 +12,8 @@ pub mod door;
 pub mod engine;
 /// Disk and time of a run, before it begins.
 pub mod estimate;
+/// The processes that the launcher holds.
+pub mod family;
 /// Who is let in.
 pub mod greeting;
 /// A host process.
