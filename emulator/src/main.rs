@@ -71,15 +71,15 @@ enum Command {
     /// The chain process of a run; started by `run`.
     #[command(hide = true)]
     Chain(commands::process::ProcessArguments),
-    /// A host process of a run; started by `run`.
-    #[command(hide = true)]
-    Host(commands::process::ProcessArguments),
+    /// Carry players of a run that goes on elsewhere.
+    Host(commands::process::HostArguments),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let name = match &arguments.command {
-        Command::Chain(process) | Command::Host(process) => process.name.clone(),
+        Command::Chain(process) => process.name.clone(),
+        Command::Host(host) => host.name.clone().unwrap_or_else(|| "host".to_owned()),
         _ => "btemu".to_owned(),
     };
     let _named = commands::start_logging(arguments.log_format, &name);
@@ -112,6 +112,6 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             commands::print(&String::from_utf8_lossy(&script))
         }
         Command::Chain(_) => commands::process::chain(),
-        Command::Host(_) => commands::process::host(),
+        Command::Host(command) => commands::process::host(&command),
     }
 }

@@ -89,7 +89,7 @@ impl Progress {
     /// Takes note of what the chain reports.
     pub fn show(&self, report: &Report) {
         match report {
-            Report::Listening { metrics: Some(address) } => {
+            Report::Listening { metrics: Some(address), .. } => {
                 self.bar.println(format!("metrics at http://{address}/metrics"));
             }
             Report::Started { genesis, from, .. } => self.begin(*genesis, *from),
@@ -99,14 +99,30 @@ impl Progress {
                 self.at(*height);
             }
             Report::Restarting { why, restarts } => {
-                let line = format!("restart {restarts}: {why}");
-                // Seen where there is no bar too: a run that heals itself should not do so unseen.
-                if self.bar.is_hidden() { tracing::warn!("{line}") } else { self.bar.println(line) }
+                self.warn(&format!("restart {restarts}: {why}"))
             }
-            Report::Listening { metrics: None }
+            Report::Refused { why, count } => {
+                self.warn(&format!(
+                    "refused one who is no host of this run ({count} so far): {why}"
+                ));
+            }
+            Report::Listening { metrics: None, .. }
             | Report::Alive
             | Report::Done(_)
             | Report::Failed { .. } => {}
+        }
+    }
+
+    /// Seen where there is no bar too: a run that heals itself should not do so unseen.
+    fn warn(&self, line: &str) {
+        if self.bar.is_hidden() { tracing::warn!("{line}") } else { self.bar.println(line) }
+    }
+
+    /// Says something to whoever started the run, bar or not; it is in no log.
+    pub fn talk(&self, text: &str) {
+        match self.bar.is_hidden() {
+            true => crate::commands::tell_talk(&format!("{text}\n")),
+            false => self.bar.println(text),
         }
     }
 

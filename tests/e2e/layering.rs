@@ -23,6 +23,8 @@ const OWNED: &[(&str, &str)] = &[
     ("actix-web", "emulator"),
     ("csv", "emulator"),
     ("parquet", "emulator"),
+    ("async-nats", "emulator"),
+    ("socket2", "emulator"),
     ("libm", "actors"),
 ];
 
@@ -34,6 +36,8 @@ const WORDS: &[(&str, &str, &[&str])] = &[
     ("actors", "actix::", &["src/shell.rs"]),
     ("actors", "libm::", &["src/maths.rs"]),
     ("emulator", "::parquet::", &["src/export/parquet.rs"]),
+    ("emulator", "::async_nats::", &["src/run/link/nats.rs"]),
+    ("emulator", "socket2::", &["src/run/link/sockets.rs"]),
     ("emulator", "::csv::", &["src/export/csv.rs"]),
     ("emulator", "Instant::now", &["src/clock.rs"]),
     ("emulator", "SystemTime", &["src/clock.rs"]),

@@ -7,6 +7,8 @@ mod program;
 mod account;
 /// Wrong input: one clear sentence each.
 mod bad_input;
+/// Runs over a NATS server.
+mod broker;
 /// Golden cases through the command.
 mod conform;
 /// A live run that is told what to do.
@@ -31,6 +33,8 @@ mod hashes;
 mod interruption;
 /// Which crate may name what.
 mod layering;
+/// Links between processes, hosts from outside, and strangers.
+mod links;
 /// Metrics over HTTP.
 mod metrics;
 /// Limits of queues.

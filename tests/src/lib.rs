@@ -1,1 +1,4 @@
-//! Nothing here: the tests live in `e2e/`.
+//! What tests need beside the program: other people's programs. The tests live in `e2e/`.
+
+/// A NATS server of a test's own.
+pub mod broker;

@@ -138,8 +138,10 @@ async fn ask_once(run: &Path, request: Request) -> Result<Option<Status>, Failur
         Ok(Answer::Following(_) | Answer::Block(_) | Answer::Over { .. }) => {
             Err(Failure::failed("the run answers out of turn", None))
         }
-        Err(WireError::Garbled(error)) => Err(Failure::failed(error, None)),
-        Err(WireError::Io(_) | WireError::Closed) => Ok(None),
+        Err(error @ (WireError::Garbled(_) | WireError::TooLong { .. })) => {
+            Err(Failure::failed(error, None))
+        }
+        Err(WireError::Io(_) | WireError::Closed | WireError::Broker(_)) => Ok(None),
     }
 }
 
@@ -179,7 +181,8 @@ fn tell_status(status: &Status) -> String {
     for process in &status.processes {
         table.add_row([
             process.name.clone(),
-            process.pid.to_string(),
+            // A host on another machine has none that says anything here.
+            if process.pid == 0 { "–".to_owned() } else { process.pid.to_string() },
             thousands(process.players),
             thousands(process.steps),
             tell_bytes(process.rss_bytes),

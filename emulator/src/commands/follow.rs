@@ -145,11 +145,11 @@ async fn follow_live(
             Ok(Answer::Status(_)) => {
                 return Err(Failure::failed("the run answers out of turn", None));
             }
-            Err(WireError::Garbled(error)) => return Err(Failure::failed(error, None)),
-            // Nothing is lost: what the run made until its end is in its log.
-            Err(WireError::Io(_) | WireError::Closed) => {
-                return Ok(Left::Before { next, launcher_pid });
+            Err(error @ (WireError::Garbled(_) | WireError::TooLong { .. })) => {
+                return Err(Failure::failed(error, None));
             }
+            // Nothing is lost: what the run made until its end is in its log.
+            Err(_) => return Ok(Left::Before { next, launcher_pid }),
         }
     }
 }

@@ -6,7 +6,7 @@
 use super::reading::{Reading, log_failure};
 use super::run::{
     RUNS, RunArguments, begin, check_room, metrics_address, order, overrides, scenario_failure,
-    tell, write_genesis,
+    tell, token, write_genesis,
 };
 use super::{BlockArgument, Failure, LogFormat, tell_talk};
 use crate::plan::{Fork, Plan};
@@ -77,12 +77,13 @@ pub fn run(arguments: &ForkArguments, log_format: LogFormat) -> Result<(), Failu
         let hint = "`--blocks` counts the whole run, the shared blocks too".to_owned();
         return Err(Failure::usage(what, Some(hint)));
     }
+    let token = token(&launching, &scenario)?;
     let folder = match &arguments.out {
         Some(folder) => RunFolder::create_at(folder),
         None => RunFolder::create(Path::new(RUNS), scenario.name(), scenario.seed()),
     };
     let folder = folder.map_err(|error| Failure::failed(&error, error.hint()))?;
-    let order = order(&launching, &scenario, &folder, genesis);
+    let order = order(&launching, &scenario, token, &folder, genesis);
     if let Err(failure) = check_room(&launching, &plan, &order, scenario.blocks()) {
         folder.discard();
         return Err(failure);
@@ -114,6 +115,9 @@ fn launching(arguments: &ForkArguments, parent: &Reading) -> Result<RunArguments
         seed: None,
         blocks,
         processes: arguments.processes,
+        link: None,
+        await_hosts: None,
+        token_file: None,
         pace: arguments.pace.clone(),
         set: arguments.set.clone(),
         metrics: arguments.metrics.clone(),

@@ -9,7 +9,10 @@ use crate::run::chain::ChainOrder;
 use crate::run::control::Motion;
 use crate::run::engine::Checking;
 use crate::run::estimate::{Intervals, estimate, free_bytes};
-use crate::run::launcher::{ChildLogs, Happened, LaunchError, launch};
+use crate::run::family::ChildLogs;
+use crate::run::launcher::{Happened, LaunchError, launch};
+use crate::run::link::is_host_and_port;
+use crate::run::secret;
 use crate::run::totals::Summary;
 use crate::scenario::{self, Overrides, Scenario};
 use protocol::units::Height;
@@ -48,6 +51,15 @@ pub struct RunArguments {
     /// Host processes; 0 runs everything in this process [default: the scenario's].
     #[arg(long, value_name = "N")]
     pub(super) processes: Option<u32>,
+    /// How processes are linked: unix, tcp://HOST:PORT (port 0 takes a free one), nats://HOST:PORT [default: the scenario's].
+    #[arg(long, value_name = "LINK")]
+    pub(super) link: Option<String>,
+    /// Hosts that come from other machines with `btemu host`, beside those of --processes [default: the scenario's].
+    #[arg(long, value_name = "N")]
+    pub(super) await_hosts: Option<u32>,
+    /// A file with the token that hosts must know; else it is in BTEMU_TOKEN, else the run makes one up.
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
     /// How fast simulated time passes: max, realtime, or a factor such as 10x or 0.5x [default: the scenario's].
     #[arg(long, value_name = "PACE")]
     pub(super) pace: Option<String>,
@@ -97,13 +109,14 @@ pub(super) fn tell(arguments: &RunArguments, summary: &Summary) -> Result<(), Fa
 fn fresh(arguments: &RunArguments, log_format: LogFormat) -> Result<Summary, Failure> {
     let file = arguments.scenario.as_ref().expect("clap requires it without --resume");
     let scenario = scenario::load(file, &overrides(arguments)?).map_err(scenario_failure)?;
+    let token = token(arguments, &scenario)?;
     let plan = scenario.plan().map_err(scenario_failure)?;
     let folder = match &arguments.out {
         Some(folder) => RunFolder::create_at(folder),
         None => RunFolder::create(Path::new(RUNS), scenario.name(), scenario.seed()),
     };
     let folder = folder.map_err(|error| Failure::failed(&error, error.hint()))?;
-    let order = order(arguments, &scenario, &folder, plan.genesis.height);
+    let order = order(arguments, &scenario, token, &folder, plan.genesis.height);
     if let Err(failure) = check_room(arguments, &plan, &order, scenario.blocks()) {
         folder.discard();
         return Err(failure);
@@ -184,9 +197,10 @@ fn resume(
     let reading = Reading::open(path)?;
     let text = reading.plan.last_course().scenario().to_owned();
     let scenario = scenario::read_shown(&text, &overrides(arguments)?).map_err(scenario_failure)?;
+    let token = token(arguments, &scenario)?;
     let Reading { folder, log, plan, .. } = reading;
     drop(log);
-    let order = order(arguments, &scenario, &folder, plan.genesis.height);
+    let order = order(arguments, &scenario, token, &folder, plan.genesis.height);
     drop(plan);
     launch_told(arguments, &folder, order, log_format)
         .map_err(|error| Failure::failed(&error, error.hint.clone()))
@@ -207,23 +221,62 @@ pub(super) fn overrides(arguments: &RunArguments) -> Result<Overrides, Failure> 
         seed: arguments.seed,
         blocks: arguments.blocks,
         processes: arguments.processes,
+        link: arguments.link.clone(),
+        await_hosts: arguments.await_hosts,
         pace: arguments.pace.clone(),
     })
 }
 
 /// `off`, or HOST:PORT.
 pub(super) fn metrics_address(text: &str) -> Result<String, String> {
-    let is_port = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok();
-    if text == "off" || text.rsplit_once(':').is_some_and(is_port) {
+    if text == "off" || is_host_and_port(text) {
         return Ok(text.to_owned());
     }
     Err("an address is HOST:PORT, as in 127.0.0.1:9464, or `off`".to_owned())
+}
+
+/// The token that the user chose, if any; what else must hold before processes are linked.
+pub(super) fn token(
+    arguments: &RunArguments,
+    scenario: &Scenario,
+) -> Result<Option<String>, Failure> {
+    let built = scenario.link().check_build();
+    built.map_err(|(what, hint)| Failure::usage(what, Some(hint)))?;
+    chosen_token(arguments.token_file.as_deref())
+}
+
+/// The token in a file, or else in the environment.
+pub(super) fn chosen_token(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    let (place, text) = match file {
+        Some(file) => {
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                Failure::usage(
+                    format!("cannot read the token in {}: {error}", file.display()),
+                    None,
+                )
+            })?;
+            (file.display().to_string(), text)
+        }
+        None => match std::env::var(secret::TOKEN_VARIABLE) {
+            Ok(text) => (secret::TOKEN_VARIABLE.to_owned(), text),
+            Err(std::env::VarError::NotPresent) => return Ok(None),
+            Err(error) => {
+                return Err(Failure::usage(format!("{}: {error}", secret::TOKEN_VARIABLE), None));
+            }
+        },
+    };
+    let token = secret::chosen_token(&text).map_err(|error| {
+        let hint = "for instance: openssl rand -hex 32".to_owned();
+        Failure::usage(format!("{place}: {error}"), Some(hint))
+    })?;
+    Ok(Some(token))
 }
 
 /// What the chain is told to do.
 pub(super) fn order(
     arguments: &RunArguments,
     scenario: &Scenario,
+    token: Option<String>,
     folder: &RunFolder,
     genesis: Height,
 ) -> ChainOrder {
@@ -236,8 +289,12 @@ pub(super) fn order(
     ChainOrder {
         run: folder.path.clone(),
         socket: PathBuf::new(),
+        link: scenario.link().clone(),
         hosts: scenario.processes(),
-        token: String::new(),
+        outside: scenario.await_hosts(),
+        host_join_ms_max: scenario.host_join_ms_max(),
+        dealing: scenario.dealing(),
+        token: token.unwrap_or_default(),
         host_silence_ms_max: scenario.host_silence_ms_max(),
         chain_silence_ms_max: scenario.chain_silence_ms_max(),
         until: Height(genesis.0.saturating_add(scenario.blocks())),
@@ -272,6 +329,8 @@ fn launch_told(
             "command": std::env::args().collect::<Vec<_>>(),
             "until": order.until,
             "hosts": order.hosts,
+            "hosts_from_outside": order.outside,
+            "link": order.link,
             "unix_seconds": crate::clock::unix_seconds(),
         }),
     );

@@ -9,7 +9,9 @@ use crate::plan::Plan;
 use crate::run::control::{Control, Wish};
 use crate::run::door::{Answer, Command, DOOR, DOOR_VERSION, Door, From, Knock, Opening, Request};
 use crate::run::status::About;
-use crate::run::wire::{FromHost, Hello, MESSAGE_BYTES_MAX, ToHost, WIRE_VERSION, Welcome, Wire};
+use crate::run::wire::{
+    BUILD, FromHost, Hello, MESSAGE_BYTES_MAX, ToHost, WIRE_VERSION, Welcome, Wire,
+};
 use crate::run::wire::{WireError, encoded};
 use actors::host::{HostCheckpoint, Seated, SliceDone};
 use protocol::units::Height;
@@ -44,8 +46,9 @@ fn messages() -> Vec<Vec<u8>> {
     };
     let hello = Hello {
         version: WIRE_VERSION,
+        build: BUILD.to_owned(),
         run: "run".to_owned(),
-        host: 1,
+        host: Some(1),
         token: "token".to_owned(),
         pid: 77,
     };
@@ -97,10 +100,12 @@ async fn received(bytes: Vec<u8>, choices: &mut Choices<'_>, tally: &Tally) {
             Ok(()) => tally.count("a message"),
             Err(WireError::Garbled(_)) => tally.count("garbled"),
             Err(WireError::Closed) => break tally.count("closed"),
+            Err(WireError::TooLong { .. }) => break tally.count("too long"),
             Err(WireError::Io(error)) => {
                 assert!(!error.to_string().is_empty());
                 break tally.count("broken");
             }
+            Err(other) => panic!("a socket knows no {other}"),
         }
     }
     drop(wire);
@@ -125,7 +130,13 @@ fn any_message_is_read_or_refused() {
         }
         runtime.block_on(received(bytes, choices, &tally));
     });
-    tally.wants(&[("a message", 100), ("garbled", 100), ("closed", 100), ("broken", 50)]);
+    tally.wants(&[
+        ("a message", 100),
+        ("garbled", 100),
+        ("closed", 100),
+        ("too long", 50),
+        ("broken", 50),
+    ]);
 }
 
 /// The door of a run over the golden log.
@@ -237,5 +248,5 @@ fn a_frame_beyond_the_limit_is_refused_at_its_head() {
         ours.try_write(&length.to_le_bytes()).expect("there is room");
         Wire::new(theirs).receive::<ToHost>().await.map(drop)
     });
-    assert!(matches!(told, Err(WireError::Io(_))), "{told:?}");
+    assert!(matches!(told, Err(WireError::TooLong { .. })), "{told:?}");
 }

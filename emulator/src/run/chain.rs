@@ -5,25 +5,25 @@ use super::control::{Control, Motion, Wish};
 use super::death;
 use super::door::{DOOR, Door, Opening};
 use super::engine::{Checking, Engine, EngineError, Happening, Manner, Start, pick_up};
-use super::hosts::{HostError, Hosts, ProcessReport};
+use super::greeting::{Awaited, GreetError, Guest, greet};
+use super::hosts::{Dealing, HostError, Hosts, ProcessReport};
+use super::link::{Address, Listener, Pass, Place};
 use super::status::{About, ProcessRow};
 use super::totals::{Account, Summary, players_by_role};
-use super::wire::{FromHost, ToHost, WIRE_VERSION, Wire};
+use super::wire::WireError;
 use crate::clock::{Pace, Stopwatch, Throttle};
 use crate::metrics::{Metrics, ServeError, Server};
 use crate::names::Names;
 use protocol::units::Height;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 use storage::log::{Durability, EventLog, LogError, SledLog};
 use storage::runfolder::{RunFolder, RunFolderError};
-use tokio::net::UnixListener;
 
-/// How long the chain waits for all hosts to join.
-pub const JOIN_WAIT_MS_MAX: u64 = 60_000;
+/// How long the chain waits for all hosts to join, unless the scenario says otherwise.
+pub const HOST_JOIN_MS_MAX: u64 = 300_000;
 
 /// The name of the launcher's row.
 const LAUNCHER: &str = "launcher";
@@ -39,11 +39,19 @@ pub const CHAIN_SILENCE_MS_MAX: u64 = 60_000;
 pub struct ChainOrder {
     /// The run folder.
     pub run: PathBuf,
-    /// Where to listen for hosts; unused without any. Beside it is the run's door.
+    /// Where a Unix socket for hosts would be. Beside it is the run's door.
     pub socket: PathBuf,
-    /// Host processes to wait for; 0 seats the players in this process.
+    /// How hosts are linked; unused without any.
+    pub link: Address,
+    /// Host processes that the launcher starts.
     pub hosts: u32,
-    /// What hosts must prove.
+    /// Hosts that come from outside. With none of either the players sit in this process.
+    pub outside: u32,
+    /// How long hosts may take to join, in milliseconds of wall time.
+    pub host_join_ms_max: u64,
+    /// Which host carries which player.
+    pub dealing: Dealing,
+    /// What hosts must know.
     pub token: String,
     /// How long a host may be silent, in milliseconds of wall time.
     pub host_silence_ms_max: u64,
@@ -73,6 +81,18 @@ pub struct ChainOrder {
     pub checking: Checking,
 }
 
+impl ChainOrder {
+    /// Whether the players sit in host processes.
+    pub const fn has_hosts(&self) -> bool {
+        self.hosts > 0 || self.outside > 0
+    }
+
+    /// What hosts must know: the token, and by which name they know the run.
+    pub fn pass(&self) -> Pass {
+        Pass { run: run_id(self), token: self.token.clone() }
+    }
+}
+
 #[cfg(test)]
 impl ChainOrder {
     /// A run within this process, as quick as can be and without caches but the last. Its door is beside the folder.
@@ -80,7 +100,11 @@ impl ChainOrder {
         Self {
             socket: run.with_file_name("chain"),
             run,
+            link: Address::Unix,
             hosts: 0,
+            outside: 0,
+            host_join_ms_max: HOST_JOIN_MS_MAX,
+            dealing: Dealing::InTurn,
             token: String::new(),
             host_silence_ms_max: super::hosts::HOST_SILENCE_MS_MAX,
             chain_silence_ms_max: CHAIN_SILENCE_MS_MAX,
@@ -107,6 +131,15 @@ pub enum Report {
     Listening {
         /// Where metrics are served.
         metrics: Option<String>,
+        /// Where hosts are awaited, if any are.
+        hosts: Option<Place>,
+    },
+    /// Somebody came who is no host of this run. Not each is told: the first, the second, the fourth, and so on.
+    Refused {
+        /// Why it was sent away.
+        why: String,
+        /// How many there were since this chain process started.
+        count: u64,
     },
     /// The players are seated.
     Started {
@@ -170,6 +203,8 @@ pub enum Outlook {
     Final,
     /// A process was lost; the same run goes on with others.
     Again,
+    /// What the run needs is not there: if it was there before, it may come back.
+    AgainOnceBegun,
 }
 
 /// Why the chain ends badly.
@@ -184,22 +219,17 @@ pub enum ChainError {
     /// The metrics cannot be served.
     #[error(transparent)]
     Metrics(#[from] ServeError),
-    /// The socket cannot be opened.
-    #[error("cannot listen for hosts at {}: {source}", socket.display())]
-    Socket {
+    /// Hosts cannot be awaited there.
+    #[error("cannot listen for hosts at {place}: {error}")]
+    Listen {
         /// Where.
-        socket: PathBuf,
-        /// What the system says.
-        source: io::Error,
+        place: Place,
+        /// Why.
+        error: WireError,
     },
     /// Hosts are missing.
-    #[error("only {joined} of {wanted} host processes joined within {JOIN_WAIT_MS_MAX} ms")]
-    Missing {
-        /// How many came.
-        joined: usize,
-        /// How many should have.
-        wanted: u32,
-    },
+    #[error(transparent)]
+    Greet(#[from] GreetError),
     /// The run is longer already.
     #[error("the run holds {have} blocks already, {wanted} were asked for")]
     AlreadyThere {
@@ -227,7 +257,9 @@ impl ChainError {
     pub const fn outlook(&self, order: &ChainOrder) -> Outlook {
         match self {
             Self::Engine(EngineError::Host(error)) if error.is_of_a_process() => Outlook::Again,
-            Self::Missing { .. } => Outlook::Again,
+            Self::Greet(GreetError::Missing(missing)) if missing.is_of_outside() => Outlook::Final,
+            Self::Greet(_) => Outlook::Again,
+            Self::Listen { place: Place::Nats(_), .. } => Outlook::AgainOnceBegun,
             // A follower that lost the chain before may be looking whether the run is over.
             Self::Engine(EngineError::Log(LogError::InUse { .. })) if order.restarts > 0 => {
                 Outlook::Again
@@ -242,7 +274,20 @@ impl ChainError {
             Self::Engine(error) => error.hint(),
             Self::Folder(error) => error.hint(),
             Self::Metrics(error) => error.hint(),
-            Self::Socket { .. } | Self::Missing { .. } => None,
+            Self::Listen { place, .. } => match place {
+                Place::Unix(_) => None,
+                Place::Tcp(_) => Some("--link tcp://127.0.0.1:0 takes a free port".to_owned()),
+                Place::Nats(_) => {
+                    Some("start one with `nats-server`, or choose another --link".to_owned())
+                }
+            },
+            Self::Greet(GreetError::Missing(missing)) if missing.is_of_outside() => Some(
+                "start them with the command above in time, or wait longer with \
+                 `--set run.host_join_ms_max=N`; a run that had begun goes on with \
+                 `btemu run --resume RUN`"
+                    .to_owned(),
+            ),
+            Self::Greet(_) => None,
             Self::AlreadyThere { have, .. } => {
                 Some(format!("`--blocks` counts the whole run; ask for more than {have}"))
             }
@@ -272,20 +317,21 @@ pub async fn drive(
     tracing::info!(run = %order.run.display(), %tip, %from, "the log is open");
     let metrics = drive_metrics(order, &start)?;
     let address = metrics.as_ref().map(|(_, server)| server.address().to_string());
-    let listener = (order.hosts > 0).then(|| listen(order)).transpose()?;
+    let listener = drive_listener(order).await?;
     if let Some(address) = &address {
         tracing::info!(address, "metrics are served");
     }
     let door = drive_door(order, &start, &control);
-    report(Report::Listening { metrics: address });
+    let awaited_at = listener.as_ref().map(|listener| listener.place().clone());
+    report(Report::Listening { metrics: address, hosts: awaited_at });
     let mut start = start;
     let seats = std::mem::take(&mut start.checkpoint.hosts.seats);
     let hosts = match listener {
         None => Hosts::local(&start.course(), seats, start.state.clone()),
         Some(listener) => {
-            let wires = greet(order, listener).await?;
-            let silence = order.host_silence_ms_max;
-            Hosts::remote(&start.course(), seats, &start.state, wires, silence).await?
+            let guests = drive_greeting(order, listener, &mut report).await?;
+            let (silence, dealing) = (order.host_silence_ms_max, order.dealing);
+            Hosts::remote(&start.course(), seats, &start.state, guests, silence, dealing).await?
         }
     };
     report(Report::Started {
@@ -438,60 +484,53 @@ fn drive_metrics(
     Ok(Some((metrics, server)))
 }
 
-fn listen(order: &ChainOrder) -> Result<UnixListener, ChainError> {
-    let failed = |source| ChainError::Socket { socket: order.socket.clone(), source };
-    UnixListener::bind(&order.socket).map_err(failed)
-}
-
-/// Waits until every host has joined; strangers are told why they are refused.
-async fn greet(order: &ChainOrder, listener: UnixListener) -> Result<Vec<(Wire, u32)>, ChainError> {
-    let mut joined: BTreeMap<u32, (Wire, u32)> = BTreeMap::new();
-    let wait = Duration::from_millis(JOIN_WAIT_MS_MAX);
-    let all = async {
-        while joined.len() < order.hosts as usize {
-            let accepted = listener.accept().await;
-            let failed = |source| ChainError::Socket { socket: order.socket.clone(), source };
-            let mut wire = Wire::new(accepted.map_err(failed)?.0);
-            match wire.receive().await {
-                Ok(FromHost::Hello(hello)) => {
-                    let mut refusals = [
-                        (hello.version != WIRE_VERSION, "it speaks another version"),
-                        (hello.run != run_name(order), "it belongs to another run"),
-                        (hello.token != order.token, "its token is wrong"),
-                        (hello.host >= order.hosts, "it is one too many"),
-                        (joined.contains_key(&hello.host), "its place is taken"),
-                    ]
-                    .into_iter();
-                    match refusals.find(|(refused, _)| *refused) {
-                        Some((_, why)) => {
-                            tracing::warn!(host = hello.host, why, "a host was refused");
-                            let refused = ToHost::Refused(why.to_owned());
-                            if let Err(error) = wire.send(&refused).await {
-                                tracing::debug!(%error, "the refused host is gone");
-                            }
-                        }
-                        None => {
-                            tracing::info!(host = hello.host, pid = hello.pid, "a host joined");
-                            joined.insert(hello.host, (wire, hello.pid));
-                        }
-                    }
-                }
-                Ok(_) => tracing::warn!("a stranger did not greet"),
-                Err(error) => tracing::warn!(%error, "a stranger could not be understood"),
-            }
-        }
-        Ok::<(), ChainError>(())
-    };
-    match tokio::time::timeout(wait, all).await {
-        Ok(done) => done?,
-        Err(_) => {
-            return Err(ChainError::Missing { joined: joined.len(), wanted: order.hosts });
-        }
+async fn drive_listener(order: &ChainOrder) -> Result<Option<Listener>, ChainError> {
+    if !order.has_hosts() {
+        return Ok(None);
     }
-    Ok(joined.into_values().collect())
+    let place = order.link.place(&order.socket);
+    let opened = Listener::open(&place, &order.pass()).await;
+    opened.map(Some).map_err(|error| ChainError::Listen { place, error })
 }
 
-/// The name by which hosts know a run.
+/// Waits for the hosts, and tells the launcher now and then who else came.
+async fn drive_greeting(
+    order: &ChainOrder,
+    listener: Listener,
+    report: &mut impl FnMut(Report),
+) -> Result<Vec<Guest>, ChainError> {
+    let (mut count, mut told) = (0_u64, 0);
+    let mut last = String::new();
+    let mut refused = |why: &str| {
+        count += 1;
+        last = why.to_owned();
+        // Whoever comes a million times fills no disk with it.
+        if count.is_power_of_two() {
+            told = count;
+            report(Report::Refused { why: why.to_owned(), count });
+        }
+    };
+    let awaited = Awaited {
+        pass: order.pass(),
+        own: order.hosts,
+        outside: order.outside,
+        wait_ms_max: order.host_join_ms_max,
+    };
+    let guests = greet(&awaited, listener, &mut refused).await;
+    if told < count {
+        report(Report::Refused { why: last, count });
+    }
+    Ok(guests?)
+}
+
+/// The name of a run for people: its folder as they named it.
 pub fn run_name(order: &ChainOrder) -> String {
     order.run.display().to_string()
+}
+
+/// The name by which hosts know a run, wherever they are: that of its folder.
+pub fn run_id(order: &ChainOrder) -> String {
+    let path = order.run.canonicalize();
+    let name = path.ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    name.unwrap_or_else(|| run_name(order))
 }

@@ -41,6 +41,8 @@ pub const CONTROLLERS_MAX: usize = 16;
 pub const VISITORS_MAX: usize = 64;
 /// Changes of names that are kept one by one, for followers of the past; older ones are in the first names.
 pub const NAME_CHANGES_MAX: usize = 4_096;
+/// How long what somebody at the door wants may be, in bytes; nobody there says anything longer later.
+pub const KNOCK_BYTES_MAX: usize = 4_096;
 /// How long somebody at the door may take to say what it wants.
 pub const KNOCK_WAIT_MS_MAX: u64 = 5_000;
 /// How long a run that is over waits for its followers; they find the rest in the log.
@@ -338,6 +340,7 @@ async fn serve_all(listener: StdListener, room: &Arc<Room>) -> io::Result<()> {
 /// Answers one that came to the door; refused when too many want the same already.
 async fn answer(socket: UnixStream, room: Arc<Room>) {
     let mut wire = Wire::new(socket);
+    wire.limit(KNOCK_BYTES_MAX);
     let wait = Duration::from_millis(KNOCK_WAIT_MS_MAX);
     let Ok(knocked) = tokio::time::timeout(wait, wire.receive::<Knock>()).await else { return };
     let answered = match knocked {

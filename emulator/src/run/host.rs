@@ -1,22 +1,28 @@
 //! A host process: an actix system full of players that does what the chain asks, until the chain stops or is gone.
 
 use super::death;
-use super::wire::{FromHost, Hello, ToHost, WIRE_VERSION, Welcome, Wire, WireError};
+use super::link::{Pass, Place};
+use super::wire::{BUILD, FromHost, Hello, ToHost, WIRE_VERSION, Welcome, Wire, WireError};
+use crate::clock::Stopwatch;
 use actors::shell::ShellHost;
 use protocol::view::View;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
-use tokio::net::UnixStream;
+use std::time::Duration;
 
-/// What the launcher tells a host on its standard input, as one line of JSON.
+/// Wait before a host from outside tries again to join; it doubles up to the longest.
+const REJOIN_WAIT_MS: u64 = 200;
+/// The longest of these waits.
+const REJOIN_WAIT_MS_MAX: u64 = 3_200;
+
+/// What a host is told: by the launcher on its standard input, as one line of JSON, or on the command line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HostOrder {
-    /// Where the chain listens.
-    pub socket: PathBuf,
+    /// Where the chain is.
+    pub place: Place,
     /// Which run it joins.
     pub run: String,
-    /// Which of the hosts it is, from 0.
-    pub host: u32,
+    /// Which of the launcher's hosts it is, from 0; none if it comes from outside.
+    pub host: Option<u32>,
     /// Proof that it belongs to the run.
     pub token: String,
 }
@@ -25,12 +31,12 @@ pub struct HostOrder {
 #[derive(Debug, thiserror::Error)]
 pub enum HostProcessError {
     /// The chain could not be reached.
-    #[error("the chain at {} cannot be reached: {source}", socket.display())]
+    #[error("the chain at {place} cannot be reached: {error}")]
     Unreachable {
-        /// Where it should listen.
-        socket: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
+        /// Where it should be.
+        place: Place,
+        /// Why.
+        error: WireError,
     },
     /// The connection broke.
     #[error(transparent)]
@@ -44,6 +50,14 @@ pub enum HostProcessError {
     /// A player's actor is gone, or the view does not follow.
     #[error("{0}")]
     Players(String),
+    /// It tried long enough.
+    #[error("the run was not to be joined for {wait_ms_max} ms: {last}")]
+    GivenUp {
+        /// How long it tried.
+        wait_ms_max: u64,
+        /// What happened last.
+        last: Box<HostProcessError>,
+    },
 }
 
 /// Runs a host process to its end.
@@ -51,16 +65,60 @@ pub enum HostProcessError {
 /// # Errors
 /// The chain is gone before it said stop, or the players cannot go on.
 pub fn serve(order: &HostOrder) -> Result<(), HostProcessError> {
-    actix::System::new().block_on(serve_until_stopped(order))
+    actix::System::new().block_on(serve_until_stopped(order, || {}))
 }
 
-async fn serve_until_stopped(order: &HostOrder) -> Result<(), HostProcessError> {
-    let socket = UnixStream::connect(&order.socket).await;
-    let unreachable =
-        |source| HostProcessError::Unreachable { socket: order.socket.clone(), source };
-    let mut wire = Wire::new(socket.map_err(unreachable)?);
+/// Runs a host from outside to the end of its run: while the run is restarted it tries to join again. `told` hears of
+/// each loss and of each time that it took its seat.
+///
+/// # Errors
+/// It is refused, or could not join for so long.
+pub fn serve_from_outside(
+    order: &HostOrder,
+    wait_ms_max: u64,
+    mut told: impl FnMut(&str),
+) -> Result<(), HostProcessError> {
+    actix::System::new().block_on(async {
+        let mut lost = Stopwatch::start();
+        let mut wait_ms = REJOIN_WAIT_MS;
+        loop {
+            let mut joined = false;
+            let served = serve_until_stopped(order, || {
+                joined = true;
+                told("joined the run");
+            });
+            let last = match served.await {
+                Ok(()) => return Ok(()),
+                Err(refused @ HostProcessError::Refused(_)) => return Err(refused),
+                Err(error) => error,
+            };
+            if joined {
+                (lost, wait_ms) = (Stopwatch::start(), REJOIN_WAIT_MS);
+            }
+            if lost.seconds() * 1_000.0 + wait_ms as f64 > wait_ms_max as f64 {
+                let last = Box::new(last);
+                return Err(HostProcessError::GivenUp { wait_ms_max, last });
+            }
+            if joined || wait_ms == REJOIN_WAIT_MS {
+                told(&format!("{last}; trying to join for {wait_ms_max} ms"));
+            }
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            wait_ms = (2 * wait_ms).min(REJOIN_WAIT_MS_MAX);
+        }
+    })
+}
+
+async fn serve_until_stopped(
+    order: &HostOrder,
+    mut joined: impl FnMut(),
+) -> Result<(), HostProcessError> {
+    let pass = Pass { run: order.run.clone(), token: order.token.clone() };
+    let wire = Wire::connect(&order.place, &pass).await;
+    let unreachable = |error| HostProcessError::Unreachable { place: order.place.clone(), error };
+    let mut wire = wire.map_err(unreachable)?;
     let hello = Hello {
         version: WIRE_VERSION,
+        build: BUILD.to_owned(),
         run: order.run.clone(),
         host: order.host,
         token: order.token.clone(),
@@ -68,7 +126,10 @@ async fn serve_until_stopped(order: &HostOrder) -> Result<(), HostProcessError> 
     };
     wire.send(&FromHost::Hello(hello)).await?;
     let mut host = match wire.receive().await? {
-        ToHost::Welcome(welcome) => seated(*welcome),
+        ToHost::Welcome(welcome) => {
+            joined();
+            seated(*welcome)
+        }
         ToHost::Refused(why) => return Err(HostProcessError::Refused(why)),
         _ => return Err(HostProcessError::OutOfTurn),
     };
@@ -81,23 +142,24 @@ async fn serve_until_stopped(order: &HostOrder) -> Result<(), HostProcessError> 
             }
             ToHost::Block(events) => {
                 if let Err(inconsistent) = host.fold(&events) {
-                    return fail(&mut wire, inconsistent.to_string()).await;
+                    return fail(wire, inconsistent.to_string()).await;
                 }
                 continue;
             }
             ToHost::Slice { from_ms, until_ms, deliveries } => {
                 match host.slice(from_ms, until_ms, deliveries).await {
                     Ok(done) => FromHost::Done(done),
-                    Err(error) => return fail(&mut wire, error.to_string()).await,
+                    Err(error) => return fail(wire, error.to_string()).await,
                 }
             }
             ToHost::Save => match host.checkpoint().await {
                 Ok(seats) => FromHost::Seats(seats),
-                Err(error) => return fail(&mut wire, error.to_string()).await,
+                Err(error) => return fail(wire, error.to_string()).await,
             },
             ToHost::Stop => {
                 tracing::info!("the chain says stop");
-                return Ok(wire.send(&FromHost::Bye(death::peak_rss_bytes())).await?);
+                wire.send(&FromHost::Bye(death::peak_rss_bytes())).await?;
+                return Ok(wire.close().await?);
             }
             ToHost::Refused(_) => return Err(HostProcessError::OutOfTurn),
         };
@@ -116,7 +178,8 @@ fn seated(welcome: Welcome) -> ShellHost {
 }
 
 /// Tells the chain why before ending.
-async fn fail(wire: &mut Wire, why: String) -> Result<(), HostProcessError> {
+async fn fail(mut wire: Wire, why: String) -> Result<(), HostProcessError> {
     wire.send(&FromHost::Failed(why.clone())).await?;
+    wire.close().await?;
     Err(HostProcessError::Players(why))
 }

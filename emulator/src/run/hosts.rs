@@ -1,6 +1,7 @@
 //! The hosts as the engine sees them: actors in this process, or host processes behind sockets. Both give the
 //! same answers, because a player sees only its inputs, the view and the directory.
 
+use super::greeting::Guest;
 use super::wire::{FromHost, ToHost, Welcome, Wire, WireError, encoded};
 use crate::plan::{Course, Plan};
 use actors::host::{Delivery, HostCheckpoint, Seated, SliceDone};
@@ -14,6 +15,7 @@ use protocol::view::View;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio_util::bytes::Bytes;
 
 /// How long a host may be silent before it counts as dead, unless the scenario says otherwise.
 pub const HOST_SILENCE_MS_MAX: u64 = 120_000;
@@ -103,7 +105,33 @@ pub enum Hosts {
         hosts: Vec<RemoteHost>,
         /// Which of them carries a player.
         carrier: Carriers,
+        /// How that was decided.
+        dealing: Dealing,
     },
+}
+
+/// Which host carries which player; it decides who works, never what happens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dealing {
+    /// In turn, in the plan's order, so that each gets its share of every group.
+    #[default]
+    InTurn,
+    /// Each player to a host that is drawn from this number.
+    Drawn(u64),
+}
+
+impl Dealing {
+    fn host(self, player: PlayerId, at: usize, hosts: usize) -> usize {
+        match self {
+            Self::InTurn => at % hosts,
+            Self::Drawn(number) => {
+                let hash = blake3::hash(&[number.to_le_bytes(), player.0.to_le_bytes()].concat());
+                let (head, _) = hash.as_bytes().split_first_chunk().expect("eight of 32 bytes");
+                (u64::from_le_bytes(*head) % hosts as u64) as usize
+            }
+        }
+    }
 }
 
 /// One host process.
@@ -133,7 +161,7 @@ impl Hosts {
         Self::Local { host: Box::new(host), players, steps: 0 }
     }
 
-    /// Deals the seats out to host processes in turn, in the plan's order, so that each gets its share of every group.
+    /// Deals the seats out to host processes.
     ///
     /// # Errors
     /// A host is gone.
@@ -141,10 +169,11 @@ impl Hosts {
         course: &Course<'_>,
         seats: Vec<Seated>,
         state: &State,
-        wires: Vec<(Wire, u32)>,
+        guests: Vec<Guest>,
         silence_ms_max: u64,
+        dealing: Dealing,
     ) -> Result<Self, HostError> {
-        let hosts = wires.into_iter().map(|(wire, pid)| RemoteHost {
+        let hosts = guests.into_iter().map(|Guest { wire, pid }| RemoteHost {
             wire,
             pid,
             next_wake_ms: None,
@@ -153,8 +182,8 @@ impl Hosts {
             silence_ms_max,
         });
         let mut hosts: Vec<RemoteHost> = hosts.collect();
-        let carrier = deal(course, seats, state, &mut hosts).await?;
-        Ok(Self::Remote { hosts, carrier })
+        let carrier = deal(course, seats, state, &mut hosts, dealing).await?;
+        Ok(Self::Remote { hosts, carrier, dealing })
     }
 
     /// Takes all players from their seats and seats these ones, wherever the players were; nothing else changes.
@@ -175,7 +204,9 @@ impl Hosts {
                     *steps = before;
                 }
             }
-            Self::Remote { hosts, carrier } => *carrier = deal(course, seats, state, hosts).await?,
+            Self::Remote { hosts, carrier, dealing } => {
+                *carrier = deal(course, seats, state, hosts, *dealing).await?;
+            }
         }
         Ok(())
     }
@@ -204,7 +235,7 @@ impl Hosts {
                 *steps += done.steps;
                 Ok(done)
             }
-            Self::Remote { hosts, carrier } => {
+            Self::Remote { hosts, carrier, .. } => {
                 let mut dealt: Vec<Vec<Delivery>> = vec![Vec::new(); hosts.len()];
                 for delivery in deliveries {
                     if let Some(host) = carrier.of(&delivery.receiver()) {
@@ -217,8 +248,7 @@ impl Hosts {
                     let wakes = remote.next_wake_ms.is_some_and(|wake_ms| wake_ms < until_ms);
                     if !deliveries.is_empty() || wakes {
                         let slice = ToHost::Slice { from_ms, until_ms, deliveries };
-                        let sent = remote.wire.send(&slice).await;
-                        sent.map_err(|error| HostError::Wire { host, error })?;
+                        remote.say(host, encoded(&slice)).await?;
                         asked.push(host);
                     }
                 }
@@ -250,8 +280,7 @@ impl Hosts {
             Self::Remote { hosts, .. } => {
                 let message = encoded(&ToHost::Block(events.to_vec()));
                 for (host, remote) in hosts.iter_mut().enumerate() {
-                    let sent = remote.wire.send_encoded(message.clone()).await;
-                    sent.map_err(|error| HostError::Wire { host, error })?;
+                    remote.say(host, message.clone()).await?;
                 }
                 Ok(())
             }
@@ -268,8 +297,7 @@ impl Hosts {
             Self::Remote { hosts, .. } => {
                 let mut seats = Vec::new();
                 for (host, remote) in hosts.iter_mut().enumerate() {
-                    let sent = remote.wire.send(&ToHost::Save).await;
-                    sent.map_err(|error| HostError::Wire { host, error })?;
+                    remote.say(host, encoded(&ToHost::Save)).await?;
                     match remote.answer(host).await? {
                         FromHost::Seats(part) => seats.extend(part.seats),
                         other => return Err(out_of_turn(host, other)),
@@ -321,8 +349,7 @@ impl Hosts {
         let mut reports = self.reports();
         if let Self::Remote { hosts, .. } = self {
             for (host, remote) in hosts.iter_mut().enumerate() {
-                let sent = remote.wire.send(&ToHost::Stop).await;
-                sent.map_err(|error| HostError::Wire { host, error })?;
+                remote.say(host, encoded(&ToHost::Stop)).await?;
                 match remote.answer(host).await? {
                     FromHost::Bye(peak_rss_bytes) => reports[host].peak_rss_bytes = peak_rss_bytes,
                     other => return Err(out_of_turn(host, other)),
@@ -339,6 +366,7 @@ async fn deal(
     seats: Vec<Seated>,
     state: &State,
     hosts: &mut [RemoteHost],
+    dealing: Dealing,
 ) -> Result<Carriers, HostError> {
     let plan = course.plan();
     let order: BTreeMap<PlayerId, usize> =
@@ -347,7 +375,7 @@ async fn deal(
     let mut carrier = Vec::new();
     for seated in seats {
         let player = seated.identity().id;
-        let host = order.get(&player).map_or(0, |at| at % hosts.len());
+        let host = order.get(&player).map_or(0, |at| dealing.host(player, *at, hosts.len()));
         carrier.push((player, host));
         dealt[host].push(seated);
     }
@@ -356,8 +384,7 @@ async fn deal(
         remote.players = seats.len() as u64;
         let (state, directory) = (state.clone(), directory.clone());
         let welcome = Welcome { seed: course.seed(), seats, state, directory };
-        let sent = remote.wire.send(&ToHost::Welcome(Box::new(welcome))).await;
-        sent.map_err(|error| HostError::Wire { host, error })?;
+        remote.say(host, encoded(&ToHost::Welcome(Box::new(welcome)))).await?;
     }
     for (host, remote) in hosts.iter_mut().enumerate() {
         match remote.answer(host).await? {
@@ -388,6 +415,15 @@ impl Carriers {
 }
 
 impl RemoteHost {
+    /// Sends a message; one that does not read any more is as silent as one that does not answer.
+    async fn say(&mut self, host: usize, message: Bytes) -> Result<(), HostError> {
+        let silence_ms = self.silence_ms_max;
+        let wait = Duration::from_millis(silence_ms);
+        let sent = tokio::time::timeout(wait, self.wire.send_encoded(message)).await;
+        let sent = sent.map_err(|_| HostError::Silent { host, silence_ms })?;
+        sent.map_err(|error| HostError::Wire { host, error })
+    }
+
     async fn answer(&mut self, host: usize) -> Result<FromHost, HostError> {
         let silence_ms = self.silence_ms_max;
         let wait = Duration::from_millis(silence_ms);

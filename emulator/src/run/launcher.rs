@@ -7,23 +7,24 @@ use super::control::{Control, Wish};
 use super::death;
 use super::door::DOOR;
 use super::effort::EffortBook;
+use super::family::{ChildLogs, Ended, Family, start};
 use super::host::HostOrder;
+use super::invitation::{TokenKnown, invitation};
+use super::link::{Address, Place};
+use super::secret;
 use super::signals::{Asked, heed_signals};
 use super::totals::Summary;
 use crate::clock::Stopwatch;
 use crate::progress::Progress;
-use futures_util::future::select_all;
-use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::ChildStdout;
 
-/// How long processes may take to end after their work is done.
-const END_WAIT_MS_MAX: u64 = 20_000;
+/// How long the chain may take to say why it fails, after a host gave up.
+const WORD_WAIT_MS_MAX: u64 = 1_000;
 /// How long the launcher waits for each of the last words of a chain that is gone.
 const REST_WAIT_MS_MAX: u64 = 200;
 
@@ -37,13 +38,6 @@ pub struct LaunchError {
     pub hint: Option<String>,
     /// Whether the players had taken their seats; if not, the run never began.
     pub began: bool,
-}
-
-/// How child processes write their logs.
-#[derive(Clone, Debug)]
-pub struct ChildLogs {
-    /// The value of `--log-format`.
-    pub format: &'static str,
 }
 
 /// What happened to a run, for its operations journal.
@@ -60,7 +54,8 @@ pub enum Happened {
     },
 }
 
-/// Makes a run and waits for its end; `told` hears of every restart and of what was asked at its door.
+/// Makes a run and waits for its end; `told` hears of every restart and of what was asked at its door. Without a token
+/// of its own the run gets one.
 ///
 /// # Errors
 /// What the user should know, with a hint.
@@ -71,15 +66,21 @@ pub fn launch(
     told: impl FnMut(&Happened),
 ) -> Result<Summary, LaunchError> {
     let folder = tempfile_folder().map_err(|error| system_error("a folder for sockets", &error))?;
-    let order = ChainOrder { socket: folder.path().join("chain"), token: token(), ..order };
+    let is_known = !order.token.is_empty();
+    let token = match is_known {
+        true => order.token,
+        false => secret::token().map_err(|error| system_error("a token", &error))?,
+    };
+    let order = ChainOrder { socket: folder.path().join("chain"), token, ..order };
     let mut efforts = EffortBook::open(&order.run);
-    if order.hosts == 0 {
+    if !order.has_hosts() {
         let inside = launch_inside(order, progress, told, &mut efforts);
         return actix::System::new().block_on(inside);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| system_error("a runtime", &error))?;
-    runtime.block_on(launch_processes(&order, logs, progress, told, &mut efforts))
+    let token = if is_known { TokenKnown::Already } else { TokenKnown::FromTheCommand };
+    runtime.block_on(launch_processes(order, token, logs, progress, told, &mut efforts))
 }
 
 /// A short private folder: paths of sockets have little room.
@@ -87,16 +88,6 @@ fn tempfile_folder() -> io::Result<tempfile::TempDir> {
     let folder = tempfile::Builder::new().prefix("btemu-").tempdir()?;
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700))?;
     Ok(folder)
-}
-
-/// Proof that a host was started by this launcher; not a secret worth more than the folder it guards.
-fn token() -> String {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&std::process::id().to_le_bytes());
-    hasher.update(&crate::clock::unix_seconds().to_le_bytes());
-    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
-    hasher.update(&random.to_le_bytes());
-    hasher.finalize().to_hex().to_string()
 }
 
 /// The system refuses something that a run needs.
@@ -163,19 +154,11 @@ fn forget_unheard(result: io::Result<()>) {
     }
 }
 
-/// The processes of a run; those still running when it is dropped are killed.
-struct Family {
-    chain: Child,
-    chain_stdin: Option<ChildStdin>,
-    hosts: Vec<Child>,
-    /// Hosts that ended as they should.
-    over: BTreeSet<usize>,
-}
-
 /// Makes a run with processes. When one of them is lost all are ended and started again, and the run goes on from
 /// its newest checkpoint: blocks that the log holds already are made again and compared.
 async fn launch_processes(
-    order: &ChainOrder,
+    mut order: ChainOrder,
+    token: TokenKnown,
     logs: &ChildLogs,
     progress: &Progress,
     mut told: impl FnMut(&Happened),
@@ -187,15 +170,11 @@ async fn launch_processes(
     let mut wish = order.wish();
     let mut making = None;
     loop {
-        let order = ChainOrder {
-            // A socket of its own: the file of one that was killed stays.
-            socket: order.socket.with_file_name(format!("chain-{}", supervision.restarts)),
-            // What was asked of the processes that were lost holds for those that come.
-            pace: wish.pace,
-            motion: wish.motion,
-            restarts: efforts.restarts(),
-            ..order.clone()
-        };
+        // A socket of its own: the file of one that was killed stays.
+        order.socket = order.socket.with_file_name(format!("chain-{}", supervision.restarts));
+        // What was asked of the processes that were lost holds for those that come.
+        (order.pace, order.motion) = (wish.pace, wish.motion);
+        order.restarts = efforts.restarts();
         // Of a chain that was killed: its door stays as well, and nobody stands behind it.
         std::fs::remove_file(order.socket.with_file_name(DOOR)).ok();
         efforts.begin_attempt();
@@ -218,11 +197,18 @@ async fn launch_processes(
                 _ => {}
             }
         };
-        let attempt = attempt(&program, &order, logs, heard, &mut asked).await;
+        let talk = |text: &str| progress.talk(text);
+        let attempt = attempt(&program, &order, token, logs, talk, heard, &mut asked).await;
         supervision.began |= attempt.began;
+        supervision.refused += attempt.refused;
+        // Hosts from outside find the run again where it was.
+        if let Some(Place::Tcp(address)) = attempt.place {
+            order.link = Address::Tcp(address);
+        }
         let why = match attempt.end {
             End::Done(mut summary) => {
                 summary.invariant_violations += supervision.violations;
+                summary.peers_refused = supervision.refused;
                 if let Some((stopwatch, from)) = making.filter(|_| supervision.restarts > 0) {
                     let blocks = summary.block.saturating_sub(from) as f64;
                     summary.blocks_per_second = blocks / stopwatch.seconds().max(1e-9);
@@ -235,6 +221,12 @@ async fn launch_processes(
                 progress.finish();
                 return Err(LaunchError { what, hint, began: supervision.began });
             }
+            End::Missing { what, hint } if !supervision.began => {
+                efforts.write();
+                progress.finish();
+                return Err(LaunchError { what, hint, began: false });
+            }
+            End::Missing { what, .. } => what,
             End::Lost(why) => why,
         };
         supervision.violations += attempt.violations;
@@ -284,6 +276,8 @@ struct Supervision {
     began: bool,
     /// Blocks of lost attempts after which an invariant did not hold; one that is made again counts again.
     violations: u64,
+    /// Strangers that came.
+    refused: u64,
 }
 
 impl Supervision {
@@ -309,6 +303,10 @@ struct Attempt {
     block: Option<u64>,
     /// Blocks after which an invariant did not hold.
     violations: u64,
+    /// Where its hosts were awaited.
+    place: Option<Place>,
+    /// Strangers that came.
+    refused: u64,
     end: End,
 }
 
@@ -317,19 +315,49 @@ enum End {
     Done(Box<Summary>),
     /// It would end the same way again.
     Final { what: String, hint: Option<String> },
+    /// Something outside is not there.
+    Missing { what: String, hint: Option<String> },
     /// A process was lost.
     Lost(String),
+}
+
+impl End {
+    /// As a chain that failed says it.
+    fn of(what: String, hint: Option<String>, outlook: Outlook) -> Self {
+        match outlook {
+            Outlook::Again => Self::Lost(what),
+            Outlook::AgainOnceBegun => Self::Missing { what, hint },
+            Outlook::Final => Self::Final { what, hint },
+        }
+    }
+}
+
+/// Why the chain fails, if it says so within a short time.
+async fn last_word(reports: &mut Lines<BufReader<ChildStdout>>) -> Option<End> {
+    let word = async {
+        while let Ok(Some(line)) = reports.next_line().await {
+            let report = serde_json::from_str::<Report>(&line);
+            if let Ok(Report::Failed { what, hint, outlook }) = report {
+                return Some(End::of(what, hint, outlook));
+            }
+        }
+        None
+    };
+    tokio::time::timeout(Duration::from_millis(WORD_WAIT_MS_MAX), word).await.ok().flatten()
 }
 
 async fn attempt(
     program: &Path,
     order: &ChainOrder,
+    token: TokenKnown,
     logs: &ChildLogs,
+    talk: impl Fn(&str),
     mut heard: impl FnMut(&Report),
     asked: &mut Asked,
 ) -> Attempt {
     let end = End::Lost(String::new());
-    let mut attempt = Attempt { began: false, block: None, violations: 0, end };
+    let mut attempt =
+        Attempt { began: false, block: None, violations: 0, place: None, refused: 0, end };
     let order_text = serde_json::to_string(order).expect("an order is plain data");
     let (mut chain, stdin) = match start(program, "chain".to_owned(), logs, order_text).await {
         Ok(started) => started,
@@ -340,8 +368,7 @@ async fn attempt(
     };
     let stdout = chain.stdout.take().expect("it was asked to be piped");
     let mut reports = BufReader::new(stdout).lines();
-    let mut family =
-        Family { chain, chain_stdin: Some(stdin), hosts: Vec::new(), over: BTreeSet::new() };
+    let mut family = Family::new(chain, stdin);
     let mut host_stdins = Vec::new();
     let mut end = None;
     // In parts: of a time in which this process itself stood still only one part is over, and what the chain said
@@ -369,8 +396,13 @@ async fn attempt(
                 continue;
             }
             // The chain learns of it when it next asks the host, which at a slow pace is long after.
-            why = family.host_lost() => {
-                end = Some(End::Lost(why));
+            (why, how) = family.host_lost() => {
+                let told = match how {
+                    Ended::ByForce => None,
+                    // It may have ended because the chain did, which then says why.
+                    Ended::ByItself => last_word(&mut reports).await,
+                };
+                end = Some(told.unwrap_or(End::Lost(why)));
                 continue;
             }
             () = asked.next() => {
@@ -392,13 +424,18 @@ async fn attempt(
         };
         heard(&report);
         match report {
-            Report::Listening { .. } => {
+            Report::Listening { hosts: None, .. } => {}
+            Report::Listening { hosts: Some(place), .. } => {
+                if let Some(text) = invitation(order, &place, token) {
+                    talk(&text);
+                }
+                let pass = order.pass();
                 for host in 0..order.hosts {
                     let host_order = HostOrder {
-                        socket: order.socket.clone(),
-                        run: run_name(order),
-                        host,
-                        token: order.token.clone(),
+                        place: place.seen_here(),
+                        run: pass.run.clone(),
+                        host: Some(host),
+                        token: pass.token.clone(),
                     };
                     let text = serde_json::to_string(&host_order).expect("plain data");
                     match start(program, format!("host-{host}"), logs, text).await {
@@ -412,7 +449,9 @@ async fn attempt(
                         }
                     }
                 }
+                attempt.place = Some(place);
             }
+            Report::Refused { count, .. } => attempt.refused = count,
             Report::Started { from, .. } => {
                 attempt.began = true;
                 attempt.block = Some(from);
@@ -422,10 +461,7 @@ async fn attempt(
             }
             Report::Alive | Report::Standing { .. } | Report::Restarting { .. } => {}
             Report::Done(summary) => end = Some(End::Done(summary)),
-            Report::Failed { what, outlook: Outlook::Again, .. } => end = Some(End::Lost(what)),
-            Report::Failed { what, hint, outlook: Outlook::Final } => {
-                end = Some(End::Final { what, hint });
-            }
+            Report::Failed { what, hint, outlook } => end = Some(End::of(what, hint, outlook)),
         }
     }
     let status = family.end(matches!(end, Some(End::Done(_)))).await;
@@ -442,78 +478,4 @@ async fn attempt(
     let gone = || End::Lost(format!("the chain process ended without a word ({status})"));
     attempt.end = end.unwrap_or_else(gone);
     attempt
-}
-
-/// Starts this program in another role and hands it its order.
-async fn start(
-    program: &Path,
-    name: String,
-    logs: &ChildLogs,
-    order: String,
-) -> io::Result<(Child, ChildStdin)> {
-    let role = if name == "chain" { "chain" } else { "host" };
-    let mut command = Command::new(program);
-    command
-        .args([role, "--name", &name, "--log-format", logs.format])
-        .stdin(Stdio::piped())
-        .stdout(if role == "chain" { Stdio::piped() } else { Stdio::null() })
-        .process_group(0)
-        .kill_on_drop(true);
-    let mut child = command.spawn()?;
-    tracing::info!(process = name, pid = child.id(), "started");
-    let mut stdin = child.stdin.take().expect("it was asked to be piped");
-    stdin.write_all(format!("{order}\n").as_bytes()).await?;
-    stdin.flush().await?;
-    Ok((child, stdin))
-}
-
-impl Family {
-    /// Waits until a host process ends otherwise than it should, and tells how.
-    async fn host_lost(&mut self) -> String {
-        loop {
-            let over = &self.over;
-            let waits = self.hosts.iter_mut().enumerate().filter(|(host, _)| !over.contains(host));
-            let waits =
-                waits.map(|(host, child)| Box::pin(async move { (host, child.wait().await) }));
-            let waits: Vec<_> = waits.collect();
-            if waits.is_empty() {
-                return std::future::pending().await;
-            }
-            let ((host, ended), ..) = select_all(waits).await;
-            match ended {
-                Ok(status) if status.success() => self.over.insert(host),
-                Ok(status) => return format!("host process {host} ended ({status})"),
-                Err(error) => return format!("host process {host} cannot be watched: {error}"),
-            };
-        }
-    }
-
-    /// Ends every process at once.
-    async fn kill(&mut self) {
-        for child in std::iter::once(&mut self.chain).chain(&mut self.hosts) {
-            if let Err(error) = child.kill().await {
-                tracing::warn!(%error, "a process could not be ended");
-            }
-        }
-    }
-
-    /// Waits for every process to end by itself if the run went well; kills what is left.
-    async fn end(&mut self, well: bool) -> String {
-        let wait_ms = if well { END_WAIT_MS_MAX } else { END_WAIT_MS_MAX / 10 };
-        let wait = Duration::from_millis(wait_ms);
-        let mut status = "killed".to_owned();
-        if let Ok(Ok(ended)) = tokio::time::timeout(wait, self.chain.wait()).await {
-            status = ended.to_string();
-        }
-        self.chain_stdin = None;
-        for child in std::iter::once(&mut self.chain).chain(&mut self.hosts) {
-            if tokio::time::timeout(wait, child.wait()).await.is_ok() {
-                continue;
-            }
-            if let Err(error) = child.kill().await {
-                tracing::warn!(%error, "a process could not be ended");
-            }
-        }
-        status
-    }
 }

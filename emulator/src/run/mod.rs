@@ -22,14 +22,22 @@ pub mod effort;
 pub mod engine;
 /// Disk and time of a run, before it begins.
 pub mod estimate;
+/// The processes that the launcher holds.
+pub mod family;
+/// Who is let in.
+pub mod greeting;
 /// A host process.
 pub mod host;
 /// The hosts as the engine sees them.
 pub mod hosts;
 /// Messages and calls between players and chain.
 pub mod hub;
+/// The command that joins a run.
+pub mod invitation;
 /// Starting and ending processes.
 pub mod launcher;
+/// How bytes get from one process to another.
+pub mod link;
 /// What of a block may be shown.
 pub mod public;
 /// Deciding a log's calls again.
@@ -39,6 +47,8 @@ pub mod re_simulation;
 /// What no host may learn before its time.
 #[cfg(test)]
 mod sealed;
+/// What strangers cannot guess.
+pub mod secret;
 /// Requests to end.
 pub mod signals;
 /// How a live run does.

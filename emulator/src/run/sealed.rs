@@ -6,6 +6,7 @@ use super::control::{Control, Wish};
 use super::engine::{Checking, Engine, Happening, Manner, Tick, pick_up};
 use super::host::{HostOrder, serve};
 use super::hosts::Hosts;
+use super::link::{Pass, Place};
 use super::wire::{ToHost, encoded};
 use crate::scenario::{Overrides, load};
 use protocol::event::{Event, Sealed};
@@ -140,9 +141,6 @@ fn tapped_run(folder: &RunFolder, until: u64) -> (Vec<u8>, Vec<u8>) {
     let place_of = tempfile::tempdir().expect("writable");
     let (front, chain) = (place_of.path().join("front"), place_of.path().join("chain"));
     let tapped = tap(&front, chain.clone());
-    let run = folder.path.display().to_string();
-    let order = HostOrder { socket: front, run, host: 0, token: "t".to_owned() };
-    let host = thread::spawn(move || serve(&order));
     let order = ChainOrder {
         socket: chain,
         hosts: 1,
@@ -150,6 +148,9 @@ fn tapped_run(folder: &RunFolder, until: u64) -> (Vec<u8>, Vec<u8>) {
         checking: Checking::Invariants,
         ..ChainOrder::inside(folder.path.clone(), Height(until))
     };
+    let Pass { run, token } = order.pass();
+    let host_order = HostOrder { place: Place::Unix(front), run, host: Some(0), token };
+    let host = thread::spawn(move || serve(&host_order));
     let summary = actix::System::new()
         .block_on(drive(&order, Control::new(order.wish()), |_| {}))
         .expect("it runs");

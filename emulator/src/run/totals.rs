@@ -132,6 +132,9 @@ pub struct Summary {
     pub attempts: u64,
     /// How often because a process was lost.
     pub restarts: u64,
+    /// Those who came to the chain and were no hosts of the run.
+    #[serde(default)]
+    pub peers_refused: u64,
     /// Faults of the scenario that struck.
     pub faults: u64,
     /// Blocks after which an invariant did not hold; 0 also when nothing was checked.
@@ -263,6 +266,7 @@ impl Summary {
             ended: None,
             attempts: 0,
             restarts: 0,
+            peers_refused: 0,
             faults: 0,
             invariant_violations: 0,
             top10_emission_share: top_subnets.iter().map(|subnet| subnet.emission_share).sum(),

@@ -1,37 +1,43 @@
-//! What the processes of a run say to each other, and how it travels: length-prefixed bincode over a socket.
+//! What the processes of a run say to each other, as bincode.
 //!
-//! What belongs here: the words between chain and hosts, framing, the greeting. What does not: when they are said.
+//! What belongs here: the words between chain and hosts, and how they become bytes. What does not: when they are said,
+//! and what carries the bytes (`link`).
 
+use super::link::{Link, Pass, Place};
 use actors::host::{Delivery, HostCheckpoint, Seated, SliceDone};
-use futures_util::{SinkExt, StreamExt};
 use protocol::event::Event;
 use protocol::state::State;
 use protocol::units::{AccountId, PlayerId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io;
-use tokio::net::UnixStream;
 use tokio_util::bytes::Bytes;
-use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 /// Longest message: a state of the whole network with all its seats is some tens of megabytes.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
+/// Longest message of one that has not been let in.
+pub const GREETING_BYTES_MAX: usize = 4_096;
 
 /// Version of the words below; both ends must speak the same.
-pub const WIRE_VERSION: u32 = 2;
+pub const WIRE_VERSION: u32 = 3;
+
+/// The build: another one may have other players.
+pub const BUILD: &str = env!("CARGO_PKG_VERSION");
 
 /// The first message of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// Its [`WIRE_VERSION`].
     pub version: u32,
+    /// Its [`BUILD`].
+    pub build: String,
     /// Which run it wants to join.
     pub run: String,
-    /// Which of the hosts it is, from 0.
-    pub host: u32,
+    /// Which of the launcher's hosts it is, from 0; none if it comes from outside and takes any place.
+    pub host: Option<u32>,
     /// What it was told to prove that it belongs here.
     pub token: String,
-    /// Its process id, to ask the system for its memory.
+    /// Its process id, to ask the system for its memory if it is one of this machine.
     pub pid: u32,
 }
 
@@ -101,26 +107,46 @@ pub enum WireError {
     /// The bytes are no message.
     #[error("a message could not be read: {0}")]
     Garbled(#[from] storage::codec::CodecError),
+    /// A message is longer than it may be.
+    #[error("a message of more than {bytes_max} bytes was refused")]
+    TooLong {
+        /// How long it may be.
+        bytes_max: usize,
+    },
+    /// The broker is not there or does not do its part, or nobody is at its other side.
+    #[error("{0}")]
+    Broker(String),
 }
 
 /// One end of a connection.
 #[derive(Debug)]
 pub struct Wire {
-    framed: Framed<UnixStream, LengthDelimitedCodec>,
+    link: Link,
 }
 
 impl Wire {
-    /// Speaks over a socket.
-    pub fn new(socket: UnixStream) -> Self {
-        let mut codec = LengthDelimitedCodec::builder();
-        let codec = codec.max_frame_length(MESSAGE_BYTES_MAX).little_endian().new_codec();
-        Self { framed: Framed::new(socket, codec) }
+    /// Speaks over a link, or over a socket.
+    pub fn new(link: impl Into<Link>) -> Self {
+        Self { link: link.into() }
+    }
+
+    /// Reaches whoever listens at a place.
+    ///
+    /// # Errors
+    /// Nobody listens there, or nobody answers in time.
+    pub async fn connect(place: &Place, pass: &Pass) -> Result<Self, WireError> {
+        Ok(Self::new(Link::connect(place, pass).await?))
+    }
+
+    /// From now on longer messages are refused.
+    pub fn limit(&mut self, bytes_max: usize) {
+        self.link.limit(bytes_max);
     }
 
     /// Sends a message.
     ///
     /// # Errors
-    /// The socket failed.
+    /// The connection failed.
     pub async fn send<T: Serialize>(&mut self, message: &T) -> Result<(), WireError> {
         self.send_encoded(encoded(message)).await
     }
@@ -128,18 +154,25 @@ impl Wire {
     /// Sends a message that was encoded before, for several receivers.
     ///
     /// # Errors
-    /// The socket failed.
+    /// The connection failed.
     pub async fn send_encoded(&mut self, message: Bytes) -> Result<(), WireError> {
-        Ok(self.framed.send(message).await?)
+        self.link.send(message).await
     }
 
-    /// Waits for the next message.
+    /// Waits for the next message. Nothing is lost if the caller stops waiting.
     ///
     /// # Errors
-    /// The socket failed or was closed, or the bytes are no message.
+    /// The connection failed or was closed, or the bytes are no message.
     pub async fn receive<T: DeserializeOwned>(&mut self) -> Result<T, WireError> {
-        let bytes = self.framed.next().await.ok_or(WireError::Closed)??;
-        Ok(storage::codec::decode(&bytes)?)
+        Ok(storage::codec::decode(&self.link.receive().await?)?)
+    }
+
+    /// Ends the connection when everything is on its way.
+    ///
+    /// # Errors
+    /// The connection failed before.
+    pub async fn close(self) -> Result<(), WireError> {
+        self.link.close().await
     }
 }
 

@@ -3,7 +3,7 @@
 //! What belongs here: the shape. What does not: layering (`layers`), and what it is made into (`genesis`).
 
 use super::amount::{AlphaAmount, Blocks, Tao};
-use crate::run::chain::CHAIN_SILENCE_MS_MAX;
+use crate::run::chain::{CHAIN_SILENCE_MS_MAX, HOST_JOIN_MS_MAX};
 use crate::run::hosts::HOST_SILENCE_MS_MAX;
 use actors::registry::Role;
 use protocol::rules::{FeeSchedule, Mode, Profile, RuleVersion};
@@ -60,7 +60,11 @@ pub struct Run {
     pub seed: u64,
     pub blocks: Blocks,
     pub processes: u32,
+    pub link: String,
+    pub await_hosts: u32,
+    pub dealing: u64,
     pub pace: String,
+    pub host_join_ms_max: u64,
     pub host_silence_ms_max: u64,
     pub chain_silence_ms_max: u64,
 }
@@ -71,7 +75,11 @@ impl Default for Run {
             seed: 1,
             blocks: Blocks(360),
             processes: 2,
+            link: "unix".to_owned(),
+            await_hosts: 0,
+            dealing: 0,
             pace: "max".to_owned(),
+            host_join_ms_max: HOST_JOIN_MS_MAX,
             host_silence_ms_max: HOST_SILENCE_MS_MAX,
             chain_silence_ms_max: CHAIN_SILENCE_MS_MAX,
         }

@@ -11,6 +11,8 @@ use crate::clock::Pace;
 use crate::genesis;
 use crate::genesis::amendment::{Amendment, Past};
 use crate::plan::Plan;
+use crate::run::hosts::Dealing;
+use crate::run::link::Address;
 use document::{Document, DurabilityName};
 use layers::{Overlay, environment};
 use protocol::state::State;
@@ -30,6 +32,10 @@ pub struct Overrides {
     pub blocks: Option<u64>,
     /// `--processes`.
     pub processes: Option<u32>,
+    /// `--link`.
+    pub link: Option<String>,
+    /// `--await-hosts`.
+    pub await_hosts: Option<u32>,
     /// `--pace`.
     pub pace: Option<String>,
 }
@@ -49,6 +55,8 @@ impl Overrides {
             option("--seed", "run.seed", self.seed.map(|seed| seed.to_string())),
             option("--blocks", "run.blocks", self.blocks.map(|blocks| blocks.to_string())),
             option("--processes", "run.processes", self.processes.map(|count| count.to_string())),
+            option("--link", "run.link", self.link.as_ref().map(|link| format!("{link:?}"))),
+            option("--await-hosts", "run.await_hosts", self.await_hosts.map(|n| n.to_string())),
             option("--pace", "run.pace", self.pace.as_ref().map(|pace| format!("{pace:?}"))),
         ];
         set.chain(options.into_iter().flatten()).collect()
@@ -94,6 +102,7 @@ pub struct Scenario {
     file: PathBuf,
     document: Document,
     pace: Pace,
+    link: Address,
 }
 
 /// Reads a scenario file under overrides and the environment.
@@ -153,18 +162,25 @@ fn read(path: &Path, text: &str, overlays: &[Overlay]) -> Result<Scenario, Scena
         let stem = path.file_stem().map_or_else(String::new, |stem| stem.display().to_string());
         document.scenario.name = stem;
     }
-    let pace = document
-        .run
-        .pace
-        .parse()
-        .map_err(|error| ScenarioError::new(format!("{file}: run.pace: {error}"), None))?;
+    let run = &document.run;
+    let wrong = |key: &str, error: &dyn std::fmt::Display| {
+        ScenarioError::new(format!("{file}: run.{key}: {error}"), None)
+    };
+    let pace = run.pace.parse().map_err(|error| wrong("pace", &error))?;
+    let link = run.link.parse().map_err(|error| wrong("link", &error))?;
+    if run.await_hosts > 0 && link == Address::Unix {
+        let what =
+            format!("{file}: run.await_hosts: no host from outside can come over run.link unix");
+        let hint = "--link tcp://HOST:PORT, with an address of this machine that others reach";
+        return Err(ScenarioError::new(what, Some(hint.to_owned())));
+    }
     let name = &document.scenario.name;
     if !is_folder_name(name) {
         let what = format!("{file}: scenario.name: {name:?} cannot name a folder");
         let hint = "use letters, digits, -, _ and .".to_owned();
         return Err(ScenarioError::new(what, Some(hint)));
     }
-    Ok(Scenario { file: path.to_owned(), document, pace })
+    Ok(Scenario { file: path.to_owned(), document, pace, link })
 }
 
 /// Whether a run folder can have this name and lie where it should.
@@ -202,6 +218,29 @@ impl Scenario {
     /// Host processes.
     pub const fn processes(&self) -> u32 {
         self.document.run.processes
+    }
+
+    /// How its processes are linked.
+    pub const fn link(&self) -> &Address {
+        &self.link
+    }
+
+    /// Hosts that come from outside.
+    pub const fn await_hosts(&self) -> u32 {
+        self.document.run.await_hosts
+    }
+
+    /// How long hosts may take to join, in milliseconds of wall time.
+    pub const fn host_join_ms_max(&self) -> u64 {
+        self.document.run.host_join_ms_max
+    }
+
+    /// Which host carries which player.
+    pub const fn dealing(&self) -> Dealing {
+        match self.document.run.dealing {
+            0 => Dealing::InTurn,
+            number => Dealing::Drawn(number),
+        }
     }
 
     /// How fast simulated time passes.
