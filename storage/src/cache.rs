@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-const MAGIC: &[u8; 8] = b"BTECACH1";
+const MAGIC: &[u8; 8] = b"BTECACH2";
 const HEAD_BYTES: usize = 8 + 8 + 32 + 32;
 const ZSTD_LEVEL: i32 = 1;
 const RAW_BYTES_MAX: usize = 1 << 30;

@@ -8,6 +8,7 @@ use crate::names::Names;
 use crate::plan::Plan;
 use crate::run::control::{Control, Wish};
 use crate::run::door::{Answer, Command, DOOR, DOOR_VERSION, Door, From, Knock, Opening, Request};
+use crate::run::seats::PackedSeats;
 use crate::run::status::About;
 use crate::run::wire::{
     BUILD, FromHost, Hello, MESSAGE_BYTES_MAX, ToHost, WIRE_VERSION, Welcome, Wire,
@@ -67,7 +68,7 @@ fn messages() -> Vec<Vec<u8>> {
         FromHost::Hello(hello),
         FromHost::Ready(Some(7)),
         FromHost::Done(done),
-        FromHost::Seats(HostCheckpoint { seats }),
+        FromHost::Seats(PackedSeats::of(&HostCheckpoint { seats })),
         FromHost::Failed("why".to_owned()),
         FromHost::Bye(9),
     ];

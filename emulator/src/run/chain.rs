@@ -325,7 +325,7 @@ pub async fn drive(
     let awaited_at = listener.as_ref().map(|listener| listener.place().clone());
     report(Report::Listening { metrics: address, hosts: awaited_at });
     let mut start = start;
-    let seats = std::mem::take(&mut start.checkpoint.hosts.seats);
+    let seats = std::mem::take(&mut start.seats);
     let hosts = match listener {
         None => Hosts::local(&start.course(), seats, start.state.clone()),
         Some(listener) => {

@@ -10,10 +10,11 @@ use super::control::{Control, Ended, Wish};
 use super::difference::{Difference, difference};
 use super::hosts::{HostError, Hosts};
 use super::hub::{Hub, HubMemory};
+use super::seats::{PackedSeats, unpacked};
 use super::totals::Totals;
 use crate::metrics::Metrics;
 use crate::plan::{Course, Fork, Plan};
-use actors::host::{HostCheckpoint, Seated};
+use actors::host::Seated;
 use protocol::block::BlockInput;
 use protocol::frame::{Facts, Frame, Header};
 use protocol::invariants::Checker;
@@ -31,8 +32,8 @@ use tokio::task::JoinHandle;
 pub struct Checkpoint {
     /// The hub's memory.
     pub hub: HubMemory,
-    /// The players.
-    pub hosts: HostCheckpoint,
+    /// The players, as their hosts packed them.
+    pub hosts: Vec<PackedSeats>,
     /// Counts so far.
     pub totals: Totals,
 }
@@ -52,8 +53,12 @@ pub struct Start {
     pub header: Header,
     /// The simulation hash: the parent of the genesis block.
     pub simulation: Hash32,
-    /// Players, hub and counts at that block.
-    pub checkpoint: Checkpoint,
+    /// The players at that block.
+    pub seats: Vec<Seated>,
+    /// The hub's memory.
+    pub hub: HubMemory,
+    /// Counts so far.
+    pub totals: Totals,
 }
 
 impl Start {
@@ -211,11 +216,13 @@ pub fn pick_up(log: SledLog, cache: Cache) -> Result<Start, EngineError> {
         let Some(checkpoint) = cache.load(CacheKind::Checkpoint, height, header.hash()) else {
             continue;
         };
+        let Checkpoint { hub, hosts, totals } = checkpoint;
+        let Ok(seats) = unpacked(&hosts) else { continue };
         let folder =
             state_at(&log, &cache, || Ok((plan.genesis.clone(), genesis.header.clone())), height)?;
         let state = folder.into_state();
         plan.take_genesis();
-        return Ok(Start { plan, log, cache, state, header, simulation, checkpoint });
+        return Ok(Start { plan, log, cache, state, header, simulation, seats, hub, totals });
     }
     Ok(begin(log, cache, genesis.header, plan))
 }
@@ -234,18 +241,18 @@ fn begin(log: SledLog, cache: Cache, header: Header, mut plan: Plan) -> Start {
         let (identity, player) = (seat.identity.clone(), seat.player.clone());
         Seated::new(identity, player)
     });
-    let hosts = HostCheckpoint { seats: seats.collect() };
-    let checkpoint = Checkpoint { hosts, ..Checkpoint::default() };
+    let seats = seats.collect();
     let (state, simulation) = (plan.take_genesis(), header.parent);
-    Start { plan, log, cache, state, header, simulation, checkpoint }
+    let (hub, totals) = (HubMemory::default(), Totals::default());
+    Start { plan, log, cache, state, header, simulation, seats, hub, totals }
 }
 
 impl Engine {
-    /// A run in motion, with its players seated already.
+    /// A run in motion, with the players of its start seated already.
     pub fn new(start: Start, hosts: Hosts, metrics: Option<Metrics>, control: Control) -> Self {
-        let Start { plan, log, cache, state, header, simulation, checkpoint } = start;
+        let Start { plan, log, cache, state, header, simulation, hub, totals, .. } = start;
         Self {
-            hub: Hub::new(&plan, header.height, checkpoint.hub),
+            hub: Hub::new(&plan, header.height, hub),
             height: header.height,
             simulation,
             hosts,
@@ -255,7 +262,7 @@ impl Engine {
                 log,
                 state,
                 header,
-                totals: checkpoint.totals,
+                totals,
                 checker: None,
                 violations: 0,
                 metrics,
@@ -421,7 +428,7 @@ impl Engine {
         }
         let next = Height(height.0 + 1);
         self.hub = Hub::new(&self.plan, next, self.hub.memory().clone());
-        let mut seats = self.hosts.checkpoint().await?.seats;
+        let mut seats = self.hosts.seats().await?;
         for fork in forks {
             seats = recast(fork, seats);
         }

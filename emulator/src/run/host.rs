@@ -2,6 +2,7 @@
 
 use super::death;
 use super::link::{Pass, Place};
+use super::seats::PackedSeats;
 use super::wire::{BUILD, FromHost, Hello, ToHost, WIRE_VERSION, Welcome, Wire, WireError};
 use crate::clock::Stopwatch;
 use actors::shell::ShellHost;
@@ -153,7 +154,7 @@ async fn serve_until_stopped(
                 }
             }
             ToHost::Save => match host.checkpoint().await {
-                Ok(seats) => FromHost::Seats(seats),
+                Ok(seats) => FromHost::Seats(PackedSeats::of(&seats)),
                 Err(error) => return fail(wire, error.to_string()).await,
             },
             ToHost::Stop => {

@@ -2,9 +2,10 @@
 //! same answers, because a player sees only its inputs, the view and the directory.
 
 use super::greeting::Guest;
+use super::seats::{PackedSeats, unpacked};
 use super::wire::{FromHost, ToHost, Welcome, Wire, WireError, encoded};
 use crate::plan::{Course, Plan};
-use actors::host::{Delivery, HostCheckpoint, Seated, SliceDone};
+use actors::host::{Delivery, Seated, SliceDone};
 use actors::roster::Roster;
 use actors::shell::{ShellError, ShellHost};
 use protocol::apply::Inconsistent;
@@ -53,6 +54,9 @@ pub enum HostError {
         /// Which, from 0.
         host: usize,
     },
+    /// What a host packed cannot be read.
+    #[error("the players of a host cannot be read: {0}")]
+    Seats(#[from] storage::codec::CodecError),
     /// An actor of this process is gone.
     #[error(transparent)]
     Shell(#[from] ShellError),
@@ -68,7 +72,8 @@ impl HostError {
             Self::Wire { .. }
             | Self::Silent { .. }
             | Self::Failed { .. }
-            | Self::OutOfTurn { .. } => true,
+            | Self::OutOfTurn { .. }
+            | Self::Seats(_) => true,
             Self::Shell(_) | Self::View(_) => false,
         }
     }
@@ -287,26 +292,36 @@ impl Hosts {
         }
     }
 
-    /// All seats, ascending by player.
+    /// All seats, packed by each host for itself and by all at the same time.
     ///
     /// # Errors
     /// A host is gone.
-    pub async fn checkpoint(&mut self) -> Result<HostCheckpoint, HostError> {
+    pub async fn checkpoint(&mut self) -> Result<Vec<PackedSeats>, HostError> {
         match self {
-            Self::Local { host, .. } => Ok(host.checkpoint().await?),
+            Self::Local { host, .. } => Ok(vec![PackedSeats::of(&host.checkpoint().await?)]),
             Self::Remote { hosts, .. } => {
-                let mut seats = Vec::new();
+                let save = encoded(&ToHost::Save);
                 for (host, remote) in hosts.iter_mut().enumerate() {
-                    remote.say(host, encoded(&ToHost::Save)).await?;
+                    remote.say(host, save.clone()).await?;
+                }
+                let mut parts = Vec::with_capacity(hosts.len());
+                for (host, remote) in hosts.iter_mut().enumerate() {
                     match remote.answer(host).await? {
-                        FromHost::Seats(part) => seats.extend(part.seats),
+                        FromHost::Seats(part) => parts.push(part),
                         other => return Err(out_of_turn(host, other)),
                     }
                 }
-                seats.sort_by_key(|seated| seated.identity().id);
-                Ok(HostCheckpoint { seats })
+                Ok(parts)
             }
         }
+    }
+
+    /// All seats, ascending by player.
+    ///
+    /// # Errors
+    /// A host is gone, or its seats cannot be read.
+    pub async fn seats(&mut self) -> Result<Vec<Seated>, HostError> {
+        Ok(unpacked(&self.checkpoint().await?)?)
     }
 
     /// Players and steps of every host so far; memory is told when they stop.

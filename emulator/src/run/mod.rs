@@ -47,6 +47,8 @@ pub mod re_simulation;
 /// What no host may learn before its time.
 #[cfg(test)]
 mod sealed;
+/// Players on their way into a checkpoint.
+pub mod seats;
 /// What strangers cannot guess.
 pub mod secret;
 /// Requests to end.

@@ -21,7 +21,7 @@ pub fn simulate_again(
 ) -> Result<Option<(Height, Difference)>, EngineError> {
     let mut start = begin_anew(log, cache)?;
     actix::System::new().block_on(async {
-        let seats = std::mem::take(&mut start.checkpoint.hosts.seats);
+        let seats = std::mem::take(&mut start.seats);
         let hosts = Hosts::local(&start.course(), seats, start.state.clone());
         let mut engine = Engine::new(start, hosts, None, Control::new(Wish::default()));
         engine.simulate_again(until, watch).await

@@ -237,7 +237,7 @@ fn local_run(folder: &RunFolder, until: u64, watch: impl FnMut(Tick<'_>)) -> (us
         checking: Checking::Trusting,
     };
     actix::System::new().block_on(async {
-        let seats = std::mem::take(&mut start.checkpoint.hosts.seats);
+        let seats = std::mem::take(&mut start.seats);
         let hosts = Hosts::local(&start.course(), seats, start.state.clone());
         let mut engine = Engine::new(start, hosts, None, Control::new(Wish::default()));
         engine.run(&manner, watch).await.expect("it runs");

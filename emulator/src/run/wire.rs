@@ -4,7 +4,8 @@
 //! and what carries the bytes (`link`).
 
 use super::link::{Link, Pass, Place};
-use actors::host::{Delivery, HostCheckpoint, Seated, SliceDone};
+use super::seats::PackedSeats;
+use actors::host::{Delivery, Seated, SliceDone};
 use protocol::event::Event;
 use protocol::state::State;
 use protocol::units::{AccountId, PlayerId};
@@ -19,7 +20,7 @@ pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
 pub const GREETING_BYTES_MAX: usize = 4_096;
 
 /// Version of the words below; both ends must speak the same.
-pub const WIRE_VERSION: u32 = 3;
+pub const WIRE_VERSION: u32 = 4;
 
 /// The build: another one may have other players.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");
@@ -88,7 +89,7 @@ pub enum FromHost {
     /// What came of a slice.
     Done(SliceDone),
     /// All seats.
-    Seats(HostCheckpoint),
+    Seats(PackedSeats),
     /// It cannot go on, and why.
     Failed(String),
     /// It ends; its peak memory in bytes.
