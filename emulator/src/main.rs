@@ -17,6 +17,7 @@ mod plan;
 mod progress;
 mod run;
 mod scenario;
+mod sweep;
 
 use clap::{Parser, Subcommand};
 use commands::{Failure, LogFormat};
@@ -53,6 +54,10 @@ enum Command {
     Log(commands::log::LogArguments),
     /// Compare two runs: where they part, in what, and what came of it.
     Diff(commands::diff::DiffArguments),
+    /// Run a grid of settings times seeds, here or on many machines, and compare the cells.
+    Sweep(commands::sweep::SweepArguments),
+    /// Make jobs of sweeps that come over a NATS server.
+    Worker(commands::worker::WorkerArguments),
     /// Write time series and events for other tools: Prometheus, Parquet, CSV, JSON lines.
     Export(commands::export::ExportArguments),
     /// Run golden cases against this build.
@@ -72,12 +77,17 @@ enum Command {
     /// A host process of a run; started by `run`.
     #[command(hide = true)]
     Host(commands::process::ProcessArguments),
+    /// The process of one job of a sweep; started by `sweep` and `worker`.
+    #[command(hide = true)]
+    Job(commands::process::ProcessArguments),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let name = match &arguments.command {
-        Command::Chain(process) | Command::Host(process) => process.name.clone(),
+        Command::Chain(process) | Command::Host(process) | Command::Job(process) => {
+            process.name.clone()
+        }
         _ => "btemu".to_owned(),
     };
     let _named = commands::start_logging(arguments.log_format, &name);
@@ -98,6 +108,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Inspect(command) => commands::inspect::run(&command),
         Command::Log(command) => commands::log::run(&command),
         Command::Diff(command) => commands::diff::run(&command),
+        Command::Sweep(command) => commands::sweep::run(&command, arguments.log_format),
+        Command::Worker(command) => commands::worker::run(&command, arguments.log_format),
         Command::Export(command) => commands::export::run(&command),
         Command::Conform(command) => commands::conform::run(&command),
         Command::Epoch(command) => commands::conform::epoch(&command),
@@ -110,5 +122,6 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Chain(_) => commands::process::chain(),
         Command::Host(_) => commands::process::host(),
+        Command::Job(_) => commands::process::job(),
     }
 }

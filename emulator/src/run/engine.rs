@@ -143,6 +143,8 @@ pub enum Checking {
 pub struct Tick<'a> {
     /// The block.
     pub frame: &'a Frame,
+    /// The state after it.
+    pub state: &'a State,
     /// The log.
     pub log: &'a SledLog,
     /// Blocks made since the engine started.
@@ -272,7 +274,13 @@ impl Engine {
                 self.store_snapshot();
                 packed_bytes = self.log.packed_bytes();
             }
-            watch(Tick { frame: &frame, log: &self.log, blocks_made, hosts: &self.hosts });
+            watch(Tick {
+                frame: &frame,
+                state: &self.state,
+                log: &self.log,
+                blocks_made,
+                hosts: &self.hosts,
+            });
         }
         self.log.sync()?;
         if blocks_made > 0 {

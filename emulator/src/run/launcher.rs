@@ -90,7 +90,7 @@ fn resume_hint(run: &str) -> String {
 
 async fn launch_inside(order: ChainOrder, progress: &Progress) -> Result<Summary, LaunchError> {
     let stop = Arc::new(AtomicBool::new(false));
-    let (asked, mut signals) = (stop.clone(), Asked { signals: signals()?, count: 0 });
+    let (asked, mut signals) = (stop.clone(), Asked::listen()?);
     let run = run_name(&order);
     actix::spawn(async move {
         signals.next().await;
@@ -133,7 +133,7 @@ async fn launch_processes(
     mut told: impl FnMut(&Restart),
 ) -> Result<Summary, LaunchError> {
     let program = std::env::current_exe().map_err(|error| system_error("processes", &error))?;
-    let mut asked = Asked { signals: signals()?, count: 0 };
+    let mut asked = Asked::listen()?;
     let mut supervision = Supervision::default();
     loop {
         let order = ChainOrder {
@@ -218,14 +218,23 @@ impl Supervision {
 }
 
 /// Requests to end, by Ctrl-C or the system.
-struct Asked {
+pub struct Asked {
     signals: (Signal, Signal),
-    count: u32,
+    /// How many there were.
+    pub count: u32,
 }
 
 impl Asked {
+    /// From now on they are heard, and end nothing by themselves.
+    ///
+    /// # Errors
+    /// The system does not let it.
+    pub fn listen() -> Result<Self, LaunchError> {
+        Ok(Self { signals: signals()?, count: 0 })
+    }
+
     /// Waits for the next request.
-    async fn next(&mut self) {
+    pub async fn next(&mut self) {
         let (interrupt, terminate) = &mut self.signals;
         tokio::select! {
             _ = interrupt.recv() => {}
