@@ -373,7 +373,8 @@ mod tests {
     #[test]
     fn names_of_measures_are_read_and_wrong_ones_say_what_is_meant() {
         let measurable = Measurable::of(&plan());
-        let rows: &[(&str, Result<Unit, (&str, &str)>)] = &[
+        type Read = Result<Unit, (&'static str, &'static str)>;
+        let rows: &[(&str, Read)] = &[
             ("rejected", Ok(Unit::Count)),
             ("mean.top10_emission_share", Ok(Unit::Share)),
             ("subnet.2.price", Ok(Unit::Price)),
