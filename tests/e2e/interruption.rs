@@ -32,7 +32,7 @@ fn start_slow(folder: &Path, processes: &str) -> Child {
     )
 }
 
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < PATIENCE, "waited too long for {what}");
@@ -41,7 +41,7 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Processes below a process, as the system lists them.
-fn children(parent: u32) -> Vec<u32> {
+pub fn children(parent: u32) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").expect("Linux");
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
@@ -55,11 +55,11 @@ fn parent_of(pid: u32) -> Option<u32> {
     (state != "Z").then(|| fields.next()?.parse().ok()).flatten()
 }
 
-fn is_alive(pid: u32) -> bool {
+pub fn is_alive(pid: u32) -> bool {
     parent_of(pid).is_some()
 }
 
-fn kill(signal: &str, pid: u32) {
+pub fn kill(signal: &str, pid: u32) {
     let status = Command::new("kill").args([signal, &pid.to_string()]).status();
     assert!(status.is_ok_and(|status| status.success()), "kill {signal} {pid}");
 }

@@ -37,5 +37,9 @@ mod reading;
 mod scenarios;
 /// Weights that are sealed until they count.
 mod sealed;
+/// Grids of runs.
+mod sweep;
+/// Grids of runs over a broker.
+mod sweep_broker;
 /// Log lines.
 mod telling;

@@ -1,1 +1,4 @@
-//! Nothing here: the tests live in `e2e/`.
+//! What tests of the whole program need beside it. The tests live in `e2e/`.
+
+/// A NATS server.
+pub mod broker;
