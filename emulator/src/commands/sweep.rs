@@ -152,8 +152,10 @@ fn tell(
     found: u64,
     made: Made,
 ) -> Result<(), Failure> {
-    let results: Results =
-        wanted.iter().filter_map(|(number, job)| Some((*number, store.load(&job.key)?))).collect();
+    let results: Results = wanted
+        .iter()
+        .filter_map(|(number, job)| Some((*number, store.load_for(&job.key, &sweep.measures)?)))
+        .collect();
     // Parts of one sweep may share a folder, so none writes the tables of the whole.
     let files = match arguments.shard {
         Some(_) => Vec::new(),

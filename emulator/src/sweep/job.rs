@@ -86,6 +86,11 @@ pub fn job_key(simulation: Hash32, blocks: u64, checking: Checking) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
+/// Whether a text can be a key: it names files, and comes from other machines.
+pub fn is_key(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|letter| letter.is_ascii_hexdigit())
+}
+
 /// Builds whose jobs are exchanged: those of one name.
 pub fn build_id() -> String {
     format!("{BUILD} protocol {PROTOCOL_VERSION} job {JOB_FORMAT} measures {MEASURES_VERSION}")
@@ -212,4 +217,29 @@ pub fn make(job: &Job, folder: &Path, mut told: impl FnMut(u64)) -> Result<JobRe
             figures: measuring.end(engine.state(), engine.totals(), violations),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_tell_what_is_simulated_and_are_keys() {
+        let key = |seed: u8, blocks, checking| job_key(Hash32([seed; 32]), blocks, checking);
+        let one = key(1, 5, Checking::Trusting);
+        assert_eq!(one, key(1, 5, Checking::Trusting));
+        for other in [
+            key(2, 5, Checking::Trusting),
+            key(1, 6, Checking::Trusting),
+            key(1, 5, Checking::Invariants),
+        ] {
+            assert!(is_key(&other));
+            assert_ne!(one, other);
+        }
+        let long = "a".repeat(65);
+        let outside = format!("/tmp/{}", "a".repeat(59));
+        for text in ["", "..", "/tmp", &one[1..], &long, &outside] {
+            assert!(!is_key(text), "{text:?}");
+        }
+    }
 }

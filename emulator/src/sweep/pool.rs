@@ -3,7 +3,7 @@
 //! What belongs here: one job's process from start to end. What does not: which jobs, how many at once, and where
 //! results go (`local`, `broker`).
 
-use super::job::{Job, JobOrder, JobReport, JobResult};
+use super::job::{Job, JobOrder, JobReport, JobResult, is_key};
 use super::store::{StoreError, Workshop};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -56,6 +56,9 @@ impl Pool {
 
     /// Makes a job. Dropped before its end it takes the process along.
     pub async fn make(&self, job: Job, watcher: &impl Watcher) -> Outcome {
+        if !is_key(&job.key) {
+            return Outcome::Failed(format!("{:?} is no key of a job", job.key));
+        }
         let mut last = String::new();
         for attempt in 1..=ATTEMPTS_MAX {
             if attempt > 1 {

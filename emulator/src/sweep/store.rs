@@ -3,6 +3,7 @@
 //! What belongs here: names, atomic writing, reading back, tidying up. What does not: which jobs there are (`plan`).
 
 use super::job::{JOB_FORMAT, JobResult};
+use super::measures::Measure;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -49,6 +50,13 @@ impl Store {
 
     fn path(&self, key: &str) -> PathBuf {
         self.folder.join(format!("{key}.json"))
+    }
+
+    /// A result with these figures alone: a sweep has many results, and a run many figures.
+    pub fn load_for(&self, key: &str, measures: &[Measure]) -> Option<JobResult> {
+        let mut result = self.load(key)?;
+        result.figures.retain(|name, _| measures.iter().any(|measure| measure.name == *name));
+        Some(result)
     }
 
     /// A result that was kept; one that is torn or of another format counts as absent.

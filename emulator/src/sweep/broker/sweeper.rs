@@ -26,7 +26,7 @@ const RESULT_WAIT_MS: u64 = 2_000;
 /// Between two times that jobs without a result are sent again.
 const AGAIN_MS: u64 = 30_000;
 /// Between two times that it is told that nobody works.
-const LONELY_MS: u64 = 60_000;
+const LONELY_MS: u64 = 20_000;
 
 /// Has jobs made by workers; the first request to stop ends the waiting, and leaves the jobs in the queue.
 ///
