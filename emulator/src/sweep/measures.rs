@@ -470,7 +470,8 @@ mod tests {
         let subnet = SUBNET.iter().map(|(name, unit, about)| (name, unit, about));
         let wealth = WEALTH.iter().map(|(name, unit, about)| (name, unit, about));
         for (name, unit, about) in network.chain(subnet).chain(wealth) {
-            let row = page.lines().find(|row| row.contains(&format!("{name}`")));
+            let mut rows = page.lines().filter(|row| row.starts_with("| `"));
+            let row = rows.find(|row| row.contains(&format!("{name}` |")));
             let row = row.unwrap_or_else(|| panic!("{name} is not on the page"));
             assert!(row.contains(&format!("| {} |", unit.name())), "{row}");
             assert!(row.contains(about), "{row}");
