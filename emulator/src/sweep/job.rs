@@ -11,7 +11,6 @@ use crate::run::engine::{Checking, Engine, EngineError, Manner, pick_up};
 use crate::run::hosts::Hosts;
 use crate::scenario::ScenarioError;
 use crate::scenario::packed::Packed;
-use protocol::rules::PROTOCOL_VERSION;
 use protocol::units::{Hash32, Height};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -89,11 +88,6 @@ pub fn job_key(simulation: Hash32, blocks: u64, checking: Checking) -> String {
 /// Whether a text can be a key: it names files, and comes from other machines.
 pub fn is_key(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|letter| letter.is_ascii_hexdigit())
-}
-
-/// Builds whose jobs are exchanged: those of one name.
-pub fn build_id() -> String {
-    format!("{BUILD} protocol {PROTOCOL_VERSION} job {JOB_FORMAT} measures {MEASURES_VERSION}")
 }
 
 /// What a pool tells a job's process on its standard input, as one line of JSON.

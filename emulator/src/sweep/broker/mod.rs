@@ -8,12 +8,15 @@ pub mod sweeper;
 /// Takes jobs out of the queue.
 pub mod worker;
 
-use super::job::{Job, JobResult, build_id};
+use super::job::{JOB_FORMAT, Job, JobResult};
+use super::measures::MEASURES_VERSION;
 use crate::clock::Stopwatch;
+use crate::commands::run::BUILD;
 use async_nats::connection::State;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, Stream as NatsStream};
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectOptions};
+use protocol::rules::PROTOCOL_VERSION;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -296,6 +299,11 @@ impl Signing {
         // Compares in constant time.
         (hash == self.hash(T::KIND, body)).then(|| serde_json::from_slice(body).ok())?
     }
+}
+
+/// Builds whose jobs are exchanged: those of one name.
+fn build_id() -> String {
+    format!("{BUILD} protocol {PROTOCOL_VERSION} job {JOB_FORMAT} measures {MEASURES_VERSION}")
 }
 
 #[cfg(test)]
