@@ -304,7 +304,7 @@ fn what_cannot_be_exported_is_said_in_one_sentence() {
 }
 
 /// Whether this build writes Parquet; what it says where it does not.
-pub fn has_parquet(folder: &Path) -> bool {
+fn has_parquet(folder: &Path) -> bool {
     let said = say(folder, &["export", "run", "--format", "parquet", "--out", "probe"]);
     if said.code == 0 {
         return true;
