@@ -410,7 +410,7 @@ fn a_sweep_is_exported_as_parquet_where_the_build_has_it() {
     let script = "import duckdb; print(duckdb.sql('''select string_agg(concat_ws(' ', job, cell, \
                   \"network.loss_ppm\", seed, tip_hash, rejected, \"role.validator.wealth_rao\"), ',' \
                   order by job) from 'out/sweep.parquet' where typeof(rejected) = 'BIGINT' and \
-                  typeof(\"mean.subnet.1.price\") = 'DOUBLE' ''').fetchone()[0])";
+                  typeof(\"mean.subnet.1.price\") = 'DOUBLE' ''').fetchall()[0][0])";
     let said = Command::new(python).args(["-c", script]).current_dir(folder.path()).output();
     let said = said.expect("it starts");
     let read = String::from_utf8_lossy(&said.stdout).trim().to_owned();
