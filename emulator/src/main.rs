@@ -17,6 +17,7 @@ mod plan;
 mod progress;
 mod run;
 mod scenario;
+mod sweep;
 
 use clap::{Parser, Subcommand};
 use commands::{Failure, LogFormat};
@@ -55,6 +56,10 @@ enum Command {
     Log(commands::log::LogArguments),
     /// Compare two runs: where they part, in what, and what came of it.
     Diff(commands::diff::DiffArguments),
+    /// Run a grid of settings times seeds, here or on many machines, and compare the cells.
+    Sweep(commands::sweep::SweepArguments),
+    /// Make jobs of sweeps that come over a NATS server.
+    Worker(commands::worker::WorkerArguments),
     /// Write time series and events for other tools: Prometheus, Parquet, CSV, JSON lines.
     Export(commands::export::ExportArguments),
     /// Run golden cases against this build.
@@ -73,12 +78,15 @@ enum Command {
     Chain(commands::process::ProcessArguments),
     /// Carry players of a run that goes on elsewhere.
     Host(commands::process::HostArguments),
+    /// The process of one job of a sweep; started by `sweep` and `worker`.
+    #[command(hide = true)]
+    Job(commands::process::ProcessArguments),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let name = match &arguments.command {
-        Command::Chain(process) => process.name.clone(),
+        Command::Chain(process) | Command::Job(process) => process.name.clone(),
         Command::Host(host) => host.name.clone().unwrap_or_else(|| "host".to_owned()),
         _ => "btemu".to_owned(),
     };
@@ -101,6 +109,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Inspect(command) => commands::inspect::run(&command),
         Command::Log(command) => commands::log::run(&command),
         Command::Diff(command) => commands::diff::run(&command),
+        Command::Sweep(command) => commands::sweep::run(&command, arguments.log_format),
+        Command::Worker(command) => commands::worker::run(&command, arguments.log_format),
         Command::Export(command) => commands::export::run(&command),
         Command::Conform(command) => commands::conform::run(&command),
         Command::Epoch(command) => commands::conform::epoch(&command),
@@ -113,5 +123,6 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Chain(_) => commands::process::chain(),
         Command::Host(command) => commands::process::host(&command),
+        Command::Job(_) => commands::process::job(),
     }
 }

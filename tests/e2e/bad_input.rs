@@ -13,7 +13,7 @@ fn changed(folder: &Path, from: &str, to: &str) -> String {
 }
 
 /// One error sentence with the given words and exit code, and no trace of a panic.
-fn check(said: &Said, code: i32, words: &[&str]) {
+pub fn check(said: &Said, code: i32, words: &[&str]) {
     assert_eq!(said.code, code, "{said:?}");
     let errors = said.stderr.lines().filter(|line| line.starts_with("error:")).count();
     assert_eq!(errors, 1, "{said:?}");

@@ -39,7 +39,7 @@ fn rows(folder: &Path, table: &str) -> Vec<Value> {
 }
 
 /// A tool that `.ci/run` put below the build folder, or that the machine has.
-fn tool(below: &str, name: &str) -> Option<PathBuf> {
+pub fn tool(below: &str, name: &str) -> Option<PathBuf> {
     let profile = binary().parent().map(Path::to_path_buf)?;
     let fetched = profile.parent()?.join(below);
     let works = |program: &Path| {
@@ -49,7 +49,7 @@ fn tool(below: &str, name: &str) -> Option<PathBuf> {
 }
 
 /// Tells people what was not tested; `println!` of a test that passes is not shown.
-fn skip(what: &str) {
+pub fn skip(what: &str) {
     writeln!(std::io::stderr(), "skipped: {what}").expect("standard error takes a line");
 }
 

@@ -47,5 +47,9 @@ mod scenarios;
 mod sealed;
 /// Memory over a long run.
 mod soak;
+/// Grids of runs.
+mod sweep;
+/// Grids of runs over a broker.
+mod sweep_broker;
 /// Log lines.
 mod telling;

@@ -42,10 +42,14 @@ pub mod run;
 pub mod runs;
 /// Scenario files.
 pub mod scenario;
+/// Grids of runs.
+pub mod sweep;
 /// Summaries for people.
 mod telling;
 /// Checking a log.
 pub mod verify;
+/// Jobs of sweeps that come over a broker.
+pub mod worker;
 
 use clap::ValueEnum;
 use serde::Serialize;

@@ -7,8 +7,9 @@ use crate::run::chain::ChainOrder;
 use crate::run::host::{HostOrder, HostProcessError, serve, serve_from_outside};
 use crate::run::link::Address;
 use crate::run::{chain_process, death, secret};
+use crate::sweep::job::{self, JobError, JobOrder, JobReport};
 use serde::de::DeserializeOwned;
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 
 /// How long a host from outside tries to join, unless it is told otherwise.
@@ -99,13 +100,37 @@ fn host_from_outside(arguments: &HostArguments, join: &str, run: &str) -> Result
     })
 }
 
+/// The process of one job of a sweep.
+pub fn job() -> Result<(), Failure> {
+    death::follow_parent();
+    let order: JobOrder = order()?;
+    death::watch_stdin(|_| {});
+    let made = job::make(&order.job, &order.folder, |blocks| tell(&JobReport::Progress { blocks }));
+    tell(&match made {
+        Ok(result) => JobReport::Done(Box::new(result)),
+        Err(JobError::Foreign { what }) => JobReport::Foreign { what },
+        Err(error) => JobReport::Failed { what: error.to_string() },
+    });
+    Ok(())
+}
+
+/// The pool that started this process may be gone; then this process is about to end as well.
+fn tell(report: &JobReport) {
+    let line = serde_json::to_string(report).expect("a report is plain data");
+    let mut stdout = std::io::stdout().lock();
+    let told = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    if let Err(error) = told {
+        tracing::debug!(%error, "the pool does not listen");
+    }
+}
+
 fn order<T: DeserializeOwned>() -> Result<T, Failure> {
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
     let order = read
         .map_err(|error| error.to_string())
         .and_then(|_| serde_json::from_str(&line).map_err(|error| error.to_string()));
-    let hint = "this command is started by `btemu run`, not by people".to_owned();
+    let hint = "this command is started by other commands, not by people".to_owned();
     order
         .map_err(|error| Failure::usage(format!("no order on standard input: {error}"), Some(hint)))
 }

@@ -20,8 +20,13 @@ pub const SUBNETS_MAX: usize = 10;
 
 /// Evenly spaced blocks from the first to the last, both among them.
 pub fn blocks(first: Height, last: Height) -> Vec<Height> {
+    evenly(first, last, SAMPLES_MAX)
+}
+
+/// Evenly spaced blocks from the first to the last, both among them; so many at most, the first not counted.
+pub fn evenly(first: Height, last: Height, points_max: u64) -> Vec<Height> {
     let span = last.0 - first.0;
-    let points = SAMPLES_MAX.min(span);
+    let points = points_max.min(span);
     let heights = (0..=points).map(|point| first.0 + span * point / points.max(1));
     heights.map(Height).collect()
 }
@@ -137,13 +142,18 @@ fn roles(plan: &Plan) -> BTreeMap<AccountId, Role> {
 const OTHERS: &str = "others";
 
 fn sample(state: &State, roles: &BTreeMap<AccountId, Role>) -> Sample {
-    let role = |account: &AccountId| roles.get(account).map_or(OTHERS, |role| role.name());
-    let mut sample = Sample::default();
+    let mut owned = wealth(state, |account| roles.get(account).map_or(OTHERS, |role| role.name()));
     for name in Role::ALL.iter().map(|role| role.name()).chain([OTHERS]) {
-        sample.wealth.insert(name, WealthPoint::default());
+        owned.entry(name).or_default();
     }
+    Sample { subnets: subnets(state), wealth: owned }
+}
+
+/// What is owned by each class of coldkeys.
+pub fn wealth<T: Ord>(state: &State, class: impl Fn(&AccountId) -> T) -> BTreeMap<T, WealthPoint> {
+    let mut wealth: BTreeMap<T, WealthPoint> = BTreeMap::new();
     for (account, entry) in &state.accounts {
-        let point = sample.wealth.entry(role(account)).or_default();
+        let point = wealth.entry(class(account)).or_default();
         point.free_rao = point.free_rao.plus(entry.free);
     }
     for (netuid, subnet) in state.networks() {
@@ -151,21 +161,26 @@ fn sample(state: &State, roles: &BTreeMap<AccountId, Role>) -> Sample {
         for pool in subnet.pools.values() {
             for coldkey in pool.holders.keys() {
                 let worth = value(pool.value(coldkey), spot);
-                let point = sample.wealth.entry(role(coldkey)).or_default();
+                let point = wealth.entry(class(coldkey)).or_default();
                 point.stake_rao = point.stake_rao.plus(worth);
             }
         }
-        if netuid.is_root() {
-            continue;
-        }
+    }
+    wealth
+}
+
+/// Every subnet but root.
+pub fn subnets(state: &State) -> BTreeMap<NetUid, SubnetPoint> {
+    let subnets = state.networks().filter(|(netuid, _)| !netuid.is_root());
+    let points = subnets.map(|(netuid, subnet)| {
         let point = SubnetPoint {
             price: ratio(subnet.price(), 32),
             emission_share: ratio(subnet.fast.emission_share, 64),
             tao_reserve_rao: Rao(subnet.fast.pool.tao),
         };
-        sample.subnets.insert(netuid, point);
-    }
-    sample
+        (netuid, point)
+    });
+    points.collect()
 }
 
 /// Puts the samples of two runs side by side.

@@ -17,9 +17,7 @@ mod tests;
 
 pub use openmetrics::OpenMetrics;
 pub use rows::{RowWriter, Tables};
-#[cfg(test)]
-pub use tables::Value;
-pub use tables::{TABLES, Table};
+pub use tables::{Column, Kind, Presence, TABLES, Table, Value};
 pub use target::{Kept, Target};
 
 use protocol::frame::{Frame, Header};

@@ -108,6 +108,22 @@ impl Target {
         Ok(Self { path: path.to_owned(), shape: Shape::File, parts: Vec::new() })
     }
 
+    /// One file that takes the place of what is there.
+    ///
+    /// # Errors
+    /// A folder is there, or what a killed export left cannot be deleted.
+    pub fn replacing(path: &Path) -> Result<Self, ExportError> {
+        if path.is_dir() {
+            return Err(ExportError::Folder { path: path.to_owned() });
+        }
+        match fs::remove_file(temporary(path)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(ExportError::Unmakable { path: path.to_owned(), source: error })
+            }
+            _ => Ok(Self { path: path.to_owned(), shape: Shape::File, parts: Vec::new() }),
+        }
+    }
+
     /// Standard output, for one file.
     pub fn standard_output() -> Self {
         let path = PathBuf::from("standard output");
@@ -139,9 +155,7 @@ impl Target {
                 return Ok(Output { path: self.path.clone(), to });
             }
         };
-        let mut temporary = path.clone().into_os_string();
-        temporary.push(".part");
-        let temporary = PathBuf::from(temporary);
+        let temporary = temporary(&path);
         let unmakable = |source| ExportError::Unmakable { path: path.clone(), source };
         let file = File::create_new(&temporary).map_err(unmakable)?;
         self.parts.push(Part { temporary, path: path.clone() });
@@ -162,6 +176,13 @@ impl Target {
         self.shape = Shape::StandardOutput;
         Ok(kept)
     }
+}
+
+/// The name of a file that is not whole yet.
+fn temporary(path: &Path) -> PathBuf {
+    let mut temporary = path.to_owned().into_os_string();
+    temporary.push(".part");
+    PathBuf::from(temporary)
 }
 
 /// What was not kept goes; what cannot be deleted stays.

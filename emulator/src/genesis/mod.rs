@@ -10,7 +10,7 @@ mod populate;
 /// Settings as a timeline writes them.
 mod settings;
 /// The real network as the explorer gives it.
-mod snapshot;
+pub mod snapshot;
 
 pub use populate::nobodies;
 

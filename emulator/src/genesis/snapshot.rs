@@ -55,24 +55,43 @@ pub struct Row {
     pub blocks_since_last_step: u64,
 }
 
-/// Reads and checks a snapshot: beside the scenario, or the one that ships.
+/// Where the text of a snapshot comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It is the one that ships.
+    Shipped,
+    /// A file of its own.
+    File,
+}
+
+/// The text of a snapshot: beside the scenario, or the one that ships.
 ///
 /// # Errors
-/// It is missing, is no snapshot, or holds impossible numbers.
-pub fn read(place: &str, name: &str, folder: &Path) -> Result<Vec<Row>, ScenarioError> {
+/// It is missing.
+pub fn text(place: &str, name: &str, folder: &Path) -> Result<(String, Origin), ScenarioError> {
     let path = folder.join(name);
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
+    match std::fs::read_to_string(&path) {
+        Ok(text) if text == SHIPPED.1 => Ok((text, Origin::Shipped)),
+        Ok(text) => Ok((text, Origin::File)),
         Err(_) if Path::new(name).file_name().is_some_and(|file| file == SHIPPED.0) => {
-            SHIPPED.1.to_owned()
+            Ok((SHIPPED.1.to_owned(), Origin::Shipped))
         }
         Err(error) => {
             let what =
                 format!("{place}: genesis.snapshot: cannot read {}: {error}", path.display());
             let hint = "the path is relative to the scenario file".to_owned();
-            return Err(ScenarioError::new(what, Some(hint)));
+            Err(ScenarioError::new(what, Some(hint)))
         }
-    };
+    }
+}
+
+/// Reads and checks a snapshot: beside the scenario, or the one that ships.
+///
+/// # Errors
+/// It is missing, is no snapshot, or holds impossible numbers.
+pub fn read(place: &str, name: &str, folder: &Path) -> Result<Vec<Row>, ScenarioError> {
+    let (text, _) = text(place, name, folder)?;
+    let path = folder.join(name);
     let file = path.display();
     let mut reader = serde_json::Deserializer::from_str(&text);
     let rows: Vec<Row> = serde_path_to_error::deserialize(&mut reader).map_err(|error| {

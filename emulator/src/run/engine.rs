@@ -141,6 +141,8 @@ pub struct Tick<'a> {
     pub what: Happening<'a>,
     /// The last block.
     pub height: Height,
+    /// The state after it.
+    pub state: &'a State,
     /// The log.
     pub log: &'a SledLog,
     /// Blocks made since the engine started.
@@ -503,6 +505,7 @@ impl Watched<'_> {
         (self.watch)(Tick {
             what,
             height,
+            state: &books.state,
             log: &books.log,
             blocks_made: self.blocks,
             violations: books.violations,

@@ -5,6 +5,7 @@
 use super::ScenarioError;
 use super::document::Document;
 use config::{Config, FileFormat, Value, ValueKind};
+use serde::de::DeserializeOwned;
 use toml::Table;
 
 /// Environment variables that begin with this are laid over the file: `BTEMU__RUN__BLOCKS`.
@@ -47,14 +48,7 @@ pub fn environment() -> Vec<Overlay> {
 /// # Errors
 /// The first thing that is wrong, with its place.
 pub fn resolve(file: &str, text: &str, overlays: &[Overlay]) -> Result<Document, ScenarioError> {
-    let alone: Document = toml::from_str(text).map_err(|error| {
-        let place = error.span().map(|span| line_and_column(text, span.start));
-        let place = place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
-        let key = error.span().and_then(|span| key_before(text, span.start));
-        let key = key.map_or_else(String::new, |key| format!("{key}: "));
-        let (sentence, hint) = readable(error.message());
-        ScenarioError::new(format!("{file}{place}: {key}{sentence}"), hint)
-    })?;
+    let alone: Document = parse(file, text)?;
     let defaults = toml::to_string(&Document::default()).expect("defaults are plain data");
     let mut builder = Config::builder()
         .add_source(config::File::from_str(&defaults, FileFormat::Toml))
@@ -89,6 +83,21 @@ pub fn resolve(file: &str, text: &str, overlays: &[Overlay]) -> Result<Document,
         let place = origin.map_or_else(|| file.to_owned(), |overlay| overlay.origin.clone());
         let path = if path == "." { String::new() } else { format!("{path}: ") };
         ScenarioError::new(format!("{place}: {path}{sentence}"), hint)
+    })
+}
+
+/// Parses a TOML file strictly.
+///
+/// # Errors
+/// The first thing that is wrong, with its line and column, and what may have been meant.
+pub fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ScenarioError> {
+    toml::from_str(text).map_err(|error| {
+        let place = error.span().map(|span| line_and_column(text, span.start));
+        let place = place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+        let key = error.span().and_then(|span| key_before(text, span.start));
+        let key = key.map_or_else(String::new, |key| format!("{key}: "));
+        let (sentence, hint) = readable(error.message());
+        ScenarioError::new(format!("{file}{place}: {key}{sentence}"), hint)
     })
 }
 

@@ -6,6 +6,8 @@ pub mod amount;
 pub mod document;
 /// File, environment and `--set`, laid over each other.
 mod layers;
+/// Scenarios that need no other file.
+pub mod packed;
 
 use crate::clock::Pace;
 use crate::genesis;
@@ -14,12 +16,12 @@ use crate::plan::Plan;
 use crate::run::hosts::Dealing;
 use crate::run::link::Address;
 use document::{Document, DurabilityName};
-use layers::{Overlay, environment};
+use layers::environment;
 use protocol::state::State;
 use std::path::{Path, PathBuf};
 use storage::log::Durability;
 
-pub use layers::{meant, readable};
+pub use layers::{Overlay, meant, parse, readable};
 
 /// What the command line lays over a scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,14 +112,33 @@ pub struct Scenario {
 /// # Errors
 /// The file is missing, or something in it or over it is wrong.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Scenario, ScenarioError> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    read_under(path, &file_text(path)?, &overrides.overlays())
+}
+
+/// The text of a scenario file.
+///
+/// # Errors
+/// It cannot be read.
+pub fn file_text(path: &Path) -> Result<String, ScenarioError> {
+    std::fs::read_to_string(path).map_err(|error| {
         let hint = "`btemu scenario list` names those that ship".to_owned();
         ScenarioError::new(
             format!("cannot read the scenario {}: {error}", path.display()),
             Some(hint),
         )
-    })?;
-    read(path, &text, &[environment(), overrides.overlays()].concat())
+    })
+}
+
+/// Reads the text of a scenario file under the environment and whatever else is laid over it.
+///
+/// # Errors
+/// Something in it or over it is wrong.
+pub fn read_under(
+    path: &Path,
+    text: &str,
+    overlays: &[Overlay],
+) -> Result<Scenario, ScenarioError> {
+    read(path, text, &[&environment()[..], overlays].concat())
 }
 
 /// Reads a scenario that a log holds, as a fork of the run changes it; the environment does not. A group whose

@@ -1,0 +1,119 @@
+//! A scenario as it travels to other processes and machines: every default written out, and with its snapshot.
+//!
+//! What belongs here: packing and unpacking. What does not: who sends it where (`sweep`).
+
+use super::{Scenario, ScenarioError, read};
+use crate::genesis::{self, snapshot};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// A scenario that needs no other file. Unpacked it has the simulation hash it had before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packed {
+    /// The scenario in full (TOML).
+    pub scenario: String,
+    /// Its snapshot; none if it has none, or the one that ships with every build.
+    pub snapshot: Option<PackedSnapshot>,
+}
+
+/// A snapshot's file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackedSnapshot {
+    /// Its name, without folders.
+    pub name: String,
+    /// What is in it.
+    pub text: String,
+}
+
+impl Scenario {
+    /// Packs it.
+    ///
+    /// # Errors
+    /// A behaviour or setting is unknown, or its snapshot cannot be read.
+    pub fn pack(&self) -> Result<Packed, ScenarioError> {
+        let mut document = self.document.clone();
+        genesis::write_out(&self.place(), &mut document)?;
+        let mut packed = None;
+        if let Some(name) = &mut document.genesis.snapshot {
+            let folder = self.file.parent().unwrap_or(Path::new("."));
+            let (text, origin) = snapshot::text(&self.place(), name, folder)?;
+            *name = file_name(name);
+            if origin == snapshot::Origin::File {
+                packed = Some(PackedSnapshot { name: name.clone(), text });
+            }
+        }
+        let scenario = toml::to_string(&document).expect("a document is plain data");
+        Ok(Packed { scenario, snapshot: packed })
+    }
+}
+
+impl Packed {
+    /// Reads it; its snapshot is put into a folder. The environment changes nothing.
+    ///
+    /// # Errors
+    /// It is no scenario, or the folder cannot be written.
+    pub fn unpack(&self, folder: &Path) -> Result<Scenario, ScenarioError> {
+        if let Some(PackedSnapshot { name, text }) = &self.snapshot {
+            // Whatever it is called, it stays in its folder.
+            let path = folder.join(file_name(name));
+            std::fs::write(&path, text).map_err(|error| {
+                ScenarioError::new(format!("cannot write {}: {error}", path.display()), None)
+            })?;
+        }
+        read(&folder.join("scenario.toml"), &self.scenario, &[])
+    }
+}
+
+fn file_name(path: &str) -> String {
+    let name = Path::new(path).file_name();
+    name.map_or_else(|| "snapshot.json".to_owned(), |name| name.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Overrides, load};
+
+    #[test]
+    fn a_packed_scenario_has_its_hash_wherever_it_is_unpacked() {
+        let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+        let home = tempfile::tempdir().expect("writable");
+        let away = tempfile::tempdir().expect("writable");
+        let mainnet = std::fs::read_to_string(configs.join("mainnet.toml")).expect("it ships");
+        let shipped = "data/finney_subnets_taostats_2026-04-11.json";
+        let data = std::fs::read_to_string(configs.join(shipped)).expect("it ships");
+        assert!(mainnet.contains(shipped), "the snapshot is where it was");
+        std::fs::create_dir(home.path().join("other")).expect("writable");
+        let changed = data.replacen("\"tempo\": 360", "\"tempo\": 99", 1);
+        assert_ne!(changed, data);
+        std::fs::write(home.path().join("other/own.json"), changed).expect("writable");
+        let own = mainnet.replace(shipped, "other/own.json");
+        std::fs::write(home.path().join("own.toml"), own).expect("writable");
+        let rows = [
+            (configs.join("quickstart.toml"), None),
+            (configs.join("mainnet.toml"), None),
+            (home.path().join("own.toml"), Some("own.json")),
+        ];
+        for (file, attached) in rows {
+            let scenario = load(&file, &Overrides::default()).expect("valid");
+            let packed = scenario.pack().expect("valid");
+            let name = packed.snapshot.as_ref().map(|snapshot| snapshot.name.as_str());
+            assert_eq!(name, attached, "{}", file.display());
+            let again = packed.unpack(away.path()).expect("it is the same");
+            let hash = |scenario: &Scenario| scenario.plan().expect("valid").simulation_hash();
+            assert_eq!(hash(&again), hash(&scenario), "{}", file.display());
+        }
+    }
+
+    #[test]
+    fn a_snapshot_never_leaves_its_folder() {
+        let folder = tempfile::tempdir().expect("writable");
+        let inside = folder.path().join("inside");
+        std::fs::create_dir(&inside).expect("writable");
+        let snapshot = PackedSnapshot { name: "../outside.json".to_owned(), text: String::new() };
+        let packed = Packed { scenario: String::new(), snapshot: Some(snapshot) };
+        packed.unpack(&inside).expect("an empty scenario is the default one");
+        assert!(inside.join("outside.json").exists());
+        assert!(!folder.path().join("outside.json").exists());
+    }
+}
