@@ -36,7 +36,16 @@ const WORDS: &[(&str, &str, &[&str])] = &[
     ("actors", "actix::", &["src/shell.rs"]),
     ("actors", "libm::", &["src/maths.rs"]),
     ("emulator", "::parquet::", &["src/export/parquet.rs"]),
-    ("emulator", "::async_nats::", &["src/run/link/nats.rs"]),
+    (
+        "emulator",
+        "::async_nats::",
+        &[
+            "src/run/link/nats.rs",
+            "src/sweep/broker/mod.rs",
+            "src/sweep/broker/sweeper.rs",
+            "src/sweep/broker/worker.rs",
+        ],
+    ),
     ("emulator", "socket2::", &["src/run/link/sockets.rs"]),
     ("emulator", "::csv::", &["src/export/csv.rs"]),
     ("emulator", "Instant::now", &["src/clock.rs"]),

@@ -4,18 +4,17 @@
 //! where results are kept (`store`).
 
 use super::measures::{Figures, MEASURES_VERSION, Measuring};
-use crate::clock::{Pace, Stopwatch, Throttle};
+use crate::clock::{Stopwatch, Throttle};
 use crate::commands::run::BUILD;
+use crate::run::control::{Control, Wish};
 use crate::run::death;
-use crate::run::engine::{Checking, Engine, EngineError, Manner, pick_up};
+use crate::run::engine::{Checking, Engine, EngineError, Happening, Manner, pick_up};
 use crate::run::hosts::Hosts;
 use crate::scenario::ScenarioError;
 use crate::scenario::packed::Packed;
 use protocol::units::{Hash32, Height};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use storage::log::{Durability, LogError, SledLog};
 use storage::record::Genesis;
@@ -180,18 +179,19 @@ pub fn make(job: &Job, folder: &Path, mut told: impl FnMut(u64)) -> Result<JobRe
         snapshot_interval: 0,
         snapshot_bytes: 0,
         checkpoint_interval: 0,
-        pace: Pace::Max,
         checking: job.checking,
     };
     let mut throttle = Throttle::every(Duration::from_millis(PROGRESS_INTERVAL_MS));
     actix::System::new().block_on(async {
-        let seats = std::mem::take(&mut start.checkpoint.hosts.seats);
+        let seats = std::mem::take(&mut start.seats);
         let hosts = Hosts::local(&start.course(), seats, start.state.clone());
-        let mut engine = Engine::new(start, hosts, None, Arc::new(AtomicBool::new(false)));
+        let mut engine = Engine::new(start, hosts, None, Control::new(Wish::default()));
         let made = engine.run(&manner, |tick| {
-            measuring.block(tick.state);
-            if throttle.is_due() {
-                told(tick.frame.header.height.0 - genesis_height.0);
+            if let Happening::Block(_) = tick.what {
+                measuring.block(tick.state);
+                if throttle.is_due() {
+                    told(tick.height.0 - genesis_height.0);
+                }
             }
         });
         made.await?;
