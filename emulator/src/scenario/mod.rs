@@ -351,6 +351,7 @@ const SHIPPED: &[(&str, &str)] = &[
         "configs/bench-mainnet-quarter.toml",
         include_str!("../../../configs/bench-mainnet-quarter.toml"),
     ),
+    ("configs/bench-idle.toml", include_str!("../../../configs/bench-idle.toml")),
     ("configs/bench-mainnet.toml", include_str!("../../../configs/bench-mainnet.toml")),
 ];
 
