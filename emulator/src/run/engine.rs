@@ -404,8 +404,10 @@ impl Engine {
         let until_ms = course.block_ms(height);
         while let Some(slice) = self.hub.next_slice(until_ms, self.hosts.next_wake_ms()) {
             let deliveries = self.hub.deliveries(slice);
-            let done = self.hosts.slice(slice.from_ms, slice.until_ms, deliveries).await?;
-            self.hub.accept(slice, done);
+            self.hosts.ask(slice.from_ms, slice.until_ms, deliveries).await?;
+            // While the players are at work.
+            self.hub.count();
+            self.hosts.hear(|done| self.hub.accept(slice, done)).await?;
         }
         let input = self.hub.block_input(&course, height);
         Ok((input, self.hub.take_facts()))

@@ -103,6 +103,8 @@ pub enum Hosts {
         players: u64,
         /// Inputs they took.
         steps: u64,
+        /// A slice they were asked for: from, until, deliveries.
+        asked: Option<(u64, u64, Vec<Delivery>)>,
     },
     /// In processes of their own.
     Remote {
@@ -148,6 +150,8 @@ pub struct RemoteHost {
     players: u64,
     steps: u64,
     silence_ms_max: u64,
+    /// Whether an answer about the slice is still to come.
+    is_asked: bool,
 }
 
 /// The address book of a plan.
@@ -163,7 +167,7 @@ impl Hosts {
         let directory = directory(course.plan()).into_iter().collect();
         let mut host = ShellHost::new(seats, View::new(state), directory, course.seed());
         host.start();
-        Self::Local { host: Box::new(host), players, steps: 0 }
+        Self::Local { host: Box::new(host), players, steps: 0, asked: None }
     }
 
     /// Deals the seats out to host processes.
@@ -185,6 +189,7 @@ impl Hosts {
             players: 0,
             steps: 0,
             silence_ms_max,
+            is_asked: false,
         });
         let mut hosts: Vec<RemoteHost> = hosts.collect();
         let carrier = deal(course, seats, state, &mut hosts, dealing).await?;
@@ -224,22 +229,18 @@ impl Hosts {
         }
     }
 
-    /// Steps every player that has something to do in a slice.
+    /// Asks every player that has something to do in a slice to do it; [`Hosts::hear`] waits for what comes of it.
     ///
     /// # Errors
-    /// A host is gone, silent or failed.
-    pub async fn slice(
+    /// A host is gone or silent.
+    pub async fn ask(
         &mut self,
         from_ms: u64,
         until_ms: u64,
         deliveries: Vec<Delivery>,
-    ) -> Result<SliceDone, HostError> {
+    ) -> Result<(), HostError> {
         match self {
-            Self::Local { host, steps, .. } => {
-                let done = host.slice(from_ms, until_ms, deliveries).await?;
-                *steps += done.steps;
-                Ok(done)
-            }
+            Self::Local { asked, .. } => *asked = Some((from_ms, until_ms, deliveries)),
             Self::Remote { hosts, carrier, .. } => {
                 let mut dealt: Vec<Vec<Delivery>> = vec![Vec::new(); hosts.len()];
                 for delivery in deliveries {
@@ -247,32 +248,49 @@ impl Hosts {
                         dealt[host].push(delivery);
                     }
                 }
-                let mut asked = Vec::with_capacity(hosts.len());
                 for (host, deliveries) in dealt.into_iter().enumerate() {
                     let remote = &mut hosts[host];
                     let wakes = remote.next_wake_ms.is_some_and(|wake_ms| wake_ms < until_ms);
-                    if !deliveries.is_empty() || wakes {
+                    remote.is_asked = !deliveries.is_empty() || wakes;
+                    if remote.is_asked {
                         let slice = ToHost::Slice { from_ms, until_ms, deliveries };
                         remote.say(host, encoded(&slice)).await?;
-                        asked.push(host);
                     }
                 }
-                let mut whole = SliceDone::default();
-                for host in asked {
-                    let remote = &mut hosts[host];
+            }
+        }
+        Ok(())
+    }
+
+    /// Hears what came of a slice, host by host; the parts together are the whole.
+    ///
+    /// # Errors
+    /// A host is gone, silent or failed.
+    pub async fn hear(&mut self, mut said: impl FnMut(SliceDone)) -> Result<(), HostError> {
+        match self {
+            Self::Local { host, steps, asked, .. } => {
+                let Some((from_ms, until_ms, deliveries)) = asked.take() else { return Ok(()) };
+                let done = host.slice(from_ms, until_ms, deliveries).await?;
+                *steps += done.steps;
+                said(done);
+            }
+            Self::Remote { hosts, .. } => {
+                for (host, remote) in hosts.iter_mut().enumerate() {
+                    if !std::mem::take(&mut remote.is_asked) {
+                        continue;
+                    }
                     match remote.answer(host).await? {
                         FromHost::Done(part) => {
                             remote.next_wake_ms = part.next_wake_ms;
                             remote.steps += part.steps;
-                            whole.merge(part);
+                            said(part);
                         }
                         other => return Err(out_of_turn(host, other)),
                     }
                 }
-                whole.sort();
-                Ok(whole)
             }
         }
+        Ok(())
     }
 
     /// Shows the players a block's public events.

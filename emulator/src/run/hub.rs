@@ -38,6 +38,24 @@ pub struct Hub {
     limits: Limits,
     players: Roster<PlayerId>,
     memory: HubMemory,
+    /// What is to be counted still; nobody waits for it.
+    notes: Vec<Note>,
+}
+
+/// Something that happened to a message and is in no count yet.
+#[derive(Clone, Copy, Debug)]
+enum Note {
+    Sent { sender: PlayerId, sent_ms: u64, asks: Option<Question> },
+    Lost { sender: PlayerId },
+    Delivered { answers: Option<Answered> },
+}
+
+/// An answer that reached who had asked.
+#[derive(Clone, Copy, Debug)]
+struct Answered {
+    question: Question,
+    due_ms: u64,
+    digest: u64,
 }
 
 /// Everything a hub remembers; part of a checkpoint.
@@ -109,6 +127,7 @@ impl Hub {
             limits: course.limits().clone(),
             players: course.seats().map(|seat| seat.identity.id).collect(),
             memory,
+            notes: Vec::new(),
         };
         hub.lose_what_nobody_takes();
         hub
@@ -131,7 +150,8 @@ impl Hub {
     }
 
     /// What it remembers.
-    pub const fn memory(&self) -> &HubMemory {
+    pub fn memory(&mut self) -> &HubMemory {
+        self.count();
         &self.memory
     }
 
@@ -150,8 +170,10 @@ impl Hub {
         Some(Slice { from_ms, until_ms: end_ms.min(until_ms) })
     }
 
-    /// Takes what is delivered in a slice: receipts of the last block, then messages by due time.
+    /// Takes what is delivered in a slice: receipts of the last block, then messages by due time. From here on it is
+    /// the end of the slice.
     pub fn deliveries(&mut self, slice: Slice) -> Vec<Delivery> {
+        self.memory.now_ms = slice.until_ms;
         let later = self.memory.travelling.split_off(&((slice.until_ms, PlayerId::CHAIN, 0), 0));
         let due = std::mem::replace(&mut self.memory.travelling, later);
         let receipts = std::mem::take(&mut self.memory.receipts);
@@ -163,9 +185,9 @@ impl Hub {
         deliveries
     }
 
-    /// Takes what players said in a slice, in its one order, and sends it on its way.
+    /// Takes what players said in a slice and sends it on its way. The parts of several hosts may come in any order:
+    /// what becomes of a message depends on its sender's count alone, and what is under way is in its one order.
     pub fn accept(&mut self, slice: Slice, done: SliceDone) {
-        self.memory.now_ms = slice.until_ms;
         for sent in done.outgoing {
             self.send(sent, slice.until_ms);
         }
@@ -266,6 +288,7 @@ impl Hub {
 
     /// The off-chain facts since the last block.
     pub fn take_facts(&mut self) -> Facts {
+        self.count();
         self.forget_old_queries();
         let gathered = std::mem::take(&mut self.memory.facts);
         let mut facts = Facts { messages: gathered.messages, ..Facts::default() };
@@ -285,42 +308,74 @@ impl Hub {
     }
 
     fn note_sent(&mut self, sent: &Outgoing) {
-        self.memory.facts.messages.sent += 1;
-        if let Body::Query { netuid, task } = sent.body {
-            self.tally(sent.sender).queries_sent += 1;
-            let question =
-                Question { asker: sent.sender, answerer: sent.receiver, netuid: netuid.0, task };
-            if let Some(before_ms) = self.memory.asked.insert(question, sent.sent_ms) {
-                self.memory.asked_by_time.remove(&(before_ms, question));
+        let Outgoing { sent_ms, sender, receiver, .. } = *sent;
+        let asks = match sent.body {
+            Body::Query { netuid, task } => {
+                Some(Question { asker: sender, answerer: receiver, netuid: netuid.0, task })
             }
-            self.memory.asked_by_time.insert((sent.sent_ms, question));
-        }
+            _ => None,
+        };
+        self.notes.push(Note::Sent { sender, sent_ms, asks });
     }
 
     fn note_lost(&mut self, sender: PlayerId) {
-        self.memory.facts.messages.dropped += 1;
-        self.tally(sender).lost += 1;
+        self.notes.push(Note::Lost { sender });
     }
 
     fn note_delivered(&mut self, envelope: &Envelope) {
-        self.memory.facts.messages.delivered += 1;
-        if let Body::Answer { netuid, task, digest, .. } = envelope.body {
-            let question = Question {
-                asker: envelope.receiver,
-                answerer: envelope.sender,
-                netuid: netuid.0,
-                task,
-            };
-            let asked_ms = self.memory.asked.remove(&question);
-            if let Some(asked_ms) = asked_ms {
-                self.memory.asked_by_time.remove(&(asked_ms, question));
+        let Envelope { due_ms, sender: answerer, receiver: asker, .. } = *envelope;
+        let answers = match envelope.body {
+            Body::Answer { netuid, task, digest, .. } => {
+                let question = Question { asker, answerer, netuid: netuid.0, task };
+                Some(Answered { question, due_ms, digest })
             }
-            let tally = self.tally(envelope.receiver);
-            tally.answers_received += 1;
-            tally.latency_ms += asked_ms.map_or(0, |asked_ms| envelope.due_ms - asked_ms);
-            let same = self.memory.facts.answers.entry((netuid.0, task, digest)).or_default();
-            same.insert(envelope.sender);
+            _ => None,
+        };
+        self.notes.push(Note::Delivered { answers });
+    }
+
+    /// Brings all counts up to date. It may be done at any time, for instance while players are at work.
+    pub fn count(&mut self) {
+        let mut notes = std::mem::take(&mut self.notes);
+        for note in notes.drain(..) {
+            match note {
+                Note::Sent { sender, sent_ms, asks } => self.count_sent(sender, sent_ms, asks),
+                Note::Lost { sender } => {
+                    self.memory.facts.messages.dropped += 1;
+                    self.tally(sender).lost += 1;
+                }
+                Note::Delivered { answers } => {
+                    self.memory.facts.messages.delivered += 1;
+                    if let Some(answered) = answers {
+                        self.count_answer(answered);
+                    }
+                }
+            }
         }
+        self.notes = notes;
+    }
+
+    fn count_sent(&mut self, sender: PlayerId, sent_ms: u64, asks: Option<Question>) {
+        self.memory.facts.messages.sent += 1;
+        let Some(question) = asks else { return };
+        self.tally(sender).queries_sent += 1;
+        if let Some(before_ms) = self.memory.asked.insert(question, sent_ms) {
+            self.memory.asked_by_time.remove(&(before_ms, question));
+        }
+        self.memory.asked_by_time.insert((sent_ms, question));
+    }
+
+    fn count_answer(&mut self, answered: Answered) {
+        let Answered { question, due_ms, digest } = answered;
+        let asked_ms = self.memory.asked.remove(&question);
+        if let Some(asked_ms) = asked_ms {
+            self.memory.asked_by_time.remove(&(asked_ms, question));
+        }
+        let tally = self.tally(question.asker);
+        tally.answers_received += 1;
+        tally.latency_ms += asked_ms.map_or(0, |asked_ms| due_ms - asked_ms);
+        let content = (question.netuid, question.task, digest);
+        self.memory.facts.answers.entry(content).or_default().insert(question.answerer);
     }
 
     fn forget_old_queries(&mut self) {
