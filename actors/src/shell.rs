@@ -154,6 +154,22 @@ impl Handler<Save> for Shell {
     }
 }
 
+/// Somebody who looks at seats, one after the other.
+pub type Look = Arc<Mutex<dyn FnMut(&Seated) + Send>>;
+
+/// Shows a player's seat to somebody.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Show(Look);
+
+impl Handler<Show> for Shell {
+    type Result = ();
+
+    fn handle(&mut self, Show(look): Show, _: &mut Self::Context) {
+        (look.lock().unwrap_or_else(PoisonError::into_inner))(&self.seated);
+    }
+}
+
 /// [`crate::host::Host`] with its machines in actors of the current arbiter.
 #[derive(Debug)]
 pub struct ShellHost {
@@ -269,6 +285,18 @@ impl ShellHost {
         self.agenda.first_ms()
     }
 
+    /// Shows all seats to somebody, ascending by player; nothing is copied.
+    ///
+    /// # Errors
+    /// An actor is gone; the host must end.
+    pub async fn show(&self, look: &Look) -> Result<(), ShellError> {
+        for (player, seat) in self.players.keys().iter().zip(&self.seats) {
+            let shown = seat.send(Show(Arc::clone(look))).await;
+            shown.map_err(|error| closed(*player, error))?;
+        }
+        Ok(())
+    }
+
     /// All seats, to go on from later.
     ///
     /// # Errors
@@ -346,6 +374,13 @@ mod tests {
             crashes += pure.crashes.len();
         }
         assert_eq!(shell.checkpoint().await, Ok(host.checkpoint()));
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&shown);
+        let look: Look = Arc::new(Mutex::new(move |seated: &Seated| {
+            seen.lock().expect("nobody panics").push(seated.clone());
+        }));
+        shell.show(&look).await.expect("all answer");
+        assert_eq!(*shown.lock().expect("nobody panics"), host.checkpoint().seats);
         assert_eq!(crashes, 1);
         assert!(sent > 20, "{sent} messages were sent");
     }

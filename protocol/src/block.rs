@@ -88,13 +88,42 @@ pub fn order_calls(calls: &mut [Submitted]) {
     calls.sort_by_key(|submitted| core::cmp::Reverse(submitted.call.priority()));
 }
 
+/// A block that has begun: everything before its calls is decided and applied. It needs none of them, so it may be
+/// done before they are known, once it is certain that the block will be made.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    height: Height,
+    entropy: Hash32,
+    emitted: (Vec<Event>, Vec<Sealed>),
+}
+
+/// Begins a block and applies that to the state.
+///
+/// # Panics
+/// As [`decide_block`].
+pub fn open_block(state: &mut State, height: Height, entropy: Hash32) -> Opened {
+    let mut tx = Tx::in_block(state, entropy);
+    open(&mut tx, height);
+    Opened { height, entropy, emitted: tx.finish() }
+}
+
 /// Decides a block and applies it to the state.
 ///
 /// # Panics
 /// An invariant of the state is broken, or the input's height does not follow the state's.
 pub fn decide_block(state: &mut State, input: &BlockInput) -> Decided {
-    let mut tx = Tx::in_block(state, input.entropy);
-    open(&mut tx, input.height);
+    let opened = open_block(state, input.height, input.entropy);
+    decide_opened(state, input, opened)
+}
+
+/// Decides the rest of a block that has begun and applies it to the state.
+///
+/// # Panics
+/// An invariant of the state is broken, or another block has begun.
+pub fn decide_opened(state: &mut State, input: &BlockInput, opened: Opened) -> Decided {
+    let Opened { height, entropy, emitted } = opened;
+    assert_eq!((height, entropy), (input.height, input.entropy), "it is the block that has begun");
+    let mut tx = Tx::resume(state, entropy, emitted);
     if let Some(round) = input.beacon_round {
         beacon::store(&mut tx, round);
     }

@@ -29,6 +29,15 @@ impl<'a> Tx<'a> {
         Self { state, events: Vec::new(), sealed: Vec::new(), entropy }
     }
 
+    /// Goes on with a block in which this was emitted already.
+    pub fn resume(
+        state: &'a mut State,
+        entropy: Hash32,
+        (events, sealed): (Vec<Event>, Vec<Sealed>),
+    ) -> Self {
+        Self { state, events, sealed, entropy }
+    }
+
     /// The block's entropy.
     pub fn entropy(&self) -> Hash32 {
         self.entropy

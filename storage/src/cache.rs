@@ -1,18 +1,20 @@
 //! Snapshots, checkpoints and counts: files beside the log that save time and hold no truth. A damaged one, one of
 //! another build or of another history counts as absent; all may be deleted at any time.
 
-use crate::codec::{decode, encode};
+use crate::codec::{Pieces, decode, encode_into};
 use protocol::units::{Hash32, Height};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::PathBuf;
 
 const MAGIC: &[u8; 8] = b"BTECACH2";
 const HEAD_BYTES: usize = 8 + 8 + 32 + 32;
 const ZSTD_LEVEL: i32 = 1;
-const RAW_BYTES_MAX: usize = 1 << 30;
+const RAW_BYTES_MAX: u64 = 1 << 30;
+/// Bytes handed to the packer at a time.
+const WRITTEN_BYTES: usize = 1 << 16;
 
 /// What is cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,24 @@ pub struct CacheError {
     source: io::Error,
 }
 
+/// What is behind a file's head, hashed as it is written.
+struct Body {
+    file: BufWriter<File>,
+    hasher: blake3::Hasher,
+}
+
+impl Write for Body {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 /// The caches of a run.
 #[derive(Clone, Debug)]
 pub struct Cache {
@@ -66,34 +86,53 @@ impl Cache {
         block: Hash32,
         value: &T,
     ) -> Result<(), CacheError> {
-        self.store_encoded(kind, height, block, &encode(value))
+        self.store_with(kind, height, block, |body| encode_into(value, body))
     }
 
     /// Stores a value that was encoded before.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn store_encoded(
+    pub fn store_pieces(
         &self,
         kind: CacheKind,
         height: Height,
         block: Hash32,
-        value: &[u8],
+        value: Pieces,
+    ) -> Result<(), CacheError> {
+        self.store_with(kind, height, block, |body| value.write_to(body))
+    }
+
+    fn store_with(
+        &self,
+        kind: CacheKind,
+        height: Height,
+        block: Hash32,
+        write: impl FnOnce(&mut BufWriter<zstd::Encoder<'_, Body>>) -> io::Result<()>,
     ) -> Result<(), CacheError> {
         let path = self.path(kind, height);
-        let failed = |source| CacheError { path: path.clone(), source };
-        let body = zstd::bulk::compress(value, ZSTD_LEVEL).map_err(failed)?;
-        let mut bytes = Vec::with_capacity(HEAD_BYTES + body.len());
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&height.0.to_le_bytes());
-        bytes.extend_from_slice(&block.0);
-        bytes.extend_from_slice(blake3::hash(&body).as_bytes());
-        bytes.extend_from_slice(&body);
         let unfinished = path.with_extension("tmp");
-        fs::create_dir_all(&self.folder)
-            .and_then(|()| fs::write(&unfinished, &bytes))
-            .and_then(|()| fs::rename(&unfinished, &path))
-            .map_err(failed)
+        let write_all = || {
+            fs::create_dir_all(&self.folder)?;
+            let mut file = BufWriter::new(File::create(&unfinished)?);
+            file.write_all(&[0; HEAD_BYTES])?;
+            let body = Body { file, hasher: blake3::Hasher::new() };
+            let packer = zstd::Encoder::new(body, ZSTD_LEVEL)?;
+            let mut body = BufWriter::with_capacity(WRITTEN_BYTES, packer);
+            write(&mut body)?;
+            let packer = body.into_inner().map_err(io::IntoInnerError::into_error)?;
+            let Body { file, hasher } = packer.finish()?;
+            let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            let mut head = Vec::with_capacity(HEAD_BYTES);
+            head.extend_from_slice(MAGIC);
+            head.extend_from_slice(&height.0.to_le_bytes());
+            head.extend_from_slice(&block.0);
+            head.extend_from_slice(hasher.finalize().as_bytes());
+            file.rewind()?;
+            file.write_all(&head)?;
+            fs::rename(&unfinished, &path)
+        };
+        write_all().map_err(|source| CacheError { path: path.clone(), source })
     }
 
     /// The value stored for a block, if there is a sound one.
@@ -112,9 +151,10 @@ impl Cache {
         if !known {
             return None;
         }
-        let size = zstd::zstd_safe::get_frame_content_size(body).ok().flatten()?;
-        let size = usize::try_from(size).ok().filter(|size| *size <= RAW_BYTES_MAX)?;
-        decode(&zstd::bulk::decompress(body, size).ok()?).ok()
+        let mut raw = Vec::new();
+        let unpacker = zstd::Decoder::new(body).ok()?;
+        let read = unpacker.take(RAW_BYTES_MAX + 1).read_to_end(&mut raw).ok()?;
+        (read as u64 <= RAW_BYTES_MAX).then(|| decode(&raw).ok()).flatten()
     }
 
     /// The blocks for which there is a file, ascending.

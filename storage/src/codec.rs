@@ -2,8 +2,11 @@
 //! of the wire and of caches. Block 0 must be read by builds that know more fields: MessagePack with their names.
 //! The only file that names either library.
 
+use bincode::error::EncodeError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::VecDeque;
+use std::io::{self, Write};
 
 /// The longest value that is read or written, in bytes.
 pub const VALUE_BYTES_MAX: usize = 1 << 30;
@@ -30,6 +33,63 @@ const fn config() -> impl bincode::config::Config {
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     bincode::serde::encode_to_vec(value, config())
         .expect("our values are plain data, and vectors take every byte")
+}
+
+/// A value as bytes, written as they come.
+///
+/// # Errors
+/// They cannot be written.
+pub fn encode_into<T: Serialize>(value: &T, to: &mut impl Write) -> io::Result<()> {
+    let written = bincode::serde::encode_into_std_write(value, to, config());
+    written.map(drop).map_err(|error| match error {
+        EncodeError::Io { inner, .. } => inner,
+        other => unreachable!("our values are plain data: {other}"),
+    })
+}
+
+/// Bytes in pieces of one size: as they grow nothing is moved, and whoever takes them can let go of each in turn.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    pieces: VecDeque<Vec<u8>>,
+}
+
+/// Length of a piece.
+const PIECE_BYTES: usize = 1 << 20;
+
+impl Pieces {
+    /// A value as bytes in pieces.
+    pub fn of<T: Serialize>(value: &T) -> Self {
+        let mut pieces = Self::default();
+        encode_into(value, &mut pieces).expect("memory takes every byte");
+        pieces
+    }
+
+    /// Writes all pieces, each of which goes when it is written.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn write_to(mut self, to: &mut impl Write) -> io::Result<()> {
+        while let Some(piece) = self.pieces.pop_front() {
+            to.write_all(&piece)?;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.pieces.back().is_none_or(|piece| piece.len() == PIECE_BYTES) {
+            self.pieces.push_back(Vec::with_capacity(PIECE_BYTES));
+        }
+        let piece = self.pieces.back_mut().expect("one was just made sure of");
+        let count = bytes.len().min(PIECE_BYTES - piece.len());
+        piece.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A value from exactly its bytes.
@@ -71,5 +131,26 @@ pub fn decode_named<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> 
     match rest.len() {
         0 => Ok(value),
         more => Err(CodecError::Trailing(more)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_the_bytes_of_the_value() {
+        for length in [0, 1, PIECE_BYTES - 9, PIECE_BYTES - 8, 2 * PIECE_BYTES + 77] {
+            let value: Vec<u8> = (0..length).map(|n| n as u8).collect();
+            let mut written = Vec::new();
+            Pieces::of(&value).write_to(&mut written).expect("memory");
+            assert_eq!(written, encode(&value), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error() {
+        let mut room = [0u8; 4];
+        assert!(encode_into(&[1u64, 2], &mut &mut room[..]).is_err());
     }
 }

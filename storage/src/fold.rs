@@ -2,7 +2,7 @@
 
 use crate::ahead::{read_ahead, read_ahead_as};
 use crate::cache::{Cache, CacheError, CacheKind};
-use crate::codec::encode;
+use crate::codec::Pieces;
 use crate::log::{EventLog, LogError, SledLog};
 use protocol::apply::{Inconsistent, apply};
 use protocol::frame::{Frame, Header, calls_root, events_root, facts_root};
@@ -204,12 +204,12 @@ fn check(
 /// # Errors
 /// It cannot be written.
 pub fn store_snapshot(cache: &Cache, state: &State, block: Hash32) -> Result<(), CacheError> {
-    cache.store_encoded(CacheKind::Snapshot, state.height, block, &encoded_snapshot(state))
+    cache.store_pieces(CacheKind::Snapshot, state.height, block, encoded_snapshot(state))
 }
 
 /// A state as a snapshot holds it.
-pub fn encoded_snapshot(state: &State) -> Vec<u8> {
-    encode(&(state, state.vault()))
+pub fn encoded_snapshot(state: &State) -> Pieces {
+    Pieces::of(&(state, state.vault()))
 }
 
 /// The state after a block: from the newest sound snapshot at or before it, else from genesis.

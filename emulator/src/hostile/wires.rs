@@ -8,13 +8,12 @@ use crate::names::Names;
 use crate::plan::Plan;
 use crate::run::control::{Control, Wish};
 use crate::run::door::{Answer, Command, DOOR, DOOR_VERSION, Door, From, Knock, Opening, Request};
-use crate::run::seats::PackedSeats;
 use crate::run::status::About;
 use crate::run::wire::{
     BUILD, FromHost, Hello, MESSAGE_BYTES_MAX, ToHost, WIRE_VERSION, Welcome, Wire,
 };
 use crate::run::wire::{WireError, encoded};
-use actors::host::{HostCheckpoint, Seated, SliceDone};
+use actors::host::{Seated, SliceDone};
 use protocol::units::Height;
 use std::io::Write;
 use std::os::unix::net::UnixStream as StdStream;
@@ -68,7 +67,7 @@ fn messages() -> Vec<Vec<u8>> {
         FromHost::Hello(hello),
         FromHost::Ready(Some(7)),
         FromHost::Done(done),
-        FromHost::Seats(PackedSeats::of(&HostCheckpoint { seats })),
+        FromHost::Seats(seats.iter().collect()),
         FromHost::Failed("why".to_owned()),
         FromHost::Bye(9),
     ];

@@ -7,14 +7,14 @@ use super::difference::difference;
 use super::engine::{Checkpoint, EngineError};
 use super::totals::Totals;
 use crate::metrics::Metrics;
-use protocol::block::{BlockInput, Decided, decide_block, seal};
+use protocol::block::{BlockInput, Decided, Opened, decide_block, decide_opened, open_block, seal};
 use protocol::frame::{Facts, Frame, Header};
 use protocol::invariants::{Checker, Violation};
 use protocol::state::State;
 use protocol::units::{Hash32, Height};
 use std::collections::VecDeque;
-use storage::cache::{Cache, CacheKind};
-use storage::codec::encode;
+use storage::cache::{Cache, CacheError, CacheKind};
+use storage::codec::Pieces;
 use storage::fold::encoded_snapshot;
 use storage::log::{EventLog, SledLog};
 use tokio::task::{JoinError, JoinHandle};
@@ -63,6 +63,8 @@ pub struct Books {
     pub genesis: Height,
     /// The log's length when there was a snapshot last.
     pub packed_bytes: u64,
+    /// The next block, if it has begun on the state already; then it must be made.
+    pub opened: Option<Opened>,
 }
 
 /// A block that was decided and is in no book yet.
@@ -90,14 +92,22 @@ pub struct Entered {
 pub struct Snapshot {
     height: Height,
     tip: Hash32,
-    state: Vec<u8>,
+    state: Pieces,
     totals: Totals,
 }
 
 impl Books {
-    /// Decides the next block on the state.
+    /// Begins the next block on the state.
+    pub fn open(&mut self, height: Height, entropy: Hash32) {
+        self.opened = Some(open_block(&mut self.state, height, entropy));
+    }
+
+    /// Decides the next block on the state, or the rest of it.
     pub fn decide(&mut self, input: BlockInput, facts: Facts) -> Entry {
-        let decided = decide_block(&mut self.state, &input);
+        let decided = match self.opened.take() {
+            Some(opened) => decide_opened(&mut self.state, &input, opened),
+            None => decide_block(&mut self.state, &input),
+        };
         Entry { input, decided, facts }
     }
 
@@ -198,8 +208,10 @@ impl Scribe {
     pub async fn snapshot(&mut self, snapshot: Snapshot) {
         let Snapshot { height, tip, state, totals } = snapshot;
         let write = move |cache: Cache| {
-            store(&cache, CacheKind::Snapshot, (height, tip), &state, SNAPSHOTS_MAX);
-            store(&cache, CacheKind::Totals, (height, tip), &encode(&totals), SNAPSHOTS_MAX);
+            let stored = cache.store_pieces(CacheKind::Snapshot, height, tip, state);
+            told(&cache, CacheKind::Snapshot, height, stored, SNAPSHOTS_MAX);
+            let stored = cache.store(CacheKind::Totals, height, tip, &totals);
+            told(&cache, CacheKind::Totals, height, stored, SNAPSHOTS_MAX);
         };
         self.write(write).await;
     }
@@ -207,9 +219,8 @@ impl Scribe {
     /// Writes a checkpoint for a block.
     pub async fn checkpoint(&mut self, checkpoint: Checkpoint, height: Height, tip: Hash32) {
         let write = move |cache: Cache| {
-            let bytes = encode(&checkpoint);
-            drop(checkpoint);
-            store(&cache, CacheKind::Checkpoint, (height, tip), &bytes, CHECKPOINTS_MAX);
+            let stored = cache.store(CacheKind::Checkpoint, height, tip, &checkpoint);
+            told(&cache, CacheKind::Checkpoint, height, stored, CHECKPOINTS_MAX);
         };
         self.write(write).await;
     }
@@ -241,14 +252,15 @@ pub fn done<T>(ended: Result<T, JoinError>) -> T {
     ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
-fn store(
+/// Makes room where a cache was stored, and says where it was not.
+fn told(
     cache: &Cache,
     kind: CacheKind,
-    (height, tip): (Height, Hash32),
-    bytes: &[u8],
+    height: Height,
+    stored: Result<(), CacheError>,
     keep: usize,
 ) {
-    match cache.store_encoded(kind, height, tip, bytes) {
+    match stored {
         Ok(()) => {
             tracing::debug!(%height, ?kind, "a cache was written");
             cache.thin(kind, keep);

@@ -180,13 +180,42 @@ pub struct Engine {
 #[derive(Debug)]
 enum Desk {
     Here(Box<Books>),
-    /// On the thread where the last block is entered.
-    Away(JoinHandle<(Box<Books>, Result<Entered, EngineError>)>),
+    /// On the thread where something is done with them.
+    Away(JoinHandle<(Box<Books>, Done)>),
     /// Between the two, within one step.
     Moving,
 }
 
+/// What was done with the books elsewhere.
+#[derive(Debug)]
+enum Done {
+    /// The last block was entered.
+    Entered(Box<Result<Entered, EngineError>>),
+    /// The next one was begun.
+    Opened,
+}
+
 impl Desk {
+    /// Lets a thread do something with the books, if they are here.
+    fn send(&mut self, work: impl FnOnce(&mut Books) -> Done + Send + 'static) {
+        *self = match std::mem::replace(self, Self::Moving) {
+            Self::Here(mut books) => Self::Away(tokio::task::spawn_blocking(move || {
+                let done = work(&mut books);
+                (books, done)
+            })),
+            elsewhere => elsewhere,
+        };
+    }
+
+    /// Whether nobody would wait for them.
+    fn is_at_hand(&self) -> bool {
+        match self {
+            Self::Here(_) => true,
+            Self::Away(work) => work.is_finished(),
+            Self::Moving => false,
+        }
+    }
+
     fn here(&self) -> &Books {
         match self {
             Self::Here(books) => books,
@@ -260,6 +289,7 @@ impl Engine {
             hosts,
             books: Desk::Here(Box::new(Books {
                 packed_bytes: log.packed_bytes(),
+                opened: None,
                 genesis: plan.genesis.height,
                 log,
                 state,
@@ -340,16 +370,10 @@ impl Engine {
         if self.plan.forks_at(self.height).next().is_some() {
             self.fetch(made).await?;
         }
-        let (input, facts) = self.play().await?;
+        let (input, facts) = self.play(Some(made)).await?;
         self.fetch(made).await?;
         let entry = self.decide(input, facts).await?;
-        self.books = match std::mem::replace(&mut self.books, Desk::Moving) {
-            Desk::Here(mut books) => Desk::Away(tokio::task::spawn_blocking(move || {
-                let entered = books.enter(entry);
-                (books, entered)
-            })),
-            elsewhere => elsewhere,
-        };
+        self.books.send(move |books| Done::Entered(Box::new(books.enter(entry))));
         if is_due(self.height.0 - self.plan.genesis.height.0, manner.checkpoint_interval) {
             let checkpoint = self.checkpoint().await?;
             self.fetch(made).await?;
@@ -358,12 +382,33 @@ impl Engine {
         Ok(())
     }
 
-    /// Waits until the last block is in the books, and tells of it.
+    /// Begins the next block beside the players, as soon as the last one is in the books.
+    async fn open_ahead(
+        &mut self,
+        height: Height,
+        made: &mut Watched<'_>,
+    ) -> Result<(), EngineError> {
+        if !self.books.is_at_hand() {
+            return Ok(());
+        }
+        self.fetch(made).await?;
+        if self.books.here().opened.is_none() {
+            let entropy = self.plan.course(height).entropy(height);
+            self.books.send(move |books| {
+                books.open(height, entropy);
+                Done::Opened
+            });
+        }
+        Ok(())
+    }
+
+    /// Waits for the books; if the last block was entered it is told of.
     async fn fetch(&mut self, made: &mut Watched<'_>) -> Result<(), EngineError> {
-        let Desk::Away(entering) = &mut self.books else { return Ok(()) };
-        let (books, entered) = done(entering.await);
+        let Desk::Away(work) = &mut self.books else { return Ok(()) };
+        let (books, done) = done(work.await);
         self.books = Desk::Here(books);
-        let Entered { frame, snapshot } = entered?;
+        let Done::Entered(entered) = done else { return Ok(()) };
+        let Entered { frame, snapshot } = (*entered)?;
         if let Some(snapshot) = snapshot {
             self.scribe.snapshot(snapshot).await;
         }
@@ -383,7 +428,7 @@ impl Engine {
         mut watch: impl FnMut(Height),
     ) -> Result<Option<(Height, Difference)>, EngineError> {
         while self.height < until {
-            let (input, facts) = self.play().await?;
+            let (input, facts) = self.play(None).await?;
             let entry = self.decide(input, facts).await?;
             let books = self.books.here_mut();
             let frame = books.seal(entry);
@@ -396,20 +441,26 @@ impl Engine {
         Ok(None)
     }
 
-    /// Lets the players act up to the next block. Gives what it is decided from.
-    async fn play(&mut self) -> Result<(BlockInput, Facts), EngineError> {
+    /// Lets the players act up to the next block. Gives what it is decided from. With somebody who watches, it is
+    /// begun meanwhile.
+    async fn play(
+        &mut self,
+        mut made: Option<&mut Watched<'_>>,
+    ) -> Result<(BlockInput, Facts), EngineError> {
         self.cross_forks().await?;
         let height = Height(self.height.0 + 1);
-        let course = self.plan.course(height);
-        let until_ms = course.block_ms(height);
+        let until_ms = self.plan.course(height).block_ms(height);
         while let Some(slice) = self.hub.next_slice(until_ms, self.hosts.next_wake_ms()) {
             let deliveries = self.hub.deliveries(slice);
             self.hosts.ask(slice.from_ms, slice.until_ms, deliveries).await?;
             // While the players are at work.
             self.hub.count();
+            if let Some(made) = made.as_deref_mut() {
+                self.open_ahead(height, made).await?;
+            }
             self.hosts.hear(|done| self.hub.accept(slice, done)).await?;
         }
-        let input = self.hub.block_input(&course, height);
+        let input = self.hub.block_input(&self.plan.course(height), height);
         Ok((input, self.hub.take_facts()))
     }
 

@@ -13,6 +13,12 @@ use tokio::process::{Child, ChildStdin, Command};
 /// How long processes may take to end after their work is done.
 const END_WAIT_MS_MAX: u64 = 20_000;
 
+/// How the allocator does best in child processes, where the system's C library is GNU's: large pages, which make a
+/// tenth of a run's time, and one arena for all threads, because what one allocates another frees. Whoever sets the
+/// variable is heeded instead.
+const ALLOCATOR: (&str, &str) =
+    ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1");
+
 /// How child processes write their logs.
 #[derive(Clone, Debug)]
 pub struct ChildLogs {
@@ -58,6 +64,10 @@ pub async fn start(
         .env_remove(TOKEN_VARIABLE)
         .process_group(0)
         .kill_on_drop(true);
+    let (variable, value) = ALLOCATOR;
+    if std::env::var_os(variable).is_none() {
+        command.env(variable, value);
+    }
     let mut child = command.spawn()?;
     tracing::info!(process = name, pid = child.id(), "started");
     let mut stdin = child.stdin.take().expect("it was asked to be piped");

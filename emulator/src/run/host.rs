@@ -153,8 +153,8 @@ async fn serve_until_stopped(
                     Err(error) => return fail(wire, error.to_string()).await,
                 }
             }
-            ToHost::Save => match host.checkpoint().await {
-                Ok(seats) => FromHost::Seats(PackedSeats::of(&seats)),
+            ToHost::Save => match PackedSeats::of(&host).await {
+                Ok(seats) => FromHost::Seats(seats),
                 Err(error) => return fail(wire, error.to_string()).await,
             },
             ToHost::Stop => {

@@ -316,7 +316,7 @@ impl Hosts {
     /// A host is gone.
     pub async fn checkpoint(&mut self) -> Result<Vec<PackedSeats>, HostError> {
         match self {
-            Self::Local { host, .. } => Ok(vec![PackedSeats::of(&host.checkpoint().await?)]),
+            Self::Local { host, .. } => Ok(vec![PackedSeats::of(host).await?]),
             Self::Remote { hosts, .. } => {
                 let save = encoded(&ToHost::Save);
                 for (host, remote) in hosts.iter_mut().enumerate() {
