@@ -16,7 +16,7 @@ const DISTURBED_BLOCKS: &str = "300";
 const PACE: &str = "600x";
 const TCP: &str = "tcp://127.0.0.1:0";
 /// The wire's version, as a false host must know it to come in.
-const WIRE_VERSION: u32 = 3;
+const WIRE_VERSION: u32 = 4;
 
 fn run(folder: &Path, out: &str, arguments: &[&str]) -> Value {
     let quickstart = scenario("quickstart.toml");

@@ -12,10 +12,12 @@ use super::job::{JOB_FORMAT, Job, JobResult};
 use super::measures::MEASURES_VERSION;
 use crate::clock::Stopwatch;
 use crate::commands::run::BUILD;
-use async_nats::connection::State;
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, Stream as NatsStream};
-use async_nats::jetstream::{self, Context};
-use async_nats::{Client, ConnectOptions};
+use ::async_nats::connection::State;
+use ::async_nats::jetstream::stream::{
+    Config, DiscardPolicy, RetentionPolicy, Stream as NatsStream,
+};
+use ::async_nats::jetstream::{self, Context};
+use ::async_nats::{Client, ConnectOptions};
 use protocol::rules::PROTOCOL_VERSION;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
