@@ -192,7 +192,8 @@ impl Plan {
         self.genesis_header_by(self.genesis.root_by_trees())
     }
 
-    fn genesis_header_by(&self, state_root: Hash32) -> Header {
+    /// The header of the genesis block by its state root, which whoever may change the state gets without a copy of it.
+    pub fn genesis_header_by(&self, state_root: Hash32) -> Header {
         let height = self.genesis.height;
         Header {
             height,

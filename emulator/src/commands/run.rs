@@ -180,10 +180,11 @@ pub(super) fn check_room(
 /// Makes the log of a run folder, with its block 0.
 pub(super) fn write_genesis(
     folder: &RunFolder,
-    plan: Plan,
+    mut plan: Plan,
     durability: Durability,
 ) -> Result<SledLog, Failure> {
-    let header = plan.genesis_header();
+    let root = plan.genesis.root();
+    let header = plan.genesis_header_by(root);
     let genesis = Genesis { build: BUILD.to_owned(), header, plan };
     let log = SledLog::create(&folder.log_dir(), &genesis, durability);
     log.map_err(|error| Failure::failed(&error, error.hint()))

@@ -154,7 +154,7 @@ pub fn make(job: &Job, folder: &Path, mut told: impl FnMut(u64)) -> Result<JobRe
         let what = format!("its format is {}, this build's is {JOB_FORMAT}", job.format);
         return Err(JobError::Foreign { what });
     }
-    let plan = job.packed.unpack(folder)?.plan()?;
+    let mut plan = job.packed.unpack(folder)?.plan()?;
     let simulation = plan.simulation_hash();
     if simulation.to_string() != job.scenario_hash
         || job.key != job_key(simulation, job.blocks, job.checking)
@@ -169,7 +169,8 @@ pub fn make(job: &Job, folder: &Path, mut told: impl FnMut(u64)) -> Result<JobRe
     let until = Height(genesis_height.0.saturating_add(job.blocks));
     let mut measuring = Measuring::begin(&plan, until);
     let run = RunFolder::create_at(&folder.join("run"))?;
-    let header = plan.genesis_header();
+    let root = plan.genesis.root();
+    let header = plan.genesis_header_by(root);
     let genesis = Genesis { build: BUILD.to_owned(), header, plan };
     let log = SledLog::create(&run.log_dir(), &genesis, Durability::End)?;
     drop(genesis);
