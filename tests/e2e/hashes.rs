@@ -70,6 +70,29 @@ fn a_run_that_stopped_half_way_goes_on_to_the_same_hash() {
 }
 
 #[test]
+fn caches_that_are_due_at_the_last_block_are_stored_once() {
+    let folder = folder();
+    let dues = ["--set", "log.checkpoint_interval=20", "--set", "log.snapshot_interval=20"];
+    let arguments = ["run", &scenario("quickstart.toml"), "--blocks", "40", "--out", "run"];
+    for processes in ["0", "2"] {
+        let manner = ["--processes", processes, "--json"];
+        let said = say(folder.path(), &[&arguments[..], &manner, &dues].concat());
+        assert_eq!(said.code, 0, "{said:?}");
+        assert!(!said.stderr.contains("cannot be written"), "{said:?}");
+        let cache = folder.path().join("run/cache");
+        let files = cache.read_dir().expect("there are caches").flatten();
+        let names: Vec<String> =
+            files.map(|file| file.file_name().to_string_lossy().into_owned()).collect();
+        for kind in ["checkpoint-", "snapshot-", "totals-"] {
+            let stored = names.iter().filter(|name| name.starts_with(kind)).count();
+            assert_eq!(stored, 2, "{kind} of {names:?}");
+        }
+        assert!(names.iter().all(|name| name.ends_with(".bin")), "{names:?}");
+        std::fs::remove_dir_all(folder.path().join("run")).expect("it is ours");
+    }
+}
+
+#[test]
 fn without_any_cache_a_run_goes_on_from_genesis_to_the_same_hash() {
     let folder = folder();
     let straight = run(folder.path(), "straight", &["--processes", "0"]);

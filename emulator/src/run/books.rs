@@ -63,6 +63,8 @@ pub struct Books {
     pub genesis: Height,
     /// The log's length when there was a snapshot last.
     pub packed_bytes: u64,
+    /// The block of the last snapshot.
+    pub snapshot_at: Option<Height>,
     /// The next block, if it has begun on the state already; then it must be made.
     pub opened: Option<Opened>,
 }
@@ -176,6 +178,7 @@ impl Books {
     /// The state as a snapshot holds it; the rule counts from here.
     pub fn snapshot(&mut self) -> Snapshot {
         self.packed_bytes = self.log.packed_bytes();
+        self.snapshot_at = Some(self.header.height);
         Snapshot {
             height: self.header.height,
             tip: self.header.hash(),

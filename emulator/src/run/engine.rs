@@ -173,6 +173,8 @@ pub struct Engine {
     hosts: Hosts,
     books: Desk,
     scribe: Scribe,
+    /// The block of the last checkpoint.
+    checkpoint_at: Option<Height>,
     control: Control,
 }
 
@@ -290,6 +292,7 @@ impl Engine {
             books: Desk::Here(Box::new(Books {
                 packed_bytes: log.packed_bytes(),
                 opened: None,
+                snapshot_at: None,
                 genesis: plan.genesis.height,
                 log,
                 state,
@@ -302,6 +305,7 @@ impl Engine {
             })),
             plan,
             scribe: Scribe::new(cache),
+            checkpoint_at: None,
             control,
         }
     }
@@ -323,10 +327,7 @@ impl Engine {
         entered?;
         self.books.here_mut().log.sync()?;
         if made.blocks > 0 {
-            let checkpoint = self.checkpoint().await?;
-            self.store_checkpoint(checkpoint).await;
-            let snapshot = self.books.here_mut().snapshot();
-            self.scribe.snapshot(snapshot).await;
+            self.store_last().await?;
         }
         self.scribe.finish().await;
         Ok(ended)
@@ -498,7 +499,22 @@ impl Engine {
         Ok(Checkpoint { hub: self.hub.memory().clone(), hosts, totals: Totals::default() })
     }
 
+    /// Stores what is not stored already: two files of one name must not be written at the same time.
+    async fn store_last(&mut self) -> Result<(), EngineError> {
+        if self.checkpoint_at != Some(self.height) {
+            let checkpoint = self.checkpoint().await?;
+            self.store_checkpoint(checkpoint).await;
+        }
+        let books = self.books.here_mut();
+        if books.snapshot_at != Some(self.height) {
+            let snapshot = books.snapshot();
+            self.scribe.snapshot(snapshot).await;
+        }
+        Ok(())
+    }
+
     async fn store_checkpoint(&mut self, checkpoint: Checkpoint) {
+        self.checkpoint_at = Some(self.height);
         let books = self.books.here();
         let (height, tip) = (books.header.height, books.header.hash());
         let checkpoint = Checkpoint { totals: books.totals.clone(), ..checkpoint };
