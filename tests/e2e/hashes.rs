@@ -1,6 +1,6 @@
 //! Same scenario, same seed: same tip hash, however many processes make it, stopped and resumed or not.
 
-use crate::program::{folder, json, json_lines, number, scenario, text};
+use crate::program::{folder, json, json_lines, number, say, scenario, text};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
