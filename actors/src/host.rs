@@ -83,7 +83,7 @@ impl SubmittedCall {
     }
 }
 
-/// What came of a slice; sorted, so that hosts' parts merge into the same whole however players are spread.
+/// What came of a slice at one host, sorted; the parts of all hosts together are the whole, however players are spread.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SliceDone {
     /// Messages, by (sent, sender, sequence).
@@ -99,15 +99,6 @@ pub struct SliceDone {
 }
 
 impl SliceDone {
-    /// Adds the part of one player or of another host; [`SliceDone::sort`] when all are in.
-    pub fn merge(&mut self, part: Self) {
-        self.outgoing.extend(part.outgoing);
-        self.calls.extend(part.calls);
-        self.next_wake_ms = [self.next_wake_ms, part.next_wake_ms].into_iter().flatten().min();
-        self.steps += part.steps;
-        self.crashes.extend(part.crashes);
-    }
-
     /// Puts everything into its one order.
     pub fn sort(&mut self) {
         self.outgoing.sort_by_key(Outgoing::order);

@@ -8,7 +8,7 @@ use crate::host::{
 };
 use crate::machine::Directory;
 use crate::roster::Roster;
-use actix::{Actor, Addr, Context, Handler, MailboxError, Message, MessageResult};
+use actix::{Actor, Addr, Context, Handler, MailboxError, Message};
 use protocol::apply::Inconsistent;
 use protocol::event::Event;
 use protocol::units::PlayerId;
@@ -17,7 +17,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-/// Messages that may wait for one player: a step, or a question for its checkpoint, never both.
+/// Messages that may wait for one player: a step, or somebody who looks at it, never both.
 const MAILBOX_MESSAGES_MAX: usize = 2;
 
 /// Why a host of actors must end.
@@ -138,19 +138,6 @@ impl Handler<Step> for Shell {
         self.seated.step_inputs(deliveries, &world, &mut said.done);
         said.wakes_ms.push((step.seat, self.seated.next_wake_ms()));
         said.answered();
-    }
-}
-
-/// Asks a player's actor for its seat.
-#[derive(Debug, Message)]
-#[rtype(result = "Seated")]
-pub struct Save;
-
-impl Handler<Save> for Shell {
-    type Result = MessageResult<Save>;
-
-    fn handle(&mut self, _: Save, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.seated.clone())
     }
 }
 
@@ -296,19 +283,6 @@ impl ShellHost {
         }
         Ok(())
     }
-
-    /// All seats, to go on from later.
-    ///
-    /// # Errors
-    /// An actor is gone; the host must end.
-    pub async fn checkpoint(&self) -> Result<HostCheckpoint, ShellError> {
-        let mut seats = Vec::with_capacity(self.seats.len());
-        for (player, seat) in self.players.keys().iter().zip(&self.seats) {
-            let seated = seat.send(Save).await;
-            seats.push(seated.map_err(|error| closed(*player, error))?);
-        }
-        Ok(HostCheckpoint { seats })
-    }
 }
 
 /// Nothing here sets a timeout, so whatever the mailbox says, the actor is gone.
@@ -342,6 +316,18 @@ mod tests {
         (seats, View::new(state), directory)
     }
 
+    /// All seats of a host, as they are shown.
+    async fn shown(shell: &ShellHost) -> Result<Vec<Seated>, ShellError> {
+        let all = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&all);
+        let look: Look = Arc::new(Mutex::new(move |seated: &Seated| {
+            seen.lock().expect("nobody panics").push(seated.clone());
+        }));
+        shell.show(&look).await?;
+        let mut all = all.lock().expect("nobody panics");
+        Ok(std::mem::take(&mut *all))
+    }
+
     /// What the hub would bring to the next slice.
     fn carry(done: &SliceDone, until_ms: u64) -> Vec<Delivery> {
         let outgoing = done.outgoing.iter();
@@ -373,14 +359,7 @@ mod tests {
             sent += pure.outgoing.len();
             crashes += pure.crashes.len();
         }
-        assert_eq!(shell.checkpoint().await, Ok(host.checkpoint()));
-        let shown = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&shown);
-        let look: Look = Arc::new(Mutex::new(move |seated: &Seated| {
-            seen.lock().expect("nobody panics").push(seated.clone());
-        }));
-        shell.show(&look).await.expect("all answer");
-        assert_eq!(*shown.lock().expect("nobody panics"), host.checkpoint().seats);
+        assert_eq!(shown(&shell).await, Ok(host.checkpoint().seats));
         assert_eq!(crashes, 1);
         assert!(sent > 20, "{sent} messages were sent");
     }
@@ -434,6 +413,6 @@ mod tests {
         let inbox = vec![Delivery::Message(greeting(500, 1, 0, player))];
         let gone = Err(ShellError::MailboxClosed { player });
         assert_eq!(shell.slice(0, 1_000, inbox).await, gone);
-        assert_eq!(shell.checkpoint().await, Err(ShellError::MailboxClosed { player }));
+        assert_eq!(shown(&shell).await, Err(ShellError::MailboxClosed { player }));
     }
 }

@@ -273,7 +273,12 @@ impl Stage {
         }
         let mut done = SliceDone::default();
         for (host, inbox) in self.hosts.iter_mut().zip(inboxes) {
-            done.merge(host.slice(self.now_ms, until_ms, inbox));
+            let part = host.slice(self.now_ms, until_ms, inbox);
+            done.outgoing.extend(part.outgoing);
+            done.calls.extend(part.calls);
+            done.next_wake_ms = [done.next_wake_ms, part.next_wake_ms].into_iter().flatten().min();
+            done.steps += part.steps;
+            done.crashes.extend(part.crashes);
         }
         done.sort();
         if self.wire == Wire::Sound {
