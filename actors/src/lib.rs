@@ -24,6 +24,8 @@ pub mod calendar;
 pub mod commitment;
 /// The only transcendental functions a player may use.
 pub mod maths;
+/// What a validator thinks of each miner it has heard.
+pub mod scores;
 
 /// Keys found by their first bits.
 pub mod roster;

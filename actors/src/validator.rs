@@ -7,6 +7,7 @@ use crate::calendar::{block_ms, next_tick};
 use crate::commitment::{CommitKind, Committed, Intent, later_ms, reveal_ms, timelocked};
 use crate::machine::{Context, Input, Machine};
 use crate::registry::{InvalidSetting, ppm, within};
+use crate::scores::Scores;
 use protocol::call::Call;
 use protocol::commits::Window;
 use protocol::envelope::{Body, Envelope};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Scores are kept in thousandths of a millionth, so that slow smoothing does not round to a halt.
-const SCORE_PER_PPM: u64 = 1_000;
+const SCORE_PER_PPM: u32 = 1_000;
 const PPM: u64 = 1_000_000;
 /// How often a validator without a subnet, or on one without epochs, looks again.
 const IDLE_BLOCKS: u64 = 361;
@@ -86,7 +87,7 @@ impl SamplerSettings {
 pub struct Sampler {
     settings: SamplerSettings,
     stagger_ppm: u64,
-    scores: BTreeMap<AccountId, u64>,
+    scores: Scores,
     /// The block of the last epoch it worked towards.
     tick: u64,
     round: Option<Round>,
@@ -120,7 +121,7 @@ impl Sampler {
         Self {
             settings,
             stagger_ppm: 0,
-            scores: BTreeMap::new(),
+            scores: Scores::new(),
             tick: 0,
             round: None,
             committed: Vec::new(),
@@ -129,7 +130,7 @@ impl Sampler {
 
     /// Its running score of a hotkey, in thousandths of a millionth of a perfect answer.
     pub fn score(&self, hotkey: &AccountId) -> Option<u64> {
-        self.scores.get(hotkey).copied()
+        self.scores.get(hotkey).map(u64::from)
     }
 
     fn enter(&mut self, context: &mut Context<'_>) {
@@ -192,12 +193,13 @@ impl Sampler {
         subnet: &Subnet,
         context: &Context<'_>,
     ) -> Vec<AccountId> {
-        let axons = context.directory.axons(netuid, &subnet.neurons.hotkeys);
-        let mut miners: Vec<AccountId> = (0_u16..)
-            .zip(subnet.neurons.hotkeys.iter().zip(axons.iter()))
+        let hotkeys = &subnet.neurons.hotkeys;
+        let axons = context.directory.axons(netuid, hotkeys);
+        let mut miners: Vec<u16> = (0_u16..)
+            .zip(hotkeys.iter().zip(axons.iter()))
             .filter(|(uid, (_, axon))| axon.is_some() && !validates(subnet, *uid))
-            .map(|(_, (hotkey, _))| *hotkey)
-            .filter(|hotkey| *hotkey != context.me.hotkey)
+            .filter(|(_, (hotkey, _))| **hotkey != context.me.hotkey)
+            .map(|(uid, _)| uid)
             .collect();
         let mut dice = context.dice(DRAW_SAMPLE);
         let wanted = miners.len().min(self.settings.sample as usize);
@@ -205,9 +207,9 @@ impl Sampler {
             let left = (miners.len() - place) as u64;
             miners.swap(place, place + dice.below(left) as usize);
         }
-        miners.truncate(wanted);
-        miners.reverse();
-        miners
+        // Of thousands of validators each keeps its sample through the tempo: no more room than it takes.
+        let drawn = miners[..wanted].iter().rev();
+        drawn.map(|uid| hotkeys[usize::from(*uid)]).collect()
     }
 
     fn ask(&mut self, context: &mut Context<'_>) {
@@ -239,15 +241,18 @@ impl Sampler {
         }
         // Each is heard once: a duplicate finds its sender answered already.
         if let Some(hotkey) = round.asked.remove(&answer.sender) {
-            self.observe(hotkey, value);
+            self.observe(&hotkey, value);
         }
     }
 
-    fn observe(&mut self, hotkey: AccountId, value_ppm: u32) {
-        let value = u64::from(value_ppm).min(PPM) * SCORE_PER_PPM;
+    fn observe(&mut self, hotkey: &AccountId, value_ppm: u32) {
+        let value = value_ppm.min(PPM as u32) * SCORE_PER_PPM;
         let weight = u64::from(self.settings.smoothing_ppm);
-        let score = self.scores.entry(hotkey).or_insert(value);
-        *score = (*score * (PPM - weight) + value * weight) / PPM;
+        self.scores.update(hotkey, |old| {
+            let old = u64::from(old.unwrap_or(value)) * (PPM - weight);
+            // Between the two, so it is no larger than either.
+            ((old + u64::from(value) * weight) / PPM) as u32
+        });
     }
 
     fn set(&mut self, context: &mut Context<'_>) {
@@ -257,7 +262,7 @@ impl Sampler {
             let hotkeys = &subnet.neurons.hotkeys;
             let mut scores = self.scores_of(hotkeys);
             if scores.iter().flatten().count() < self.scores.len() {
-                self.scores.retain(|hotkey, _| subnet.neurons.uid(hotkey).is_some());
+                self.scores.keep_only(hotkeys);
             }
             if self.settings.penalise_silence {
                 self.set_penalties();
@@ -320,8 +325,8 @@ impl Sampler {
     fn set_penalties(&mut self) {
         let asked = self.round.as_mut().map(|round| std::mem::take(&mut round.asked));
         for hotkey in asked.unwrap_or_default().into_values() {
-            if self.scores.contains_key(&hotkey) {
-                self.observe(hotkey, 0);
+            if self.scores.get(&hotkey).is_some() {
+                self.observe(&hotkey, 0);
             }
         }
     }
@@ -342,7 +347,7 @@ impl Sampler {
     ) -> (Vec<u16>, Vec<u16>) {
         let hotkeys = &subnet.neurons.hotkeys;
         let axons = context.directory.axons(netuid, hotkeys);
-        let prior = u64::from(self.settings.prior_ppm) * SCORE_PER_PPM;
+        let prior = u64::from(self.settings.prior_ppm) * u64::from(SCORE_PER_PPM);
         let scores: Vec<(u16, u64)> = (0_u16..)
             .zip(hotkeys.iter().zip(scores.iter().zip(axons.iter())))
             .filter(|(_, (hotkey, _))| **hotkey != context.me.hotkey)
@@ -436,7 +441,7 @@ mod tests {
         Stage::new(state, seats, 1)
     }
 
-    fn scores(stage: &Stage) -> Vec<BTreeMap<AccountId, u64>> {
+    fn scores(stage: &Stage) -> Vec<Scores> {
         let scores = |index| match stage.player(identity("validators", index, None).id) {
             Player::Sampler(sampler) => sampler.scores.clone(),
             other => panic!("{other:?} is no validator"),
@@ -467,7 +472,8 @@ mod tests {
         let mut stage = stage(&settings, &[900_000], |_| {});
         stage.play(3 * EPOCH);
         let sum = |stage: &Stage| -> u64 {
-            scores(stage).iter().flat_map(BTreeMap::values).copied().sum()
+            let hotkey = identity("miners", 0, None).hotkey;
+            scores(stage).iter().filter_map(|scores| scores.get(&hotkey)).map(u64::from).sum()
         };
         let before = sum(&stage);
         stage.wire = Wire::Cut;
@@ -616,8 +622,8 @@ mod tests {
         let mut after = Stage::new(state, seats, 1);
         after.now_ms = stage.now_ms;
         after.play(2 * EPOCH);
-        assert!(scores(&stage).iter().all(|scores| scores.contains_key(&gone)));
-        assert!(scores(&after).iter().all(|scores| !scores.contains_key(&gone)));
+        assert!(scores(&stage).iter().all(|scores| scores.get(&gone).is_some()));
+        assert!(scores(&after).iter().all(|scores| scores.get(&gone).is_none()));
         let stranger = identity("strangers", 0, None).id;
         let said = |done: &crate::host::SliceDone| {
             done.outgoing.iter().any(|sent| sent.sender == stranger)
@@ -634,10 +640,10 @@ mod tests {
         let hotkey = AccountId([1; 32]);
         let rows = [(1_000_000, 1_000_000_000), (0, 990_000_000), (2_000_000, 990_100_000)];
         for (value, score) in rows {
-            sampler.observe(hotkey, value);
+            sampler.observe(&hotkey, value);
             assert_eq!(sampler.score(&hotkey), Some(score), "after {value}");
         }
-        (0..3_000).for_each(|_| sampler.observe(hotkey, 400_000));
+        (0..3_000).for_each(|_| sampler.observe(&hotkey, 400_000));
         assert_eq!(sampler.score(&hotkey).map(|score| score / 1_000), Some(400_000));
     }
 }

@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::PathBuf;
 
-const MAGIC: &[u8; 8] = b"BTECACH2";
+const MAGIC: &[u8; 8] = b"BTECACH3";
 const HEAD_BYTES: usize = 8 + 8 + 32 + 32;
 const ZSTD_LEVEL: i32 = 1;
 const RAW_BYTES_MAX: u64 = 1 << 30;
