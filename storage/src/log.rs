@@ -43,7 +43,10 @@ const KEPT_MAGIC: [u8; 4] = *b"BTLK";
 const KEPT_BYTES: usize = 4 + 8 + 8 + 1 + 4;
 const LOCK_ATTEMPTS: u64 = 3;
 const SEGMENT_BYTES: usize = 8 << 20;
-const CACHE_BYTES: u64 = 64 << 20;
+const CACHE_BYTES: u64 = 8 << 20;
+/// How often a block's page is asked for: of the store's 256 lists of pages each is worked off after 64 askings, and a
+/// page, which is in one of them, holds eight blocks at least.
+const LOOKS_PER_BLOCK: u32 = 8;
 
 /// When what was appended is on disk for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -531,6 +534,7 @@ impl SledLog {
             self.tell_kept()?;
         }
         self.write(height, record)?;
+        self.let_go(height)?;
         self.packed_bytes += record.len() as u64;
         (self.tip, self.tip_hash, self.frame_hash) = (height, block_hash, frame_hash);
         let due = match self.durability {
@@ -583,6 +587,15 @@ impl SledLog {
             batch.insert(key(height, part).as_slice(), part_of(height, part, parts, bytes));
         }
         self.guarded("written", || self.store.apply_batch(batch.clone()))
+    }
+
+    /// Has the store let go of older pages. It does so only as often as pages are asked for, and a log that is only
+    /// written asks for none: a day of large blocks would stay in memory.
+    fn let_go(&self, newest: Height) -> Result<(), LogError> {
+        let key = key(newest, 0);
+        self.guarded("read", || {
+            (0..LOOKS_PER_BLOCK).try_for_each(|_| self.store.contains_key(key).map(drop))
+        })
     }
 
     /// All parts of a record.
