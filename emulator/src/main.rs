@@ -78,6 +78,9 @@ enum Command {
     Chain(commands::process::ProcessArguments),
     /// Carry players of a run that goes on elsewhere.
     Host(commands::process::HostArguments),
+    /// Makes block 0 of a run; started by `run`.
+    #[command(hide = true)]
+    Prepare(commands::process::ProcessArguments),
     /// The process of one job of a sweep; started by `sweep` and `worker`.
     #[command(hide = true)]
     Job(commands::process::ProcessArguments),
@@ -86,7 +89,9 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let name = match &arguments.command {
-        Command::Chain(process) | Command::Job(process) => process.name.clone(),
+        Command::Chain(process) | Command::Job(process) | Command::Prepare(process) => {
+            process.name.clone()
+        }
         Command::Host(host) => host.name.clone().unwrap_or_else(|| "host".to_owned()),
         _ => "btemu".to_owned(),
     };
@@ -123,6 +128,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Chain(_) => commands::process::chain(),
         Command::Host(command) => commands::process::host(&command),
+        Command::Prepare(_) => commands::process::prepare(),
         Command::Job(_) => commands::process::job(),
     }
 }

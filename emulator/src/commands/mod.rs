@@ -28,6 +28,8 @@ pub mod log;
 mod params;
 /// The log as one file.
 pub mod portable;
+/// What comes before a run is launched.
+pub mod prepare;
 /// The roles of child processes.
 pub mod process;
 /// Opening finished runs.
@@ -52,7 +54,7 @@ pub mod verify;
 pub mod worker;
 
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -96,7 +98,7 @@ pub fn start_logging(format: LogFormat, process: &str) -> tracing::span::Entered
 }
 
 /// A command that failed: what happened, what to do about it, and the exit code.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     code: u8,
     what: String,
@@ -105,7 +107,7 @@ pub struct Failure {
 }
 
 /// Where a log is damaged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Damage {
     /// The first block that is not sound; none when only the store's own books are damaged.
     pub block: Option<u64>,

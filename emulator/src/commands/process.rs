@@ -1,8 +1,8 @@
 //! The roles of processes that take part in a run. Those that the launcher starts get their order as one line of JSON
 //! on standard input; a host from outside gets it from its user.
 
-use super::run::chosen_token;
-use super::{Failure, tell_talk};
+use super::run::{RunArguments, chosen_token};
+use super::{Failure, prepare, print, tell_talk};
 use crate::run::chain::ChainOrder;
 use crate::run::host::{HostOrder, HostProcessError, serve, serve_from_outside};
 use crate::run::link::Address;
@@ -28,6 +28,15 @@ pub fn chain() -> Result<(), Failure> {
     death::follow_parent();
     let order: ChainOrder = order()?;
     chain_process::chain_process(&order).map_err(|_| Failure::told())
+}
+
+/// The process that makes what a run begins with.
+pub fn prepare() -> Result<(), Failure> {
+    death::follow_parent();
+    let arguments: RunArguments = order()?;
+    death::watch_stdin(|_| {});
+    let order = serde_json::to_string(&prepare::prepare(&arguments)).expect("it is plain data");
+    print(&format!("{order}\n"))
 }
 
 /// `btemu host`

@@ -1,6 +1,6 @@
 //! `btemu run`: launches a scenario, or goes on with a run that stopped.
 
-use super::reading::Reading;
+use super::prepare::prepared;
 use super::telling::{tell_bytes, tell_estimate, tell_summary};
 use super::{Failure, LogFormat, print, print_json, tell_talk};
 use crate::plan::Plan;
@@ -16,6 +16,7 @@ use crate::run::secret;
 use crate::run::totals::Summary;
 use crate::scenario::{self, Overrides, Scenario};
 use protocol::units::Height;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ pub const RUNS: &str = "runs";
 pub const BUILD: &str = concat!("btemu ", env!("CARGO_PKG_VERSION"));
 
 /// `btemu run`
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Serialize, Deserialize, clap::Args)]
 pub struct RunArguments {
     /// The scenario file.
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
@@ -82,8 +83,8 @@ pub struct RunArguments {
 
 /// Runs, and prints the summary.
 pub fn run(arguments: &RunArguments, log_format: LogFormat) -> Result<(), Failure> {
-    let summary = match &arguments.resume {
-        Some(folder) => resume(arguments, folder, log_format)?,
+    let summary = match arguments.resume {
+        Some(_) => resume(arguments, log_format)?,
         None => fresh(arguments, log_format)?,
     };
     tell(arguments, &summary)
@@ -107,22 +108,9 @@ pub(super) fn tell(arguments: &RunArguments, summary: &Summary) -> Result<(), Fa
 }
 
 fn fresh(arguments: &RunArguments, log_format: LogFormat) -> Result<Summary, Failure> {
-    let file = arguments.scenario.as_ref().expect("clap requires it without --resume");
-    let scenario = scenario::load(file, &overrides(arguments)?).map_err(scenario_failure)?;
-    let token = token(arguments, &scenario)?;
-    let plan = scenario.plan().map_err(scenario_failure)?;
-    let folder = match &arguments.out {
-        Some(folder) => RunFolder::create_at(folder),
-        None => RunFolder::create(Path::new(RUNS), scenario.name(), scenario.seed()),
-    };
-    let folder = folder.map_err(|error| Failure::failed(&error, error.hint()))?;
-    let order = order(arguments, &scenario, token, &folder, plan.genesis.height);
-    if let Err(failure) = check_room(arguments, &plan, &order, scenario.blocks()) {
-        folder.discard();
-        return Err(failure);
-    }
-    let written = write_genesis(&folder, plan, order.durability).map(drop);
-    begin(arguments, folder, written.map(|()| order), log_format)
+    let order = prepared(arguments, log_format)?;
+    let folder = RunFolder { path: order.run.clone() };
+    begin(arguments, folder, Ok(order), log_format)
 }
 
 /// Launches a run whose log is written; one that never began leaves nothing behind.
@@ -190,19 +178,9 @@ pub(super) fn write_genesis(
     log.map_err(|error| Failure::failed(&error, error.hint()))
 }
 
-fn resume(
-    arguments: &RunArguments,
-    path: &Path,
-    log_format: LogFormat,
-) -> Result<Summary, Failure> {
-    let reading = Reading::open(path)?;
-    let text = reading.plan.last_course().scenario().to_owned();
-    let scenario = scenario::read_shown(&text, &overrides(arguments)?).map_err(scenario_failure)?;
-    let token = token(arguments, &scenario)?;
-    let Reading { folder, log, plan, .. } = reading;
-    drop(log);
-    let order = order(arguments, &scenario, token, &folder, plan.genesis.height);
-    drop(plan);
+fn resume(arguments: &RunArguments, log_format: LogFormat) -> Result<Summary, Failure> {
+    let order = prepared(arguments, log_format)?;
+    let folder = RunFolder { path: order.run.clone() };
     launch_told(arguments, &folder, order, log_format)
         .map_err(|error| Failure::failed(&error, error.hint.clone()))
 }
