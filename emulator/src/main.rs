@@ -15,6 +15,7 @@ mod metrics;
 mod names;
 mod plan;
 mod progress;
+mod report;
 mod run;
 mod scenario;
 mod sweep;
@@ -60,6 +61,8 @@ enum Command {
     Sweep(commands::sweep::SweepArguments),
     /// Make jobs of sweeps that come over a NATS server.
     Worker(commands::worker::WorkerArguments),
+    /// Tell what a run says of each subnet (product, flow, team, flywheel, exit) and of each role.
+    Report(commands::report::ReportArguments),
     /// Write time series and events for other tools: Prometheus, Parquet, CSV, JSON lines.
     Export(commands::export::ExportArguments),
     /// Run golden cases against this build.
@@ -116,6 +119,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Diff(command) => commands::diff::run(&command),
         Command::Sweep(command) => commands::sweep::run(&command, arguments.log_format),
         Command::Worker(command) => commands::worker::run(&command, arguments.log_format),
+        Command::Report(command) => commands::report::run(&command),
         Command::Export(command) => commands::export::run(&command),
         Command::Conform(command) => commands::conform::run(&command),
         Command::Epoch(command) => commands::conform::epoch(&command),

@@ -41,6 +41,8 @@ mod metrics;
 mod queues;
 /// Replay, verify, inspect, log.
 mod reading;
+/// `btemu report`.
+mod report;
 /// Scenario commands and the shipped scenarios.
 mod scenarios;
 /// Weights that are sealed until they count.

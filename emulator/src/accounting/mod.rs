@@ -32,7 +32,6 @@ pub enum Watch {
     /// One coldkey's.
     One(AccountId),
     /// Everybody's.
-    #[cfg_attr(not(test), expect(dead_code, reason = "only sums over all holders need it"))]
     All,
 }
 
@@ -94,6 +93,8 @@ impl Book {
 pub struct Accounts {
     watch: Watch,
     books: BTreeMap<AccountId, Book>,
+    /// Whose books have a position at a place.
+    holders: BTreeMap<Place, BTreeSet<AccountId>>,
     window: Option<Window>,
 }
 
@@ -101,16 +102,18 @@ impl Accounts {
     /// Opens the books with what is held at genesis, at spot value.
     pub fn open(watch: Watch, genesis: &State) -> Self {
         let mut books: BTreeMap<AccountId, Book> = BTreeMap::new();
+        let mut holders: BTreeMap<Place, BTreeSet<AccountId>> = BTreeMap::new();
         for (netuid, subnet) in genesis.networks() {
             for (hotkey, pool) in &subnet.pools {
                 for coldkey in watch.holders(&pool.holders) {
                     let alpha = pool.value(&coldkey);
                     let position = Position::opened(alpha, value(alpha, subnet.price()));
                     books.entry(coldkey).or_default().positions.insert((netuid, *hotkey), position);
+                    holders.entry((netuid, *hotkey)).or_default().insert(coldkey);
                 }
             }
         }
-        Self { watch, books, window: None }
+        Self { watch, books, holders, window: None }
     }
 
     /// Measures yields over the blocks after `from`.
@@ -272,6 +275,8 @@ impl<'a> Day<'a> {
     fn with(&mut self, coldkey: AccountId, place: Place, change: impl FnOnce(&mut Position)) {
         if self.accounts.watch.sees(&coldkey) {
             change(self.accounts.books.entry(coldkey).or_default().at(place.0, place.1));
+            let holders = self.accounts.holders.entry(place).or_default();
+            holders.insert(coldkey);
         }
     }
 
@@ -421,9 +426,7 @@ impl<'a> Day<'a> {
                 .into_iter()
                 .collect();
             let place = (netuid, hotkey);
-            let booked = self.accounts.books.iter();
-            let booked = booked.filter(|(_, book)| book.positions.contains_key(&place));
-            holders.extend(booked.map(|(coldkey, _)| *coldkey));
+            holders.extend(self.accounts.holders.get(&place).into_iter().flatten());
             for coldkey in holders {
                 let alpha = pool.map_or(Alpha::ZERO, |pool| pool.value(&coldkey));
                 self.with(coldkey, place, |position| position.settle(alpha));

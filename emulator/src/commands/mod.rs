@@ -38,6 +38,8 @@ mod reading;
 pub mod repair;
 /// Folding a log.
 pub mod replay;
+/// What a run says of its subnets and people.
+pub mod report;
 /// Launching and resuming.
 pub mod run;
 /// Run folders.
