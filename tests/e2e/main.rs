@@ -55,3 +55,5 @@ mod sweep;
 mod sweep_broker;
 /// Log lines.
 mod telling;
+/// How far a run goes, and with which seeds.
+mod until;

@@ -113,6 +113,7 @@ fn launching(arguments: &ForkArguments, parent: &Reading) -> Result<RunArguments
         resume: None,
         out: arguments.out.clone(),
         seed: None,
+        seeds: None,
         blocks,
         processes: arguments.processes,
         link: None,

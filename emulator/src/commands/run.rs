@@ -6,7 +6,7 @@ use super::{Failure, LogFormat, print, print_json, tell_talk};
 use crate::plan::Plan;
 use crate::progress::{Progress, Showing};
 use crate::run::chain::ChainOrder;
-use crate::run::control::Motion;
+use crate::run::control::{Ended, Motion};
 use crate::run::engine::Checking;
 use crate::run::estimate::{Intervals, estimate, free_bytes};
 use crate::run::family::ChildLogs;
@@ -20,10 +20,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use storage::journal::Journal;
 use storage::log::{Durability, SledLog};
 use storage::record::Genesis;
 use storage::runfolder::RunFolder;
+
+/// Seeds of one command at most.
+const SEEDS_MAX: u64 = 1_000;
 
 /// Where run folders are made unless `--out` names one.
 pub const RUNS: &str = "runs";
@@ -46,6 +50,9 @@ pub struct RunArguments {
     /// Seed of all draws [default: the scenario's].
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
+    /// One run after the other with each of these seeds, both ends among them; --out names the folder of all.
+    #[arg(long, value_name = "A..B", conflicts_with_all = ["seed", "resume"])]
+    pub(super) seeds: Option<SeedRange>,
     /// Blocks of the whole run [default: the scenario's].
     #[arg(long, value_name = "N")]
     pub(super) blocks: Option<u64>,
@@ -83,11 +90,83 @@ pub struct RunArguments {
 
 /// Runs, and prints the summary.
 pub fn run(arguments: &RunArguments, log_format: LogFormat) -> Result<(), Failure> {
+    if let Some(seeds) = arguments.seeds {
+        return run_seeds(arguments, seeds, log_format);
+    }
     let summary = match arguments.resume {
         Some(_) => resume(arguments, log_format)?,
         None => fresh(arguments, log_format)?,
     };
     tell(arguments, &summary)
+}
+
+/// The seeds of runs that are made one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeedRange {
+    first: u64,
+    last: u64,
+}
+
+impl FromStr for SeedRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let ends = text.split_once("..").and_then(|(first, last)| {
+            Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
+        });
+        let (first, last): (u64, u64) =
+            ends.ok_or_else(|| "seeds are a range with both its ends, as in 1..8".to_owned())?;
+        match last.checked_sub(first) {
+            Some(more) if more < SEEDS_MAX => Ok(Self { first, last }),
+            Some(_) => Err(format!("they are more than {SEEDS_MAX}; a sweep makes as many")),
+            None => Err(format!("{text} ends before it begins")),
+        }
+    }
+}
+
+/// Runs with every seed, and prints a row for each.
+fn run_seeds(
+    arguments: &RunArguments,
+    seeds: SeedRange,
+    log_format: LogFormat,
+) -> Result<(), Failure> {
+    let mut violations = 0;
+    if !arguments.json {
+        print(&tell_row(["seed", "blocks", "top ten", "rejected", "ended", "tip hash", "run"]))?;
+    }
+    for seed in seeds.first..=seeds.last {
+        let one = RunArguments {
+            seed: Some(seed),
+            seeds: None,
+            out: arguments.out.as_ref().map(|folder| folder.join(format!("seed-{seed}"))),
+            ..arguments.clone()
+        };
+        let summary =
+            fresh(&one, log_format).map_err(|failure| failure.about(&format!("seed {seed}")))?;
+        violations += summary.invariant_violations;
+        if arguments.json {
+            print_json(&summary)?;
+        } else {
+            let ended = summary.ended.unwrap_or(Ended::Complete);
+            print(&tell_row([
+                &seed.to_string(),
+                &summary.blocks.to_string(),
+                &format!("{:.2} %", summary.top10_emission_share * 100.0),
+                &summary.rejected.to_string(),
+                ended.name(),
+                &summary.tip_hash.chars().take(8).collect::<String>(),
+                &summary.run,
+            ]))?;
+        }
+        if matches!(summary.ended, Some(Ended::Interrupted | Ended::Stopped)) {
+            break;
+        }
+    }
+    violated(violations)
+}
+
+fn tell_row([seed, blocks, top, rejected, ended, tip, run]: [&str; 7]) -> String {
+    format!("{seed:>8} {blocks:>9} {top:>9} {rejected:>9}  {ended:<12} {tip:<9} {run}\n")
 }
 
 /// Prints a summary; a run that broke an invariant is a failure.
@@ -98,7 +177,11 @@ pub(super) fn tell(arguments: &RunArguments, summary: &Summary) -> Result<(), Fa
         print(&tell_summary(summary))?;
         print(&next_steps(summary))?;
     }
-    match summary.invariant_violations {
+    violated(summary.invariant_violations)
+}
+
+fn violated(count: u64) -> Result<(), Failure> {
+    match count {
         0 => Ok(()),
         count => {
             let hint = "RUST_LOG=warn tells which and where".to_owned();
@@ -277,6 +360,7 @@ pub(super) fn order(
         host_silence_ms_max: scenario.host_silence_ms_max(),
         chain_silence_ms_max: scenario.chain_silence_ms_max(),
         until: Height(genesis.0.saturating_add(scenario.blocks())),
+        conditions: scenario.until().to_vec(),
         durability: log.durability,
         snapshot_interval: log.snapshot_interval,
         snapshot_bytes: log.snapshot_bytes,

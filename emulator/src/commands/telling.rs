@@ -77,7 +77,9 @@ pub fn tell_summary(summary: &Summary) -> String {
         line("crashed", format!("{} players", summary.crashes));
     }
     if let Some(ended) = summary.ended.filter(|ended| *ended != Ended::Complete) {
-        line("ended early", format!("it {}", ended.words()));
+        let condition = summary.condition.as_ref();
+        let condition = condition.map_or_else(String::new, |one| format!(": {one}"));
+        line("ended early", format!("it {}{condition}", ended.words()));
     }
     let attempts = match summary.attempts {
         0 | 1 => String::new(),

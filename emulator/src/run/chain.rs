@@ -10,6 +10,7 @@ use super::hosts::{Dealing, HostError, Hosts, ProcessReport};
 use super::link::{Address, Listener, Pass, Place};
 use super::status::{About, ProcessRow};
 use super::totals::{Account, Summary, players_by_role};
+use super::until::Condition;
 use super::wire::WireError;
 use crate::clock::{Pace, Stopwatch, Throttle};
 use crate::metrics::{Metrics, ServeError, Server};
@@ -59,6 +60,8 @@ pub struct ChainOrder {
     pub chain_silence_ms_max: u64,
     /// The last block.
     pub until: Height,
+    /// Conditions of which any ends the run earlier.
+    pub conditions: Vec<Condition>,
     /// When the log is synced.
     pub durability: Durability,
     /// Blocks between snapshots.
@@ -109,6 +112,7 @@ impl ChainOrder {
             host_silence_ms_max: super::hosts::HOST_SILENCE_MS_MAX,
             chain_silence_ms_max: CHAIN_SILENCE_MS_MAX,
             until,
+            conditions: Vec::new(),
             durability: Durability::End,
             snapshot_interval: 0,
             snapshot_bytes: 0,
@@ -344,6 +348,7 @@ pub async fn drive(
     let mut engine = Engine::new(start, hosts, series.clone(), control);
     let manner = Manner {
         until: order.until,
+        conditions: order.conditions.clone(),
         snapshot_interval: order.snapshot_interval,
         snapshot_bytes: order.snapshot_bytes,
         checkpoint_interval: order.checkpoint_interval,
@@ -404,6 +409,7 @@ pub async fn drive(
     };
     let mut summary = Summary::new(&account);
     summary.ended = Some(ended);
+    summary.condition = engine.condition();
     summary.attempts = 1;
     summary.processes = processes.len() as u64;
     summary.peak_rss_bytes = processes.iter().map(|process| process.peak_rss_bytes).sum();

@@ -30,15 +30,28 @@ pub enum Ended {
     Interrupted,
     /// `btemu ctl RUN stop`.
     Stopped,
+    /// A condition of `run.until` holds.
+    Condition,
 }
 
 impl Ended {
+    /// As JSON has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Interrupted => "interrupted",
+            Self::Stopped => "stopped",
+            Self::Condition => "condition",
+        }
+    }
+
     /// The same in words, after "the run".
     pub const fn words(self) -> &'static str {
         match self {
             Self::Complete => "made its last block",
             Self::Interrupted => "was interrupted",
             Self::Stopped => "was stopped by `btemu ctl`",
+            Self::Condition => "met a condition of run.until",
         }
     }
 }

@@ -12,6 +12,7 @@ use super::hosts::{HostError, Hosts};
 use super::hub::{Hub, HubMemory};
 use super::seats::{PackedSeats, unpacked};
 use super::totals::Totals;
+use super::until::Condition;
 use crate::metrics::Metrics;
 use crate::plan::{Course, Fork, Plan};
 use actors::host::Seated;
@@ -109,10 +110,12 @@ impl EngineError {
 }
 
 /// How a run is made; changes no outcome.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Manner {
     /// The last block.
     pub until: Height,
+    /// Conditions of which any ends the run earlier.
+    pub conditions: Vec<Condition>,
     /// Blocks between snapshots; 0 for none but the last.
     pub snapshot_interval: u64,
     /// Bytes of blocks after which there is a snapshot earlier; 0 for no such bound.
@@ -175,6 +178,8 @@ pub struct Engine {
     scribe: Scribe,
     /// The block of the last checkpoint.
     checkpoint_at: Option<Height>,
+    /// A condition that holds.
+    met: Option<String>,
     control: Control,
 }
 
@@ -306,6 +311,7 @@ impl Engine {
             plan,
             scribe: Scribe::new(cache),
             checkpoint_at: None,
+            met: None,
             control,
         }
     }
@@ -344,7 +350,11 @@ impl Engine {
         books.snapshots =
             SnapshotRule { interval: manner.snapshot_interval, bytes: manner.snapshot_bytes };
         let mut border = Border::new(&self.control, books.log.tip());
+        self.meet(manner);
         loop {
+            if self.met.is_some() {
+                return Ok(Ended::Condition);
+            }
             match border.next(self.height, manner.until) {
                 Next::Block => self.block(manner, made).await?,
                 Next::End(ended) => return Ok(ended),
@@ -374,6 +384,7 @@ impl Engine {
         let (input, facts) = self.play(Some(made)).await?;
         self.fetch(made).await?;
         let entry = self.decide(input, facts).await?;
+        self.meet(manner);
         self.books.send(move |books| Done::Entered(Box::new(books.enter(entry))));
         if is_due(self.height.0 - self.plan.genesis.height.0, manner.checkpoint_interval) {
             let checkpoint = self.checkpoint().await?;
@@ -381,6 +392,18 @@ impl Engine {
             self.store_checkpoint(checkpoint).await;
         }
         Ok(())
+    }
+
+    /// Looks whether a condition holds after the last block.
+    fn meet(&mut self, manner: &Manner) {
+        let state = &self.books.here().state;
+        let held = manner.conditions.iter().find(|condition| condition.holds(state));
+        self.met = held.map(Condition::to_string);
+    }
+
+    /// The condition that ended the run.
+    pub fn condition(&self) -> Option<String> {
+        self.met.clone()
     }
 
     /// Begins the next block beside the players, as soon as the last one is in the books.

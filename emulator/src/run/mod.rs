@@ -57,5 +57,7 @@ pub mod signals;
 pub mod status;
 /// Counts and the summary.
 pub mod totals;
+/// Conditions that end a run.
+pub mod until;
 /// What processes say to each other.
 pub mod wire;

@@ -231,6 +231,7 @@ fn local_run(folder: &RunFolder, until: u64, watch: impl FnMut(Tick<'_>)) -> (us
     let mut start = pick_up(log, folder.cache()).expect("there is a log");
     let manner = Manner {
         until: Height(until),
+        conditions: Vec::new(),
         snapshot_interval: 7,
         snapshot_bytes: 0,
         checkpoint_interval: 7,

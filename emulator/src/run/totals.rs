@@ -128,6 +128,9 @@ pub struct Summary {
     /// Why the run ended; nothing where it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,
+    /// The condition that ended it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
     /// How often the run was started: by its user, and again after a process was lost; 0 where it was read.
     pub attempts: u64,
     /// How often because a process was lost.
@@ -264,6 +267,7 @@ impl Summary {
             processes: 1,
             process_reports: Vec::new(),
             ended: None,
+            condition: None,
             attempts: 0,
             restarts: 0,
             peers_refused: 0,

@@ -7,7 +7,7 @@ use crate::run::chain::{CHAIN_SILENCE_MS_MAX, HOST_JOIN_MS_MAX};
 use crate::run::hosts::HOST_SILENCE_MS_MAX;
 use actors::registry::Role;
 use protocol::rules::{FeeSchedule, Mode, Profile, RuleVersion};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use toml::Table;
 
 /// A whole scenario.
@@ -59,6 +59,8 @@ pub struct About {
 pub struct Run {
     pub seed: u64,
     pub blocks: Blocks,
+    #[serde(deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
+    pub until: Vec<String>,
     pub processes: u32,
     pub link: String,
     pub await_hosts: u32,
@@ -74,6 +76,7 @@ impl Default for Run {
         Self {
             seed: 1,
             blocks: Blocks(360),
+            until: Vec::new(),
             processes: 2,
             link: "unix".to_owned(),
             await_hosts: 0,
@@ -84,6 +87,20 @@ impl Default for Run {
             chain_silence_ms_max: CHAIN_SILENCE_MS_MAX,
         }
     }
+}
+
+/// A text, or a list of texts.
+fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a text or a list of texts")]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(from)? {
+        OneOrMany::One(text) => vec![text],
+        OneOrMany::Many(texts) => texts,
+    })
 }
 
 /// `[rules]`: version, profile, mode and fees, and any global parameter by the chain's name.

@@ -15,6 +15,7 @@ use crate::genesis::amendment::{Amendment, Past};
 use crate::plan::Plan;
 use crate::run::hosts::Dealing;
 use crate::run::link::Address;
+use crate::run::until::Condition;
 use document::{Document, DurabilityName};
 use layers::environment;
 use protocol::state::State;
@@ -105,6 +106,7 @@ pub struct Scenario {
     document: Document,
     pace: Pace,
     link: Address,
+    until: Vec<Condition>,
 }
 
 /// Reads a scenario file under overrides and the environment.
@@ -189,6 +191,8 @@ fn read(path: &Path, text: &str, overlays: &[Overlay]) -> Result<Scenario, Scena
     };
     let pace = run.pace.parse().map_err(|error| wrong("pace", &error))?;
     let link = run.link.parse().map_err(|error| wrong("link", &error))?;
+    let until = run.until.iter().map(|text| text.parse::<Condition>());
+    let until = until.collect::<Result<_, _>>().map_err(|error| wrong("until", &error))?;
     if run.await_hosts > 0 && link == Address::Unix {
         let what =
             format!("{file}: run.await_hosts: no host from outside can come over run.link unix");
@@ -201,7 +205,7 @@ fn read(path: &Path, text: &str, overlays: &[Overlay]) -> Result<Scenario, Scena
         let hint = "use letters, digits, -, _ and .".to_owned();
         return Err(ScenarioError::new(what, Some(hint)));
     }
-    Ok(Scenario { file: path.to_owned(), document, pace, link })
+    Ok(Scenario { file: path.to_owned(), document, pace, link, until })
 }
 
 /// Whether a run folder can have this name and lie where it should.
@@ -224,6 +228,11 @@ impl Scenario {
     /// Blocks of the whole run.
     pub const fn blocks(&self) -> u64 {
         self.document.run.blocks.0
+    }
+
+    /// Conditions of which any ends the run earlier.
+    pub fn until(&self) -> &[Condition] {
+        &self.until
     }
 
     /// How long a host process may be silent, in milliseconds of wall time.

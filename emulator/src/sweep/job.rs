@@ -177,6 +177,7 @@ pub fn make(job: &Job, folder: &Path, mut told: impl FnMut(u64)) -> Result<JobRe
     let mut start = pick_up(log, run.cache())?;
     let manner = Manner {
         until,
+        conditions: Vec::new(),
         snapshot_interval: 0,
         snapshot_bytes: 0,
         checkpoint_interval: 0,

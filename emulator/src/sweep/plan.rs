@@ -193,6 +193,10 @@ impl Source {
         seed: u64,
     ) -> Result<(Planned, Measurable), ScenarioError> {
         let scenario = self.scenario(cell, seed)?;
+        if let Some(condition) = scenario.until().first() {
+            let what = format!("run.until = {condition:?}: a sweep makes all blocks of every run");
+            return Err(ScenarioError::new(what, None));
+        }
         let plan = scenario.plan()?;
         let (hash, blocks) = (plan.simulation_hash(), scenario.blocks());
         if blocks == 0 {
