@@ -18,6 +18,8 @@ pub mod estate;
 pub mod multi;
 /// Who buys its own alpha and sells it later.
 pub mod treasurer;
+/// Who turns its subnet's parameters.
+pub mod tuner;
 
 /// Settings of `hold`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

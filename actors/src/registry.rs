@@ -199,6 +199,9 @@ players! {
     Absentee, AbsenteeSettings in owner::absentee: Owner "absentee", "Starts its subnet and sells its whole cut.";
     Multi, MultiSettings in owner::multi: Owner "multi", "Owns several subnets with one purse, and can leave all of them.";
     Worker, WorkerSettings in miner::worker: Miner "worker", "Lives on what it earns: invests, neglects its work, or looks for another place.";
+    Judge, JudgeSettings in validator::judge: Validator "judge", "Works as a sampler, measures with noise, and minds its permit, version, take and children.";
+    Tuner, TunerSettings in owner::tuner: Owner "tuner", "Holds, and turns its subnet's parameters by rules.";
+    Prospector, ProspectorSettings in entrant::prospector: Owner "prospector", "Registers a subnet as an entrant does, when a middling one pays its price back in time.";
     #[cfg(test)]
     Probe, ProbeSettings in stage: Miner "probe", "Notes its inputs and does what its script says.";
 }
@@ -218,9 +221,10 @@ impl BehaviourSettings {
     /// Where its players are at genesis.
     pub fn seats(&self) -> Seats {
         match self {
-            Self::Entrant(_) => Seats::Nowhere,
+            Self::Entrant(_) | Self::Prospector(_) => Seats::Nowhere,
             Self::Multi(_) => Seats::AllSubnets,
             Self::Worker(settings) if settings.starts_outside => Seats::Nowhere,
+            Self::Judge(settings) if settings.starts_outside => Seats::Nowhere,
             other if other.behaviour().role == Role::Staker => Seats::Nowhere,
             _ => Seats::EachSubnet,
         }
@@ -299,6 +303,11 @@ mod tests {
             (Role::Owner, "multi", json!({"exit_parts": 0}), "exit_parts is 0"),
             (Role::Miner, "worker", json!({"mean_ppm": 1_000_001}), "mean_ppm"),
             (Role::Miner, "worker", json!({"uptime_ppm": 0}), "uptime_ppm is 0"),
+            (Role::Validator, "judge", json!({"take_step_ppm": 0}), "take_step_ppm is 0"),
+            (Role::Validator, "judge", json!({"sampling": {"sample": 0}}), "sample is 0"),
+            (Role::Owner, "tuner", json!({"burn_max_rao": 1_000_000_000}), "burn_max_rao"),
+            (Role::Owner, "tuner", json!({"immunity_min": 30_000}), "immunity_min is 30000"),
+            (Role::Owner, "prospector", json!({"horizon_days": 0}), "horizon_days is 0"),
             (Role::Customer, "market", json!({"users_start": 10_001}), "users_start is 10001"),
             (Role::Customer, "market", json!({"quality_wanted_ppm": 0}), "quality_wanted_ppm"),
         ];
