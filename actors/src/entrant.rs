@@ -14,6 +14,9 @@ use protocol::state::{State, SubnetIdentity};
 use protocol::units::{BLOCK_MS, BLOCKS_PER_DAY, NetUid, Rao};
 use serde::{Deserialize, Serialize};
 
+/// Who looks at what a subnet brings, too.
+pub mod prospector;
+
 const PPM: u128 = 1_000_000;
 const DRAW_GAP: u64 = 1 << 56;
 const DRAW_PRICE: u64 = 2 << 56;

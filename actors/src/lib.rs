@@ -7,6 +7,8 @@ pub mod machine;
 /// Which players there are; a new one is a file and a line here.
 pub mod registry;
 
+/// Who uses a subnet's product and pays for it.
+pub mod customer;
 /// Who wants a subnet.
 pub mod entrant;
 /// Miners.
@@ -22,10 +24,14 @@ pub mod validator;
 pub mod calendar;
 /// How a validator keeps its row to itself until it counts.
 pub mod commitment;
+/// What a place on a subnet is worth, and whether it can be had.
+pub mod entry;
 /// The only transcendental functions a player may use.
 pub mod maths;
 /// What a validator thinks of each miner it has heard.
 pub mod scores;
+/// Orders with a limit price.
+pub mod trade;
 
 /// Keys found by their first bits.
 pub mod roster;

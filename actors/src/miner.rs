@@ -1,4 +1,5 @@
-//! Miners. `quality`: answers every query, after some work, with its latent quality and some noise.
+//! Miners. `quality`: answers every query, after some work, with its latent quality and some noise. Another that
+//! answers like it is below.
 
 use crate::machine::{Context, Input, Machine};
 use crate::maths::normal_ppm;
@@ -9,6 +10,9 @@ use protocol::envelope::{Body, Envelope};
 use protocol::units::{BLOCK_MS, BLOCKS_PER_DAY, NetUid, PlayerId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// Who lives on what it earns.
+pub mod worker;
 
 /// A perfect answer.
 const PERFECT_PPM: u32 = 1_000_000;

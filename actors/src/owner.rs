@@ -1,4 +1,4 @@
-//! Subnet owners. `hold`: starts its subnet as soon as it may, and does nothing else.
+//! Subnet owners. `hold`: starts its subnet as soon as it may, and does nothing else. The others are below.
 
 use crate::calendar::block_ms;
 use crate::machine::{Context, Input, Machine};
@@ -7,6 +7,19 @@ use protocol::call::Call;
 use protocol::rejection::Outcome;
 use protocol::units::{BLOCK_MS, BLOCKS_PER_DAY};
 use serde::{Deserialize, Serialize};
+
+/// Who sells its cut and does nothing else.
+pub mod absentee;
+/// Who has a product and buys its own alpha with what it earns.
+pub mod builder;
+/// What owners share that trade their own alpha.
+pub mod estate;
+/// Who owns several subnets.
+pub mod multi;
+/// Who buys its own alpha and sells it later.
+pub mod treasurer;
+/// Who turns its subnet's parameters.
+pub mod tuner;
 
 /// Settings of `hold`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,11 +17,14 @@ pub enum Role {
     Miner,
     /// Moves TAO in and out of subnets.
     Staker,
+    /// Uses what a subnet makes and pays its owner for it.
+    Customer,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: &'static [Self] = &[Self::Owner, Self::Validator, Self::Miner, Self::Staker];
+    pub const ALL: &'static [Self] =
+        &[Self::Owner, Self::Validator, Self::Miner, Self::Staker, Self::Customer];
 
     /// The name as scenarios and metrics write it.
     pub const fn name(self) -> &'static str {
@@ -30,6 +33,7 @@ impl Role {
             Self::Validator => "validator",
             Self::Miner => "miner",
             Self::Staker => "staker",
+            Self::Customer => "customer",
         }
     }
 }
@@ -88,12 +92,12 @@ pub(crate) fn ppm(key: &'static str, value: u32) -> Result<(), InvalidSetting> {
 }
 
 macro_rules! players {
-    ($($(#[$when:meta])? $machine:ident, $settings:ident in $module:ident:
+    ($($(#[$when:meta])? $machine:ident, $settings:ident in $($module:ident)::+:
         $role:ident $name:literal, $what:literal;)*) => {
         /// A player of any kind. Append variants only: their position is part of every checkpoint.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         pub enum Player {
-            $($(#[$when])? #[doc = $what] $machine(crate::$module::$machine),)*
+            $($(#[$when])? #[doc = $what] $machine(crate::$($module)::+::$machine),)*
         }
 
         impl Machine for Player {
@@ -119,7 +123,7 @@ macro_rules! players {
         #[derive(Clone, Debug, PartialEq, Serialize)]
         #[serde(untagged)]
         pub enum BehaviourSettings {
-            $($(#[$when])? #[doc = $what] $machine(crate::$module::$settings),)*
+            $($(#[$when])? #[doc = $what] $machine(crate::$($module)::+::$settings),)*
         }
 
         impl BehaviourSettings {
@@ -168,7 +172,7 @@ macro_rules! players {
             pub fn build(self) -> Player {
                 match self {
                     $($(#[$when])? Self::$machine(settings) => {
-                        Player::$machine(crate::$module::$machine::new(settings))
+                        Player::$machine(crate::$($module)::+::$machine::new(settings))
                     })*
                 }
             }
@@ -189,15 +193,46 @@ players! {
     Momentum, MomentumSettings in staker: Staker "momentum", "Buys the subnet that rises most against its moving price and sells its weakest holding.";
     Noise, NoiseSettings in staker: Staker "noise", "Moves TAO into or out of a random subnet.";
     Entrant, EntrantSettings in entrant: Owner "entrant", "Registers a subnet when the lock cost is within its price, starts it and backs it.";
+    Market, MarketSettings in customer: Customer "market", "Uses a subnet's miners, grows with their quality and pays the owner.";
+    Builder, BuilderSettings in owner::builder: Owner "builder", "Buys its own alpha with a part of what customers pay and sells a part of its cut.";
+    Treasurer, TreasurerSettings in owner::treasurer: Owner "treasurer", "Buys its own alpha for a time and sells it later in parts.";
+    Absentee, AbsenteeSettings in owner::absentee: Owner "absentee", "Starts its subnet and sells its whole cut.";
+    Multi, MultiSettings in owner::multi: Owner "multi", "Owns several subnets with one purse, and can leave all of them.";
+    Worker, WorkerSettings in miner::worker: Miner "worker", "Lives on what it earns: invests, neglects its work, or looks for another place.";
+    Judge, JudgeSettings in validator::judge: Validator "judge", "Works as a sampler, measures with noise, and minds its permit, version, take and children.";
+    Tuner, TunerSettings in owner::tuner: Owner "tuner", "Holds, and turns its subnet's parameters by rules.";
+    Prospector, ProspectorSettings in entrant::prospector: Owner "prospector", "Registers a subnet as an entrant does, when a middling one pays its price back in time.";
     #[cfg(test)]
     Probe, ProbeSettings in stage: Miner "probe", "Notes its inputs and does what its script says.";
 }
 
+/// Where the players of a group are at genesis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seats {
+    /// On each subnet of the group its own.
+    EachSubnet,
+    /// One player on all subnets of the group together.
+    AllSubnets,
+    /// On no subnet.
+    Nowhere,
+}
+
 impl BehaviourSettings {
+    /// Where its players are at genesis.
+    pub fn seats(&self) -> Seats {
+        match self {
+            Self::Entrant(_) | Self::Prospector(_) => Seats::Nowhere,
+            Self::Multi(_) => Seats::AllSubnets,
+            Self::Worker(settings) if settings.starts_outside => Seats::Nowhere,
+            Self::Judge(settings) if settings.starts_outside => Seats::Nowhere,
+            other if other.behaviour().role == Role::Staker => Seats::Nowhere,
+            _ => Seats::EachSubnet,
+        }
+    }
+
     /// Whether its players have a place on each subnet of their group, or act on the whole network.
     pub fn has_places(&self) -> bool {
-        let roams = matches!(self, Self::Entrant(_)) || self.behaviour().role == Role::Staker;
-        !roams
+        self.seats() == Seats::EachSubnet
     }
 }
 
@@ -262,6 +297,19 @@ mod tests {
             (Role::Staker, "index", json!({"target_ppm": 1_000_001}), "target_ppm"),
             (Role::Staker, "momentum", json!({"order_ppm": 0}), "order_ppm is 0"),
             (Role::Staker, "noise", json!({"in_ppm": 1_000_001}), "in_ppm"),
+            (Role::Owner, "builder", json!({"buyback_ppm": 1_000_001}), "buyback_ppm"),
+            (Role::Owner, "treasurer", json!({"pump_blocks": 0}), "pump_blocks is 0"),
+            (Role::Owner, "absentee", json!({"interval_blocks": 0}), "interval_blocks is 0"),
+            (Role::Owner, "multi", json!({"exit_parts": 0}), "exit_parts is 0"),
+            (Role::Miner, "worker", json!({"mean_ppm": 1_000_001}), "mean_ppm"),
+            (Role::Miner, "worker", json!({"uptime_ppm": 0}), "uptime_ppm is 0"),
+            (Role::Validator, "judge", json!({"take_step_ppm": 0}), "take_step_ppm is 0"),
+            (Role::Validator, "judge", json!({"sampling": {"sample": 0}}), "sample is 0"),
+            (Role::Owner, "tuner", json!({"burn_max_rao": 1_000_000_000}), "burn_max_rao"),
+            (Role::Owner, "tuner", json!({"immunity_min": 30_000}), "immunity_min is 30000"),
+            (Role::Owner, "prospector", json!({"horizon_days": 0}), "horizon_days is 0"),
+            (Role::Customer, "market", json!({"users_start": 10_001}), "users_start is 10001"),
+            (Role::Customer, "market", json!({"quality_wanted_ppm": 0}), "quality_wanted_ppm"),
         ];
         for (role, behaviour, written, expected) in rows {
             let defaults = BehaviourSettings::defaults(role, behaviour).expect("is known");

@@ -5,7 +5,7 @@ use crate::host::{Delivery, Host, Seated, SliceDone, SubmittedCall};
 use crate::machine::{Context, Directory, Identity, Input, Machine, Output, Receipt};
 use crate::registry::{BehaviourSettings, InvalidSetting, Player};
 use protocol::block::{BlockInput, Submitted, decide_block};
-use protocol::call::Origin;
+use protocol::call::{Call, Origin};
 use protocol::dice::{Key, account_of, player_id};
 use protocol::envelope::{Body, Envelope};
 use protocol::frame::CallRecord;
@@ -210,6 +210,17 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// The group of an account that pays others; a test funds it.
+    pub const BANK: &str = "bank";
+
+    /// Has the bank pay somebody in the next block.
+    pub fn pay(&mut self, dest: AccountId, value: Rao) {
+        let (player, signer) = (PlayerId::CHAIN, identity(Self::BANK, 0, None).coldkey);
+        let (sent_ms, sequence) = (self.now_ms, self.calls.len() as u64);
+        let call = Call::TransferKeepAlive { dest, value };
+        self.calls.push(SubmittedCall { sent_ms, player, sequence, signer, call });
+    }
+
     /// Deals the seats to `hosts` hosts in turn.
     pub fn new(state: State, seats: Vec<Seated>, hosts: usize) -> Self {
         let entry = |seated: &Seated| (seated.identity().hotkey, seated.identity().id);
@@ -269,7 +280,9 @@ impl Stage {
             inboxes[self.homes[&message.receiver]].push(Delivery::Message(message));
         }
         for receipt in self.receipts.drain(..) {
-            inboxes[self.homes[&receipt.player]].push(Delivery::Receipt(receipt));
+            if let Some(home) = self.homes.get(&receipt.player) {
+                inboxes[*home].push(Delivery::Receipt(receipt));
+            }
         }
         let mut done = SliceDone::default();
         for (host, inbox) in self.hosts.iter_mut().zip(inboxes) {

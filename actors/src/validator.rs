@@ -1,6 +1,8 @@
 //! Validators. `sampler`: asks a sample of miners each tempo, keeps a running score per hotkey and sets
 //! weights from it once per tempo, some blocks before the epoch: directly, or committed where the chain asks for it.
 //!
+//! Another that works like it is below.
+//!
 //! It acts on timers alone and reads the chain only when one fires, so an idle validator costs nothing.
 
 use crate::calendar::{block_ms, next_tick};
@@ -16,6 +18,9 @@ use protocol::units::{AccountId, BLOCK_MS, BLOCKS_PER_DAY, NetUid, PlayerId};
 use protocol::weights::{rested, stake_weight};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// Who has a business around it.
+pub mod judge;
 
 /// Scores are kept in thousandths of a millionth, so that slow smoothing does not round to a halt.
 const SCORE_PER_PPM: u32 = 1_000;

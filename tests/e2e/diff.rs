@@ -81,7 +81,7 @@ fn a_timeline_entry_parts_two_runs_at_its_block_in_its_field() {
         .iter()
         .map(|role| text(role, "role"))
         .collect();
-    assert_eq!(roles, ["owner", "validator", "miner", "staker", "others"]);
+    assert_eq!(roles, ["owner", "validator", "miner", "staker", "customer", "others"]);
     let said = human(folder.path(), "a", "b");
     for words in [
         "first difference at block 21 (+21, +00:04:12): calls, events, state",

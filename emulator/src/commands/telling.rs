@@ -63,10 +63,14 @@ pub fn tell_summary(summary: &Summary) -> String {
             thousands(messages.dropped)
         ),
     );
+    let customers = match players("customer") {
+        0 => String::new(),
+        customers => format!(", {} customers", thousands(customers)),
+    };
     line(
         "players",
         format!(
-            "{} owners, {} validators, {} miners, {} stakers",
+            "{} owners, {} validators, {} miners, {} stakers{customers}",
             thousands(players("owner")),
             thousands(players("validator")),
             thousands(players("miner")),

@@ -175,8 +175,8 @@ fn amend_players(
             leaving.extend(beyond);
         }
         if old.settings != new.settings {
-            if old.settings.has_places() != new.settings.has_places() {
-                let what = ".behaviour: one of the two has places on subnets, the other has none";
+            if old.settings.seats() != new.settings.seats() {
+                let what = ".behaviour: the two do not have their places on the same subnets";
                 return Err(wrong(is, what));
             }
             let behaviour = &is.behaviour;

@@ -20,7 +20,7 @@ use crate::scenario::document::{
     At, BeaconSection, Document, Group, LimitSection, NetworkSection, SubnetEntry, TimelineEntry,
 };
 use crate::scenario::{ScenarioError, meant, readable};
-use actors::registry::{BehaviourSettings, Role};
+use actors::registry::{BehaviourSettings, Role, Seats};
 use populate::{Population, Seating};
 use protocol::beacon::Beacon;
 use protocol::call::{Call, Setting};
@@ -313,12 +313,16 @@ fn casts<'a>(place: &str, document: &'a Document) -> Result<Vec<Cast<'a>>, Scena
                 return Err(at(format!(".{key}: {ppm} is more than a whole, 1000000"), None));
             }
         }
-        let places = settings.has_places();
-        if group.role == Role::Owner && places && group.count != 1 {
+        let nowhere = settings.seats() == Seats::Nowhere;
+        if group.role == Role::Owner && !nowhere && group.count != 1 {
             return Err(at(".count: a subnet has one owner".to_owned(), None));
         }
-        if group.role == Role::Owner && !places && group.stake_ppm != 0 {
+        if group.role != Role::Staker && nowhere && group.stake_ppm != 0 {
             let what = ".stake_ppm: who has no subnet yet starts without its alpha";
+            return Err(at(what.to_owned(), None));
+        }
+        if group.role == Role::Customer && group.stake_ppm != 0 {
+            let what = ".stake_ppm: customers pay in TAO and hold no alpha";
             return Err(at(what.to_owned(), None));
         }
         casts.push(Cast { group, settings });

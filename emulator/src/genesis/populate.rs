@@ -8,7 +8,7 @@ use super::{Cast, DRAWS_MAX, PLAYERS_MAX, SubnetPlan};
 use crate::plan::Seat;
 use crate::scenario::document::Group;
 use actors::machine::Identity;
-use actors::registry::Role;
+use actors::registry::{Role, Seats};
 use protocol::balances::EXISTENTIAL_DEPOSIT;
 use protocol::dice::{Dice, Domain, Key, account_of, player_id};
 use protocol::pool::Pool;
@@ -113,11 +113,12 @@ impl Seating {
             seating.make_subnet(subnet);
         }
         for cast in population.casts {
-            match cast.group.role {
-                _ if !cast.settings.has_places() => seating.seat_roaming(cast),
-                Role::Owner => seating.seat_owners(population, cast),
-                Role::Validator | Role::Miner => seating.seat_neurons(population, cast)?,
-                Role::Staker => seating.seat_roaming(cast),
+            match (cast.settings.seats(), cast.group.role) {
+                (Seats::Nowhere, _) | (_, Role::Staker) => seating.seat_roaming(cast),
+                (Seats::AllSubnets, _) => seating.seat_owner_of_all(population, cast)?,
+                (_, Role::Owner) => seating.seat_owners(population, cast),
+                (_, Role::Customer) => seating.seat_customers(population, cast),
+                (_, Role::Validator | Role::Miner) => seating.seat_neurons(population, cast)?,
             }
         }
         for subnet in population.subnets {
@@ -196,6 +197,60 @@ impl Seating {
                 }
             }
             self.take_seat(cast, who);
+        }
+    }
+
+    /// One owner of all the group's subnets: the one that the snapshot names for them, or a new one that takes those
+    /// that have none.
+    fn seat_owner_of_all(
+        &mut self,
+        population: &Population<'_>,
+        cast: &Cast<'_>,
+    ) -> Result<(), String> {
+        let (name, mut who) = (&cast.group.name, identity(cast.group, 0, None));
+        let plans = || population.subnets.iter().filter(|plan| acts_on(cast, plan));
+        if let Some((hotkey, coldkey)) = plans().find_map(|plan| plan.owner) {
+            (who.hotkey, who.coldkey) = (hotkey, coldkey);
+        }
+        for plan in plans() {
+            let rival = population.casts.iter().find(|other| {
+                let owns =
+                    other.group.role == Role::Owner && other.settings.seats() != Seats::Nowhere;
+                owns && other.group.name != *name && acts_on(other, plan)
+            });
+            if let Some(rival) = rival {
+                return Err(format!(
+                    "players.{name}.subnets: subnet {} has an owner already, of players.{}",
+                    plan.netuid, rival.group.name
+                ));
+            }
+            match plan.owner {
+                Some((_, coldkey)) if coldkey == who.coldkey => {}
+                Some(_) => {
+                    return Err(format!(
+                        "players.{name}.subnets: the snapshot's owner of subnet {} is another than \
+                         that of the first",
+                        plan.netuid
+                    ));
+                }
+                None => {
+                    self.enter_hotkey(who.hotkey, who.coldkey);
+                    self.enter_neuron(plan.netuid, who.hotkey);
+                    let info = &mut self.subnet(plan.netuid).info;
+                    (info.owner, info.owner_hotkey) = (Some(who.coldkey), Some(who.hotkey));
+                }
+            }
+        }
+        self.take_seat(cast, who);
+        Ok(())
+    }
+
+    fn seat_customers(&mut self, population: &Population<'_>, cast: &Cast<'_>) {
+        for plan in population.subnets.iter().filter(|plan| acts_on(cast, plan)) {
+            for number in 0..u64::from(cast.group.count) {
+                let index = index_on(plan.netuid, number);
+                self.take_seat(cast, identity(cast.group, index, Some(plan.netuid)));
+            }
         }
     }
 
@@ -306,6 +361,8 @@ impl Seating {
                     let holders = self.stakers_on(population, cast, plan);
                     self.deal_equally(&holders, netuid, part)
                 }
+                // The scenario's reader refuses a part for those who hold nothing.
+                Role::Customer => 0,
             };
             left -= dealt;
         }
