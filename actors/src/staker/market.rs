@@ -90,6 +90,13 @@ pub fn whale_sells(netuid: u16) -> Call {
     Call::RemoveStakeFullLimit { hotkey, netuid: NetUid(netuid), limit_price: None }
 }
 
+/// A call of the whale that sells some alpha.
+pub fn whale_sells_some(netuid: u16, tokens: u64) -> Call {
+    let hotkey = identity("validators", 0, None).hotkey;
+    let amount_unstaked = Alpha::whole(tokens);
+    Call::RemoveStake { hotkey, netuid: NetUid(netuid), amount_unstaked }
+}
+
 /// What somebody holds behind the validator with more stake.
 pub fn held(stage: &Stage, who: &Identity, netuid: NetUid) -> Alpha {
     let hotkey = identity("validators", 1, None).hotkey;

@@ -164,6 +164,7 @@ mod tests {
     use crate::registry::BehaviourSettings;
     use crate::staker::market::{
         give, market_with_money, orders, position, stage_with_whale, whale_buys, whale_sells,
+        whale_sells_some,
     };
 
     fn settings() -> PanicSettings {
@@ -198,24 +199,34 @@ mod tests {
     }
 
     #[test]
-    fn it_sells_a_part_if_that_calms_it_and_forgets_old_peaks() {
+    fn it_sells_a_part_if_that_calms_it() {
         let calls = vec![(2, whale_buys(1, 1_000)), (30, whale_sells(1))];
-        for (memory_blocks, sells) in [(80, true), (16, false)] {
-            let mut state = market_with_money();
-            give(&mut state, 1, 100);
-            let settings =
-                PanicSettings { memory_blocks, sell_ppm: 400_000, budget_ppm: 0, ..settings() };
-            // The fall comes in two steps when the memory is short: no peak is left before the second.
-            let calls = match sells {
-                true => calls.clone(),
-                false => vec![calls[0].clone()],
-            };
-            let mut stage = stage_with_whale(state, BehaviourSettings::Panic(settings), calls);
-            stage.play(60);
-            let left = position(&stage, 1).0 / 1_000_000_000;
-            assert!(if sells { (60..64).contains(&left) } else { left >= 100 }, "{left}");
-            assert_eq!(stage.refusals(), [""; 0]);
-        }
+        let mut state = market_with_money();
+        give(&mut state, 1, 100);
+        let settings = PanicSettings { sell_ppm: 400_000, budget_ppm: 0, ..settings() };
+        let mut stage = stage_with_whale(state, BehaviourSettings::Panic(settings), calls);
+        stage.play(60);
+        let left = position(&stage, 1).0 / 1_000_000_000;
+        assert!((60..64).contains(&left), "{left}");
+        assert_eq!(orders(&stage), [(("remove_stake_limit", 1), 1)].into());
+        assert_eq!(stage.refusals(), [""; 0]);
+    }
+
+    #[test]
+    fn a_slow_fall_does_not_frighten_it() {
+        // Down to where it came from, but in steps that the memory of a peak does not outlive.
+        let steps = (0..10).map(|step| (40 + 20 * step, whale_sells_some(1, 900)));
+        let calls = [(2, whale_buys(1, 1_000))].into_iter().chain(steps).collect();
+        let mut state = market_with_money();
+        give(&mut state, 1, 100);
+        let settings = PanicSettings { memory_blocks: 16, budget_ppm: 0, ..settings() };
+        let mut stage = stage_with_whale(state, BehaviourSettings::Panic(settings), calls);
+        stage.play(38);
+        let high = stage.state.subnets[&NetUid(1)].price();
+        stage.play(220);
+        let low = stage.state.subnets[&NetUid(1)].price();
+        assert!(low < high - high * 15 / 100, "{high} to {low}");
+        assert_eq!((orders(&stage).len(), stage.refusals()), (0, vec![]));
     }
 
     #[test]
