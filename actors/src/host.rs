@@ -116,6 +116,8 @@ pub enum Phase {
     Active,
     /// Its machine panicked; it takes no more inputs.
     Crashed,
+    /// Not there yet: its one timer is its arrival, and whatever reaches it before is lost.
+    Awaited,
 }
 
 /// A player on its seat: who it is, its machine, and what the world keeps for it. All of it is in a checkpoint.
@@ -157,10 +159,20 @@ impl Seated {
         Self { identity, player, timers: Vec::new(), sequence: 0, phase: Phase::Entering }
     }
 
+    /// A player that starts at `arrives_ms` of simulated time and until then costs nothing.
+    pub fn arriving(identity: Identity, player: Player, arrives_ms: u64) -> Self {
+        let timers = vec![(arrives_ms, 0, 0)];
+        Self { identity, player, timers, sequence: 0, phase: Phase::Awaited }
+    }
+
     /// Another machine on the same seat, as if it entered now: the player keeps its accounts and its count of
-    /// what it said, and forgets its timers. It hears what becomes of calls of the machine before.
+    /// what it said, and forgets its timers. It hears what becomes of calls of the machine before. Who has not
+    /// arrived yet still arrives when it would have.
     #[must_use]
     pub fn recast(self, player: Player) -> Self {
+        if self.phase == Phase::Awaited {
+            return Self { player, ..self };
+        }
         Self { player, timers: Vec::new(), phase: Phase::Entering, ..self }
     }
 
@@ -229,6 +241,13 @@ impl Seated {
             }
         }));
         inputs.sort_by_key(|(order, _)| *order);
+        if self.phase == Phase::Awaited {
+            let arrival = inputs.iter().position(|(_, what)| matches!(what, Stimulus::Timer(_)));
+            let Some(arrival) = arrival else { return Vec::new() };
+            self.phase = Phase::Active;
+            inputs.drain(..arrival);
+            inputs[0].1 = Stimulus::Start;
+        }
         if self.phase == Phase::Entering {
             self.phase = Phase::Active;
             let first = (world.from_ms, PlayerId::CHAIN, 0);
@@ -598,6 +617,34 @@ mod tests {
         assert_eq!(host.seat(ids.0).map(Seated::phase), Some(Phase::Crashed));
         let again = Host::restore(host.checkpoint(), View::default(), Directory::default(), 1);
         assert_eq!(again.seat(ids.0).map(Seated::phase), Some(Phase::Crashed));
+    }
+
+    #[test]
+    fn who_arrives_later_starts_then_and_misses_what_came_before() {
+        let script = ProbeSettings { on_start: vec![wake(9_500, 1)], ..ProbeSettings::default() };
+        let player = || BehaviourSettings::Probe(script.clone()).build();
+        let seated = Seated::arriving(identity("probes", 0, None), player(), 7_300);
+        let me = seated.identity().id;
+        let mut host = host(vec![seated]);
+        assert_eq!(host.next_wake_ms(), Some(7_300));
+        let message = |due| Delivery::Message(greeting(due, 9, due, me));
+        assert_eq!(host.slice(0, 1_000, vec![message(500)]).steps, 0);
+        assert_eq!(host.seat(me).map(Seated::phase), Some(Phase::Awaited));
+
+        let saved = serde_json::to_string(&host.checkpoint()).expect("it serialises");
+        let read: HostCheckpoint = serde_json::from_str(&saved).expect("it reads back");
+        let mut host = Host::restore(read, View::default(), Directory::default(), 1);
+        host.start();
+        let done = host.slice(7_000, 8_000, vec![message(7_200), message(7_400)]);
+        assert_eq!((done.steps, done.next_wake_ms), (2, Some(9_500)));
+        host.slice(9_000, 10_000, Vec::new());
+        assert_eq!(seen(&host, me), ["7300 start", "7400 message 9.7400", "9500 timer 1"]);
+
+        let again = |phase: Seated| phase.recast(player());
+        let awaited = again(Seated::arriving(identity("probes", 0, None), player(), 7_300));
+        assert_eq!((awaited.phase(), awaited.next_wake_ms()), (Phase::Awaited, Some(7_300)));
+        let active = again(host.seat(me).expect("it has a seat").clone());
+        assert_eq!((active.phase(), active.next_wake_ms()), (Phase::Entering, None));
     }
 
     #[test]

@@ -202,6 +202,13 @@ players! {
     Judge, JudgeSettings in validator::judge: Validator "judge", "Works as a sampler, measures with noise, and minds its permit, version, take and children.";
     Tuner, TunerSettings in owner::tuner: Owner "tuner", "Holds, and turns its subnet's parameters by rules.";
     Prospector, ProspectorSettings in entrant::prospector: Owner "prospector", "Registers a subnet as an entrant does, when a middling one pays its price back in time.";
+    Concentrated, ConcentratedSettings in staker: Staker "concentrated", "Holds a few subnets in equal parts and seldom thinks again which.";
+    Value, ValueSettings in staker: Staker "value", "Buys the subnet with much emission for its market value and sells its dearest holding.";
+    Flow, FlowSettings in staker: Staker "flow", "Buys the subnet into which most TAO flows and sells what it flows out of.";
+    Apy, ApySettings in staker: Staker "apy", "Chases the validator whose stakers earned most.";
+    Panic, PanicSettings in staker: Staker "panic", "Sells what has fallen too far from its peak and stays away for a while.";
+    Averager, AveragerSettings in staker: Staker "averager", "Puts in a fixed amount each time until its budget is spent.";
+    Institution, InstitutionSettings in staker: Staker "institution", "Enters and leaves a large position in small orders with limit prices.";
     #[cfg(test)]
     Probe, ProbeSettings in stage: Miner "probe", "Notes its inputs and does what its script says.";
 }
@@ -257,7 +264,8 @@ mod tests {
         let unknown = BehaviourSettings::defaults(Role::Staker, "hold").expect_err("an owner's");
         assert_eq!(
             unknown.to_string(),
-            "a staker has no behaviour \"hold\"; it has index, momentum, noise"
+            "a staker has no behaviour \"hold\"; it has index, momentum, noise, \
+             concentrated, value, flow, apy, panic, averager, institution"
         );
     }
 
@@ -310,6 +318,23 @@ mod tests {
             (Role::Owner, "prospector", json!({"horizon_days": 0}), "horizon_days is 0"),
             (Role::Customer, "market", json!({"users_start": 10_001}), "users_start is 10001"),
             (Role::Customer, "market", json!({"quality_wanted_ppm": 0}), "quality_wanted_ppm"),
+            (Role::Staker, "concentrated", json!({"subnets_max": 0}), "subnets_max is 0"),
+            (Role::Staker, "concentrated", json!({"band_ppm": 1_000_001}), "band_ppm"),
+            (Role::Staker, "value", json!({"interval_blocks": 0}), "interval_blocks is 0"),
+            (Role::Staker, "value", json!({"budget_ppm": 1_000_001}), "budget_ppm"),
+            (Role::Staker, "value", json!({"delay_blocks": 7_201}), "delay_blocks"),
+            (Role::Staker, "value", json!({"slippage_ppm": 99}), "slippage_ppm is 99"),
+            (Role::Staker, "value", json!({"dear_ppm": 1_250_000}), "dear_ppm is 1250000"),
+            (Role::Staker, "flow", json!({"order_ppm": 0}), "order_ppm is 0"),
+            (Role::Staker, "flow", json!({"horizon_blocks": 26_280_001}), "horizon_blocks"),
+            (Role::Staker, "apy", json!({"window_blocks": 0}), "window_blocks is 0"),
+            (Role::Staker, "apy", json!({"validators_max": 65}), "validators_max is 65"),
+            (Role::Staker, "panic", json!({"drawdown_ppm": 0}), "drawdown_ppm is 0"),
+            (Role::Staker, "panic", json!({"memory_blocks": 7}), "memory_blocks is 7"),
+            (Role::Staker, "panic", json!({"sell_ppm": 1_000_001}), "sell_ppm"),
+            (Role::Staker, "averager", json!({"amount_rao": 5}), "amount_rao is 5"),
+            (Role::Staker, "averager", json!({"exit_parts": 0}), "exit_parts is 0"),
+            (Role::Staker, "institution", json!({"participation_ppm": 0}), "participation_ppm"),
         ];
         for (role, behaviour, written, expected) in rows {
             let defaults = BehaviourSettings::defaults(role, behaviour).expect("is known");

@@ -92,13 +92,16 @@ pub struct Recast {
     pub player: Player,
 }
 
-/// One player: who it is and its machine at genesis.
+/// One player: who it is, its machine, and when it begins.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Seat {
     /// Who it is.
     pub identity: Identity,
-    /// Its machine.
+    /// Its machine at the start.
     pub player: Player,
+    /// When it starts, in simulated milliseconds; at genesis unless its group arrives later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrives_ms: Option<u64>,
 }
 
 /// The simulated network: how messages between players travel.

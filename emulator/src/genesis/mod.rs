@@ -313,6 +313,16 @@ fn casts<'a>(place: &str, document: &'a Document) -> Result<Vec<Cast<'a>>, Scena
                 return Err(at(format!(".{key}: {ppm} is more than a whole, 1000000"), None));
             }
         }
+        if let Some([first, last]) = group.arrives {
+            let wrong =
+                |what: &str| at(format!(".arrives: [{}, {}]: {what}", first.0, last.0), None);
+            if first > last {
+                return Err(wrong("the last arrival is before the first"));
+            }
+            if last.0 > HEIGHT_MAX - document.genesis.height.min(HEIGHT_MAX) {
+                return Err(wrong(&format!("beyond the last block, {HEIGHT_MAX}")));
+            }
+        }
         let nowhere = settings.seats() == Seats::Nowhere;
         if group.role == Role::Owner && !nowhere && group.count != 1 {
             return Err(at(".count: a subnet has one owner".to_owned(), None));

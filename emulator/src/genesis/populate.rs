@@ -15,7 +15,7 @@ use protocol::pool::Pool;
 use protocol::state::{
     Account, FEE_RATE_DEFAULT, Fast, Hotkey, Info, Mechanism, Params, State, Subnet,
 };
-use protocol::units::{AccountId, Alpha, NetUid, Rao};
+use protocol::units::{AccountId, Alpha, BLOCK_MS, NetUid, Rao};
 use std::collections::BTreeMap;
 
 /// Take of every validator at genesis, of 65,535: the chain's default, 18 %.
@@ -29,6 +29,7 @@ const PPM: u128 = 1_000_000;
 const DRAW_POSITIONS: u64 = 1;
 const DRAW_DELEGATE: u64 = 2;
 const DRAW_ROOT_DELEGATE: u64 = 3;
+const DRAW_ARRIVAL: u64 = 4;
 
 /// The groups' names of accounts that no player holds.
 const PUBLIC: &str = "the public of a subnet";
@@ -114,7 +115,7 @@ impl Seating {
         }
         for cast in population.casts {
             match (cast.settings.seats(), cast.group.role) {
-                (Seats::Nowhere, _) | (_, Role::Staker) => seating.seat_roaming(cast),
+                (Seats::Nowhere, _) | (_, Role::Staker) => seating.seat_roaming(population, cast),
                 (Seats::AllSubnets, _) => seating.seat_owner_of_all(population, cast)?,
                 (_, Role::Owner) => seating.seat_owners(population, cast),
                 (_, Role::Customer) => seating.seat_customers(population, cast),
@@ -196,7 +197,7 @@ impl Seating {
                     (info.owner, info.owner_hotkey) = (Some(who.coldkey), Some(who.hotkey));
                 }
             }
-            self.take_seat(cast, who);
+            self.take_seat(population, cast, who);
         }
     }
 
@@ -241,7 +242,7 @@ impl Seating {
                 }
             }
         }
-        self.take_seat(cast, who);
+        self.take_seat(population, cast, who);
         Ok(())
     }
 
@@ -249,7 +250,7 @@ impl Seating {
         for plan in population.subnets.iter().filter(|plan| acts_on(cast, plan)) {
             for number in 0..u64::from(cast.group.count) {
                 let index = index_on(plan.netuid, number);
-                self.take_seat(cast, identity(cast.group, index, Some(plan.netuid)));
+                self.take_seat(population, cast, identity(cast.group, index, Some(plan.netuid)));
             }
         }
     }
@@ -272,25 +273,30 @@ impl Seating {
                     let weight = FIRST_WEIGHT / (number + 1);
                     self.delegates.entry(plan.netuid).or_default().push((who.hotkey, weight));
                 }
-                self.take_seat(cast, who);
+                self.take_seat(population, cast, who);
             }
         }
         Ok(())
     }
 
-    fn seat_roaming(&mut self, cast: &Cast<'_>) {
+    fn seat_roaming(&mut self, population: &Population<'_>, cast: &Cast<'_>) {
         for index in 0..u64::from(cast.group.count) {
-            self.take_seat(cast, identity(cast.group, index, None));
+            self.take_seat(population, cast, identity(cast.group, index, None));
         }
     }
 
-    fn take_seat(&mut self, cast: &Cast<'_>, identity: Identity) {
+    fn take_seat(&mut self, population: &Population<'_>, cast: &Cast<'_>, identity: Identity) {
         let balance = Rao(cast.group.balance.0);
         if balance > Rao::ZERO {
             let account = self.state.accounts.entry(identity.coldkey).or_default();
             account.free = account.free.plus(balance);
         }
-        self.players.push(Seat { identity, player: cast.settings.clone().build() });
+        let arrives_ms = cast.group.arrives.map(|[first, last]| {
+            let (seed, id) = (population.seed, identity.id.0);
+            let mut moment = Dice::new(seed, Domain::Genesis, id, 0, DRAW_ARRIVAL);
+            moment.between(first.0 * BLOCK_MS, last.0 * BLOCK_MS)
+        });
+        self.players.push(Seat { identity, player: cast.settings.clone().build(), arrives_ms });
     }
 
     fn enter_hotkey(&mut self, hotkey: AccountId, coldkey: AccountId) {

@@ -277,7 +277,10 @@ pub fn begin_anew(log: SledLog, cache: Cache) -> Result<Start, EngineError> {
 fn begin(log: SledLog, cache: Cache, header: Header, mut plan: Plan) -> Start {
     let seats = plan.players.iter().map(|seat| {
         let (identity, player) = (seat.identity.clone(), seat.player.clone());
-        Seated::new(identity, player)
+        match seat.arrives_ms {
+            Some(arrives_ms) => Seated::arriving(identity, player, arrives_ms),
+            None => Seated::new(identity, player),
+        }
     });
     let seats = seats.collect();
     let (state, simulation) = (plan.take_genesis(), header.parent);

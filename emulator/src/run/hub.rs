@@ -432,7 +432,7 @@ mod tests {
             netuid: Some(NetUid(1)),
         };
         let player = BehaviourSettings::Quality(Default::default()).build();
-        crate::plan::Seat { identity, player }
+        crate::plan::Seat { identity, player, arrives_ms: None }
     }
 
     fn plan(network: Network, limits: Limits) -> Plan {

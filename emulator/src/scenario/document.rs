@@ -315,6 +315,8 @@ pub struct Group {
     pub root_stake_ppm: u32,
     #[serde(default = "three")]
     pub positions: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrives: Option<[Blocks; 2]>,
     #[serde(default)]
     pub settings: Table,
 }

@@ -58,6 +58,11 @@ fn every_mistake_in_a_file_has_its_sentence() {
         ("[scenario]", "[scenario"),
         ("count = 4", "count = -4"),
         ("count = 4", "cuont = 4"),
+        ("count = 4", "arrives = 4"),
+        ("count = 4", "arrives = [0]"),
+        ("count = 4", "arrives = [0, \"ten days\"]"),
+        ("count = 4", "arrives = [5, 4]"),
+        ("count = 4", "arrives = [0, 400_000_000_000_000]"),
         ("count = 4", "stake_ppm = 1_000_001"),
         ("count = 4", "stake_ppm = 950_000"),
         ("count = 3", "count = 300"),
@@ -247,6 +252,7 @@ fn every_key_is_documented() {
         "alpha_in",
         "alpha_out",
         "flow_share",
+        "arrives",
         "at",
         "call",
         "value",
@@ -254,6 +260,32 @@ fn every_key_is_documented() {
     for key in optional {
         assert!(text.contains(&format!("| `{key}` |")), "{key} is not documented");
     }
+}
+
+/// Who arrives later changes the simulation; who does not is what it was, written or not.
+#[test]
+fn arrivals_are_drawn_within_their_range() {
+    let arriving = |range: &str| {
+        let group = format!("count = 4, arrives = {range}");
+        check(&SMALL.replacen("count = 4", &group, 1), &[]).expect(range)
+    };
+    let moments = |scenario: &Scenario| {
+        let plan = scenario.plan().expect("it was made before");
+        let movers = plan.players.into_iter().filter(|seat| seat.identity.group == "movers");
+        movers.map(|seat| seat.arrives_ms).collect::<Vec<_>>()
+    };
+    assert_eq!(moments(&check(SMALL, &[]).expect("right")), [None; 4]);
+    let drawn = moments(&arriving("[10, \"1h\"]"));
+    assert!(drawn.iter().all(|at| at.is_some_and(|at| (120_000..=3_600_000).contains(&at))));
+    assert!(drawn.windows(2).any(|pair| pair[0] != pair[1]), "{drawn:?}");
+    assert_eq!(moments(&arriving("[7, 7]")), [Some(84_000); 4]);
+    let shown = arriving("[10, \"1h\"]").show().expect("known");
+    assert_eq!(moments(&check(&shown, &[]).expect("right")), drawn);
+    let hashes = ["[10, 300]", "[10, 301]"].map(|range| {
+        let group = format!("count = 4, arrives = {range}");
+        hash(&SMALL.replacen("count = 4", &group, 1), &[])
+    });
+    assert!(hashes[0] != hashes[1] && !hashes.contains(&hash(SMALL, &[])));
 }
 
 #[test]
