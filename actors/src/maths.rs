@@ -19,6 +19,11 @@ pub fn normal_ppm(dice: &mut Dice, mean: u32, deviation: u32, most: u32) -> u32 
     (libm::round(drawn) as u32).min(most)
 }
 
+/// A draw from the lognormal distribution with mean 1, whose logarithm has the given deviation.
+pub fn lognormal(dice: &mut Dice, deviation: f64) -> f64 {
+    libm::exp(deviation * normal(dice) - deviation * deviation / 2.0)
+}
+
 /// Uniform above 0 and at most 1, in steps of 2⁻⁵³.
 fn unit(dice: &mut Dice) -> f64 {
     ((dice.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64
@@ -42,6 +47,21 @@ mod tests {
         let mean = draws.iter().sum::<f64>() / 20_000.0;
         let variance = draws.iter().map(|draw| draw * draw).sum::<f64>() / 20_000.0;
         assert!(mean.abs() < 0.02 && (0.97..1.03).contains(&variance), "{mean} {variance}");
+    }
+
+    #[test]
+    fn lognormal_draws_have_mean_one_and_their_deviation() {
+        let draws: Vec<f64> = (0..20_000)
+            .map(|n| lognormal(&mut Dice::new(1, Domain::Player, 2, 3, n), 0.5))
+            .collect();
+        let mean = draws.iter().sum::<f64>() / 20_000.0;
+        let logs: Vec<f64> = draws.iter().map(|draw| libm::log(*draw) + 0.125).collect();
+        let variance = logs.iter().map(|log| log * log).sum::<f64>() / 20_000.0;
+        assert!(
+            (0.98..1.02).contains(&mean) && (0.24..0.26).contains(&variance),
+            "{mean} {variance}"
+        );
+        assert_eq!(lognormal(&mut Dice::new(1, Domain::Player, 2, 3, 4), 0.0), 1.0);
     }
 
     #[test]

@@ -17,7 +17,8 @@ pub use populate::nobodies;
 use crate::plan::{Limits, Network, Plan, TimelineCall};
 use crate::scenario::amount::Tao;
 use crate::scenario::document::{
-    At, BeaconSection, Document, Group, LimitSection, NetworkSection, SubnetEntry, TimelineEntry,
+    At, BeaconSection, Document, EQUAL_FLOW_SHARE, FlowShares, Group, LimitSection, NetworkSection,
+    SubnetEntry, TimelineEntry,
 };
 use crate::scenario::{ScenarioError, meant, readable};
 use actors::registry::{BehaviourSettings, Role, Seats};
@@ -54,6 +55,8 @@ const COMPUTED: &[&str] = &[
 
 /// Players of a run, at most.
 pub const PLAYERS_MAX: u64 = 1_000_000;
+/// Deviation of the logarithm of what members of a group have, in millionths, at most.
+const SPREAD_PPM_MAX: u32 = 5_000_000;
 /// Draws of positions by all members of a group on all subnets, at most.
 pub const DRAWS_MAX: u64 = 1 << 30;
 
@@ -313,6 +316,10 @@ fn casts<'a>(place: &str, document: &'a Document) -> Result<Vec<Cast<'a>>, Scena
                 return Err(at(format!(".{key}: {ppm} is more than a whole, 1000000"), None));
             }
         }
+        if group.spread_ppm > SPREAD_PPM_MAX {
+            let spread = group.spread_ppm;
+            return Err(at(format!(".spread_ppm: {spread} is more than {SPREAD_PPM_MAX}"), None));
+        }
         if let Some([first, last]) = group.arrives {
             let wrong =
                 |what: &str| at(format!(".arrives: [{}, {}]: {what}", first.0, last.0), None);
@@ -501,7 +508,10 @@ fn snapshot_subnets(
             // Four decimals are all the explorer gives.
             flow_share: of(
                 |entry| entry.flow_share.map(u64::from),
-                (row.emission_tao_day * 1e4).round() as u64,
+                match document.genesis.flow_shares {
+                    FlowShares::Snapshot => (row.emission_tao_day * 1e4).round() as u64,
+                    FlowShares::Equal => EQUAL_FLOW_SHARE,
+                },
             ),
             moving_price: (price * (1u64 << 32) as f64) as i128,
             registered_at,
@@ -570,7 +580,13 @@ fn generated_subnets(
                 tao,
                 alpha_in,
                 alpha_out: entry.alpha_out.map_or(50_000_000_000_000, |alpha| alpha.0),
-                flow_share: entry.flow_share.map_or(1, u64::from),
+                flow_share: entry.flow_share.map_or(
+                    match document.genesis.flow_shares {
+                        FlowShares::Snapshot => 1,
+                        FlowShares::Equal => EQUAL_FLOW_SHARE,
+                    },
+                    u64::from,
+                ),
                 moving_price: ((u128::from(tao) << 32) / u128::from(alpha_in)) as i128,
                 registered_at: height,
                 blocks_since_last_step: 0,

@@ -8,6 +8,7 @@ use super::{Cast, DRAWS_MAX, PLAYERS_MAX, SubnetPlan};
 use crate::plan::Seat;
 use crate::scenario::document::Group;
 use actors::machine::Identity;
+use actors::maths::lognormal;
 use actors::registry::{Role, Seats};
 use protocol::balances::EXISTENTIAL_DEPOSIT;
 use protocol::dice::{Dice, Domain, Key, account_of, player_id};
@@ -26,10 +27,14 @@ const SHARE_BITS: u32 = 64;
 const FIRST_WEIGHT: u64 = 1_000_000;
 const PPM: u128 = 1_000_000;
 
+/// Most that a spread makes of a part: beyond it is no part of anything.
+const SPREAD_MAX: f64 = 1e6;
+
 const DRAW_POSITIONS: u64 = 1;
 const DRAW_DELEGATE: u64 = 2;
 const DRAW_ROOT_DELEGATE: u64 = 3;
 const DRAW_ARRIVAL: u64 = 4;
+const DRAW_SPREAD: u64 = 5;
 
 /// The groups' names of accounts that no player holds.
 const PUBLIC: &str = "the public of a subnet";
@@ -286,7 +291,10 @@ impl Seating {
     }
 
     fn take_seat(&mut self, population: &Population<'_>, cast: &Cast<'_>, identity: Identity) {
-        let balance = Rao(cast.group.balance.0);
+        let balance = Rao(match cast.group.spread_ppm {
+            0 => cast.group.balance.0,
+            _ => weight_of(population, cast, &identity.coldkey, cast.group.balance.0),
+        });
         if balance > Rao::ZERO {
             let account = self.state.accounts.entry(identity.coldkey).or_default();
             account.free = account.free.plus(balance);
@@ -361,11 +369,13 @@ impl Seating {
             }
             let dealt = match group.role {
                 Role::Owner => self.deal_owner(cast, plan, part),
-                Role::Validator => self.deal_validators(cast, plan, part),
-                Role::Miner => self.deal_equally(&self.neurons_of(cast, plan), netuid, part),
+                Role::Validator => self.deal_validators(population, cast, plan, part),
+                Role::Miner => {
+                    self.deal_alike((population, cast), &self.neurons_of(cast, plan), netuid, part)
+                }
                 Role::Staker => {
                     let holders = self.stakers_on(population, cast, plan);
-                    self.deal_equally(&holders, netuid, part)
+                    self.deal_alike((population, cast), &holders, netuid, part)
                 }
                 // The scenario's reader refuses a part for those who hold nothing.
                 Role::Customer => 0,
@@ -400,10 +410,20 @@ impl Seating {
         part
     }
 
-    fn deal_validators(&mut self, cast: &Cast<'_>, plan: &SubnetPlan, part: u64) -> u64 {
+    fn deal_validators(
+        &mut self,
+        population: &Population<'_>,
+        cast: &Cast<'_>,
+        plan: &SubnetPlan,
+        part: u64,
+    ) -> u64 {
         let members = self.neurons_of(cast, plan);
         let weights = (1..).map(|rank| FIRST_WEIGHT / rank);
-        let weighted: Vec<_> = members.into_iter().zip(weights).collect();
+        let weighted: Vec<_> = members
+            .into_iter()
+            .zip(weights)
+            .map(|(member, weight)| (member, weight_of(population, cast, &member.1, weight)))
+            .collect();
         if weighted.is_empty() {
             return 0;
         }
@@ -413,13 +433,22 @@ impl Seating {
         part
     }
 
-    fn deal_equally(
+    fn deal_alike(
         &mut self,
+        (population, cast): (&Population<'_>, &Cast<'_>),
         holders: &[(AccountId, AccountId)],
         netuid: NetUid,
         part: u64,
     ) -> u64 {
-        let weighted: Vec<_> = holders.iter().map(|holder| (*holder, 1)).collect();
+        let weigh = |(_, coldkey): &(AccountId, AccountId)| {
+            weight_of(
+                population,
+                cast,
+                coldkey,
+                if cast.group.spread_ppm == 0 { 1 } else { FIRST_WEIGHT },
+            )
+        };
+        let weighted: Vec<_> = holders.iter().map(|holder| (*holder, weigh(holder))).collect();
         if weighted.is_empty() {
             return 0;
         }
@@ -519,7 +548,7 @@ impl Seating {
                     (if own { who.hotkey } else { drawn }, who.coldkey)
                 })
                 .collect();
-            left -= self.deal_equally(&holders, root, part);
+            left -= self.deal_alike((population, cast), &holders, root, part);
         }
         let places: Vec<(NetUid, u64)> = self.delegates.keys().map(|netuid| (*netuid, 1)).collect();
         for (netuid, part) in split(left, &places) {
@@ -666,6 +695,25 @@ fn identity(group: &Group, index: u64, netuid: Option<NetUid>) -> Identity {
 
 fn acts_on(cast: &Cast<'_>, plan: &SubnetPlan) -> bool {
     cast.group.subnets.has(plan.netuid.0)
+}
+
+/// A member's weight under its group's spread: the same wherever it holds something.
+fn weight_of(
+    population: &Population<'_>,
+    cast: &Cast<'_>,
+    coldkey: &AccountId,
+    weight: u64,
+) -> u64 {
+    if cast.group.spread_ppm == 0 {
+        return weight;
+    }
+    let [a, b, c, d, e, f, g, h, ..] = coldkey.0;
+    let member = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+    let mut dice = Dice::new(population.seed, Domain::Genesis, member, 0, DRAW_SPREAD);
+    let deviation = f64::from(cast.group.spread_ppm) / PPM as f64;
+    let drawn = lognormal(&mut dice, deviation).min(SPREAD_MAX);
+    // A cast of a float saturates; weights are far from there.
+    ((weight as f64 * drawn) as u64).max(1)
 }
 
 /// A part of a whole, rounded down.

@@ -115,6 +115,20 @@ pub struct RuleSection {
     pub parameters: Table,
 }
 
+/// Where the relative flow averages of subnets come from that name none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlowShares {
+    /// The snapshot's estimate of each subnet's emission, or 1 in a generated network.
+    #[default]
+    Snapshot,
+    /// [`EQUAL_FLOW_SHARE`] for each.
+    Equal,
+}
+
+/// What each subnet's relative flow average is where all are equal.
+pub const EQUAL_FLOW_SHARE: u64 = 10_000;
+
 /// `[genesis]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -125,6 +139,7 @@ pub struct Genesis {
     pub time: String,
     pub total_issuance: Tao,
     pub flow_ema_total: Tao,
+    pub flow_shares: FlowShares,
     pub root_stake: Tao,
 }
 
@@ -136,6 +151,7 @@ impl Default for Genesis {
             time: "2026-01-01T00:00:00Z".to_owned(),
             total_issuance: Tao(1_000_000_000_000_000),
             flow_ema_total: Tao(500_000_000),
+            flow_shares: FlowShares::default(),
             root_stake: Tao(100_000_000_000_000),
         }
     }
@@ -315,6 +331,8 @@ pub struct Group {
     pub root_stake_ppm: u32,
     #[serde(default = "three")]
     pub positions: u16,
+    #[serde(default)]
+    pub spread_ppm: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrives: Option<[Blocks; 2]>,
     #[serde(default)]
