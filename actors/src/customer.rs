@@ -14,8 +14,10 @@ use std::collections::BTreeMap;
 
 const PPM: f64 = 1_000_000.0;
 const DAY_MS: u64 = BLOCKS_PER_DAY * BLOCK_MS;
-/// Fewer users than this are none.
-const USERS_LEAST: f64 = 0.01;
+/// Fewer users than this, in millionths of one, are none.
+const USERS_LEAST: u64 = 10_000;
+/// The running quality is kept in thousandths of a millionth, so that slow smoothing does not round to a halt.
+const QUALITY_ONE: f64 = 1_000_000_000.0;
 
 const DRAW_FIRST: u64 = 1 << 56;
 const DRAW_SAMPLE: u64 = 2 << 56;
@@ -84,12 +86,13 @@ impl MarketSettings {
 }
 
 /// The users of a subnet's product.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Market {
     settings: MarketSettings,
-    users: f64,
-    /// In parts of a perfect answer; none before the first use was over.
-    quality: Option<f64>,
+    /// In millionths of a user: what is part of a hash has no floats.
+    users: u64,
+    /// Of `QUALITY_ONE`; none before the first use was over.
+    quality: Option<u64>,
     /// What the current use has heard, by miner; none where nothing came yet.
     asked: BTreeMap<PlayerId, Option<u32>>,
     task: u64,
@@ -102,21 +105,21 @@ impl Market {
     /// A market that nobody uses yet.
     pub const fn new(settings: MarketSettings) -> Self {
         let asked = BTreeMap::new();
-        Self { settings, users: 0.0, quality: None, asked, task: 0, looked_ms: 0, paying: false }
+        Self { settings, users: 0, quality: None, asked, task: 0, looked_ms: 0, paying: false }
     }
 
     /// Its users now.
-    pub const fn users(&self) -> f64 {
-        self.users
+    pub fn users(&self) -> f64 {
+        self.users as f64 / PPM
     }
 
     /// Its running quality, in parts of a perfect answer.
-    pub const fn quality(&self) -> Option<f64> {
-        self.quality
+    pub fn quality(&self) -> Option<f64> {
+        self.quality.map(|quality| quality as f64 / QUALITY_ONE)
     }
 
     fn enter(&mut self, context: &mut Context<'_>) {
-        self.users = self.settings.users_start as f64;
+        self.users = self.settings.users_start.saturating_mul(PPM as u64);
         self.looked_ms = context.now_ms;
         self.use_product(context);
         let interval_ms = self.settings.interval_blocks.saturating_mul(BLOCK_MS);
@@ -128,7 +131,7 @@ impl Market {
         let days = (context.now_ms - self.looked_ms) as f64 / DAY_MS as f64;
         self.looked_ms = context.now_ms;
         self.judge();
-        if let Some(quality) = self.quality {
+        if let Some(quality) = self.quality() {
             self.users = self.grown(quality, days);
             self.pay(quality, days, context);
         }
@@ -141,7 +144,7 @@ impl Market {
     /// nobody to ask, a product that is known is gone.
     fn judge(&mut self) {
         let asked = std::mem::take(&mut self.asked);
-        let seen = match (asked.len(), self.quality) {
+        let seen = match (asked.len(), self.quality()) {
             (0, None) => return,
             (0, Some(_)) => 0.0,
             (count, _) => {
@@ -150,31 +153,32 @@ impl Market {
             }
         };
         let weight = f64::from(self.settings.smoothing_ppm) / PPM;
-        let old = self.quality.unwrap_or(seen);
-        self.quality = Some(old + (seen - old) * weight);
+        let old = self.quality().unwrap_or(seen);
+        // A cast of a float rounds down and saturates.
+        self.quality = Some(((old + (seen - old) * weight) * QUALITY_ONE) as u64);
     }
 
     /// Users after some days of this quality: logistic growth from the wanted quality on, faster the better it is;
-    /// below it they leave, faster the worse it is.
-    fn grown(&self, quality: f64, days: f64) -> f64 {
+    /// below it they leave, faster the worse it is. In millionths of a user.
+    fn grown(&self, quality: f64, days: f64) -> u64 {
         let MarketSettings { users_max, growth_ppm, churn_ppm, quality_wanted_ppm, .. } =
             self.settings;
         let (most, wanted) = (users_max as f64, f64::from(quality_wanted_ppm) / PPM);
-        let pleased = quality / wanted;
+        let (users, pleased) = (self.users(), quality / wanted);
         let per_day = if pleased >= 1.0 {
-            f64::from(growth_ppm) / PPM * pleased * (1.0 - self.users / most)
+            f64::from(growth_ppm) / PPM * pleased * (1.0 - users / most)
         } else {
             -f64::from(churn_ppm) / PPM * (1.0 - pleased)
         };
-        let users = (self.users + self.users * per_day * days).clamp(0.0, most);
-        if users < USERS_LEAST { 0.0 } else { users }
+        let grown = ((users + users * per_day * days).clamp(0.0, most) * PPM) as u64;
+        if grown < USERS_LEAST { 0 } else { grown }
     }
 
     fn pay(&mut self, quality: f64, days: f64, context: &mut Context<'_>) {
         let state = context.view.state();
         let subnet = context.me.netuid.and_then(|netuid| state.subnet(netuid));
         let Some(dest) = subnet.and_then(|subnet| subnet.info.owner) else { return };
-        let owed = self.users * self.settings.price_rao.0 as f64 * days * quality;
+        let owed = self.users() * self.settings.price_rao.0 as f64 * days * quality;
         let kept = self.settings.reserve_rao.plus(EXISTENTIAL_DEPOSIT);
         // A cast of a float saturates.
         let value = Rao(owed as u64).min(state.free(&context.me.coldkey).minus(kept));

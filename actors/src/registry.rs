@@ -252,6 +252,8 @@ fn unknown(role: Role, name: &str) -> UnknownBehaviour {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::canon::digest;
+    use protocol::units::Hash32;
     use serde_json::json;
 
     #[test]
@@ -259,7 +261,10 @@ mod tests {
         for known in behaviours() {
             let settings = BehaviourSettings::defaults(known.role, known.name).expect("is known");
             assert_eq!((settings.behaviour(), settings.check()), (*known, Ok(())));
-            assert_eq!(settings.build().behaviour(), *known);
+            let player = settings.build();
+            assert_eq!(player.behaviour(), *known);
+            // The simulation hash covers the machine, and its code knows no floats.
+            assert_ne!(digest("player", &player), Hash32::default());
         }
         let unknown = BehaviourSettings::defaults(Role::Staker, "hold").expect_err("an owner's");
         assert_eq!(

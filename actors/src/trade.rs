@@ -6,6 +6,7 @@
 use crate::calendar::{block_ms, next_tick};
 use crate::machine::Context;
 use protocol::call::Call;
+use protocol::dice::Dice;
 use protocol::ledger::{STAKE_MIN, simulate_buy, simulate_sell};
 use protocol::limits::{max_add, max_remove};
 use protocol::state::{State, Subnet};
@@ -112,6 +113,19 @@ pub fn after_epoch_ms(context: &Context<'_>, netuid: NetUid, blocks: u64) -> u64
         None => block_ms(context, from),
     };
     at.max(context.now_ms.saturating_add(BLOCK_MS))
+}
+
+/// As [`after_epoch_ms`], at a drawn moment of the first half of the tempo that follows: those of whom there are many on
+/// a subnet do not all trade in one block.
+pub fn early_in_epoch_ms(
+    context: &Context<'_>,
+    netuid: NetUid,
+    blocks: u64,
+    dice: &mut Dice,
+) -> u64 {
+    let tempo = context.view.state().subnet(netuid).map_or(0, |subnet| subnet.params.tempo);
+    let later_ms = dice.below(u64::from(tempo / 2) * BLOCK_MS);
+    after_epoch_ms(context, netuid, blocks).saturating_add(later_ms)
 }
 
 #[cfg(test)]

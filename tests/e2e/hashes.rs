@@ -69,6 +69,31 @@ fn a_run_that_stopped_half_way_goes_on_to_the_same_hash() {
     }
 }
 
+/// Every behaviour that keeps books: spread over processes, stopped and resumed.
+#[test]
+fn a_network_that_lives_is_the_same_however_it_is_made() {
+    let folder = folder();
+    let living = scenario("living-network.toml");
+    let run = |out: &str, blocks: &str, more: &[&str]| {
+        let arguments = ["run", &living, "--json", "--out", out, "--blocks", blocks];
+        json(folder.path(), &[&arguments[..], more].concat())
+    };
+    let alone = run("alone", "700", &["--processes", "0", "--check-invariants"]);
+    assert_eq!(number(&alone, "invariant_violations"), 0);
+    assert_eq!(number(&alone["players"], "customer"), 8);
+    for call in ["transfer_keep_alive", "add_stake_limit", "remove_stake_limit", "burned_register"]
+    {
+        assert!(number(&alone["calls_done"], call) > 0, "{call}: {}", alone["calls_done"]);
+    }
+    let spread = run("spread", "700", &["--processes", "2"]);
+    run("halves", "333", &["--processes", "2"]);
+    let whole = json(folder.path(), &["run", "--resume", "halves", "--blocks", "700", "--json"]);
+    for key in ["tip_hash", "state_root"] {
+        assert_eq!(text(&spread, key), text(&alone, key), "{key}");
+        assert_eq!(text(&whole, key), text(&alone, key), "{key} of the resumed");
+    }
+}
+
 #[test]
 fn caches_that_are_due_at_the_last_block_are_stored_once() {
     let folder = folder();

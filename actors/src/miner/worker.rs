@@ -6,7 +6,7 @@ use crate::calendar::gap_ms;
 use crate::entry::{admits, miner_day_rao};
 use crate::machine::{Context, Input, Machine};
 use crate::registry::{InvalidSetting, ppm, within};
-use crate::trade::{Desk, after_epoch_ms, part, worth};
+use crate::trade::{Desk, early_in_epoch_ms, part, worth};
 use protocol::balances::EXISTENTIAL_DEPOSIT;
 use protocol::call::Call;
 use protocol::envelope::Body;
@@ -42,7 +42,7 @@ pub struct WorkerSettings {
     pub uptime_ppm: u32,
     /// Mean length of an outage, in blocks.
     pub outage_blocks: u64,
-    /// Blocks between two looks at its books, at least; a look comes after an epoch.
+    /// Blocks between two looks at its books, at least; a look comes early in a tempo.
     pub interval_blocks: u64,
     /// What its work costs per day when it begins, in rao; it is paid outside the network.
     pub cost_rao: Rao,
@@ -235,9 +235,10 @@ impl Worker {
 
     fn wake_look(&self, context: &mut Context<'_>) {
         let interval = self.settings.interval_blocks;
+        let mut dice = context.dice(DRAW_GAP);
         let at_ms = match self.home {
-            Some(home) => after_epoch_ms(context, home, interval),
-            None => context.now_ms.saturating_add(gap_ms(&mut context.dice(DRAW_GAP), interval)),
+            Some(home) => early_in_epoch_ms(context, home, interval, &mut dice),
+            None => context.now_ms.saturating_add(gap_ms(&mut dice, interval)),
         };
         context.wake(at_ms, TAG_LOOK);
     }

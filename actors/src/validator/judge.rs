@@ -9,7 +9,7 @@ use crate::entry::{admits, validators};
 use crate::machine::{Context, Identity, Input, Machine, Output};
 use crate::maths::normal_ppm;
 use crate::registry::{InvalidSetting, ppm, within};
-use crate::trade::{Desk, after_epoch_ms};
+use crate::trade::{Desk, early_in_epoch_ms};
 use protocol::balances::EXISTENTIAL_DEPOSIT;
 use protocol::call::Call;
 use protocol::children::CHILDREN_RATE_LIMIT;
@@ -38,7 +38,7 @@ pub struct JudgeSettings {
     pub sampling: SamplerSettings,
     /// Standard deviation of a measured value around the answer's, in millionths of a perfect answer.
     pub noise_ppm: u32,
-    /// Blocks between two looks at its business, at least; a look comes after an epoch.
+    /// Blocks between two looks at its business, at least; a look comes early in a tempo.
     pub interval_blocks: u64,
     /// TAO with which it buys stake, once, when it has no permit; nothing for never.
     pub permit_stake_rao: Rao,
@@ -247,9 +247,10 @@ impl Judge {
 
     fn wake_look(&self, context: &mut Context<'_>) {
         let interval = self.settings.interval_blocks;
+        let mut dice = context.dice(DRAW_GAP);
         let at_ms = match self.home {
-            Some(home) => after_epoch_ms(context, home, interval),
-            None => context.now_ms.saturating_add(gap_ms(&mut context.dice(DRAW_GAP), interval)),
+            Some(home) => early_in_epoch_ms(context, home, interval, &mut dice),
+            None => context.now_ms.saturating_add(gap_ms(&mut dice, interval)),
         };
         context.wake(at_ms, TAG_LOOK);
     }

@@ -2,6 +2,7 @@
 
 use crate::plan::Plan;
 use crate::scenario::{Overrides, load};
+use actors::machine::Identity;
 use protocol::balances::EXISTENTIAL_DEPOSIT;
 use protocol::block::{BlockInput, decide_block};
 use protocol::call::{Origin, Signed};
@@ -10,7 +11,7 @@ use protocol::event::Event;
 use protocol::invariants::Checker;
 use protocol::rules::{FeeSchedule, Mode, RuleVersion};
 use protocol::tx::Tx;
-use protocol::units::{Height, NetUid, Rao};
+use protocol::units::{Alpha, Height, NetUid, Rao};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +42,9 @@ fn units(row: &serde_json::Value, key: &str) -> u64 {
 
 #[test]
 fn every_invariant_holds_at_genesis_and_after_blocks() {
-    for name in ["quickstart.toml", "mainnet.toml", "bench-mainnet-quarter.toml"] {
+    for name in
+        ["quickstart.toml", "mainnet.toml", "bench-mainnet-quarter.toml", "living-network.toml"]
+    {
         let mut state = plan(name, &[]).genesis;
         let mut checker = Checker::new(&state);
         checker.check(&state).unwrap_or_else(|violation| panic!("{name}: {violation}"));
@@ -59,6 +62,65 @@ fn every_invariant_holds_at_genesis_and_after_blocks() {
             decide_block(&mut state, &input);
             checker.check(&state).unwrap_or_else(|violation| panic!("{name}: {violation}"));
         }
+    }
+}
+
+/// One owner of two subnets, customers on all, and players that begin without a place.
+#[test]
+fn a_living_network_has_everybody_in_place() {
+    let plan = plan("living-network.toml", &[]);
+    let of = |group: &str| -> Vec<&Identity> {
+        let seats = plan.players.iter().map(|seat| &seat.identity);
+        seats.filter(|who| who.group == group).collect()
+    };
+    let [owner] = of("conglomerate")[..] else { panic!("it is one player") };
+    assert_eq!(owner.netuid, None);
+    for netuid in [6, 7].map(NetUid) {
+        let subnet = plan.genesis.subnet(netuid).expect("it was made");
+        assert_eq!(subnet.info.owner, Some(owner.coldkey));
+        assert_eq!(subnet.info.owner_hotkey, Some(owner.hotkey));
+        assert!(subnet.neurons.uid(&owner.hotkey).is_some());
+        let held = plan.genesis.stake(&owner.hotkey, &owner.coldkey, netuid);
+        assert_eq!(held, Alpha::whole(5_000), "a tenth of what is outside the pool");
+    }
+    let customers = of("customers");
+    assert_eq!(customers.len(), 8);
+    for who in customers {
+        let subnet = who.netuid.and_then(|netuid| plan.genesis.subnet(netuid));
+        assert!(subnet.is_some_and(|subnet| subnet.neurons.uid(&who.hotkey).is_none()));
+        assert_eq!(plan.genesis.free(&who.coldkey), Rao::whole(500));
+    }
+    for group in ["newcomers", "pioneers", "founders"] {
+        assert!(of(group).iter().all(|who| who.netuid.is_none()), "{group}");
+    }
+    assert_eq!((of("newcomers").len(), of("workers").len()), (40, 64));
+}
+
+#[test]
+fn places_that_nobody_can_have_are_refused() {
+    let rows = [
+        ("players.conglomerate.count", "2", "count: a subnet has one owner"),
+        (
+            "players.builders.subnets",
+            "[1, 6]",
+            "subnets: subnet 6 has an owner already, of players.builders",
+        ),
+        (
+            "players.customers.stake_ppm",
+            "1000",
+            "stake_ppm: customers pay in TAO and hold no alpha",
+        ),
+        ("players.newcomers.stake_ppm", "1000", "stake_ppm: who has no subnet yet starts without"),
+    ];
+    for (path, value, expected) in rows {
+        let set = vec![(path.to_owned(), value.to_owned())];
+        let overrides = Overrides { set, ..Overrides::default() };
+        let scenario = load(&configs().join("living-network.toml"), &overrides);
+        let said = match scenario.and_then(|scenario| scenario.plan()) {
+            Ok(_) => panic!("{path} = {value} passes"),
+            Err(error) => error.to_string(),
+        };
+        assert!(said.contains(expected), "{path} = {value}: {said}");
     }
 }
 
