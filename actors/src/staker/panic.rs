@@ -188,12 +188,12 @@ mod tests {
         let mut stage = stage_with_whale(state, BehaviourSettings::Panic(settings()), calls);
         stage.play(30);
         assert!(position(&stage, 1) > Alpha::whole(400), "it buys while it is calm");
-        assert_eq!(orders(&stage).get(&("remove_stake_limit", 1)), None);
+        assert_eq!(orders(&stage).get(&("sell", 1)), None);
         stage.play(20);
         assert_eq!(position(&stage, 1), Alpha::ZERO);
-        let bought = orders(&stage)[&("add_stake_limit", 1)];
+        let bought = orders(&stage)[&("buy", 1)];
         stage.play(38);
-        assert_eq!(orders(&stage)[&("add_stake_limit", 1)], bought, "it stays away");
+        assert_eq!(orders(&stage)[&("buy", 1)], bought, "it stays away");
         stage.play(25);
         assert!(position(&stage, 1) > Alpha::whole(100), "it is back");
         assert_eq!(stage.refusals(), [""; 0]);
@@ -210,7 +210,7 @@ mod tests {
         let left = position(&stage, 1).0 / 1_000_000_000;
         assert!((60..64).contains(&left), "{left}");
         // Dividends do not count as what it still wants to sell.
-        assert!(orders(&stage)[&("remove_stake_limit", 1)] <= 2);
+        assert!(orders(&stage)[&("sell", 1)] <= 2);
         assert_eq!(stage.refusals(), [""; 0]);
     }
 
