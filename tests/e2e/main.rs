@@ -37,6 +37,8 @@ mod layering;
 mod links;
 /// Metrics over HTTP.
 mod metrics;
+/// Players that come and go.
+mod population;
 /// Limits of queues.
 mod queues;
 /// Replay, verify, inspect, log.

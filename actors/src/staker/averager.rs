@@ -106,7 +106,7 @@ mod tests {
         let mut stage = stage(market_with_money(), staker(), BehaviourSettings::Averager(settings));
         stage.play(51);
         let bought = orders(&stage);
-        let expected = [(("add_stake_limit", 1), 5), (("add_stake_limit", 3), 5)];
+        let expected = [(("buy", 1), 5), (("buy", 3), 5)];
         assert_eq!(bought, expected.into());
         stage.play(30);
         let sold: Vec<u64> = stage
@@ -119,10 +119,9 @@ mod tests {
                 _ => None,
             })
             .collect();
-        // Dividends of an epoch come in before the last part.
-        assert!(sold.len() == 4 && sold.iter().all(|part| part.abs_diff(sold[0]) <= 3), "{sold:?}");
+        assert!(sold.len() == 3 && sold.iter().all(|part| part.abs_diff(sold[0]) <= 3), "{sold:?}");
         assert_eq!(position(&stage, 1), Alpha::ZERO);
-        assert_eq!(orders(&stage)[&("remove_stake_limit", 3)], 4);
+        assert_eq!(orders(&stage)[&("sell", 3)], 4);
         assert_eq!(stage.refusals(), [""; 0]);
     }
 }

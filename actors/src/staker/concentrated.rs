@@ -171,7 +171,7 @@ mod tests {
         stage.play(80);
         let (first, second) = (worth_of(&stage, 1), worth_of(&stage, 2));
         assert!(first.abs_diff(second) < first / 2, "{first} and {second}");
-        assert_eq!(orders(&stage)[&("remove_stake_limit", 1)], 1, "once a review");
+        assert_eq!(orders(&stage)[&("sell", 1)], 1, "once a review");
         assert_eq!(stage.refusals(), [""; 0]);
     }
 }

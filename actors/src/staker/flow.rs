@@ -103,7 +103,7 @@ mod tests {
         let mut stage = stage(state, staker(), BehaviourSettings::Flow(settings));
         stage.play(30);
         let kinds: Vec<(&str, u16)> = orders(&stage).into_keys().collect();
-        assert_eq!(kinds, [("add_stake_limit", 3), ("remove_stake_limit", 1)]);
+        assert_eq!(kinds, [("buy", 3), ("sell", 1)]);
         assert!(position(&stage, 1) < Alpha::whole(45) && position(&stage, 2) >= Alpha::whole(50));
         assert_eq!(stage.refusals(), [""; 0]);
     }

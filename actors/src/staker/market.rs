@@ -115,15 +115,18 @@ pub fn free(stage: &Stage) -> Rao {
     stage.state.free(&staker().coldkey)
 }
 
-/// How many orders of the staker there were, by kind and subnet.
+/// How many orders of the staker there were: into (`buy`) and out of (`sell`) each subnet.
 pub fn orders(stage: &Stage) -> BTreeMap<(&'static str, u16), usize> {
     let mut orders = BTreeMap::new();
     for record in stage.records.iter().filter(|record| record.player == staker().id) {
-        let netuid = match &record.call {
-            Call::AddStakeLimit { netuid, .. } | Call::RemoveStakeLimit { netuid, .. } => netuid.0,
+        let (kind, netuid) = match &record.call {
+            Call::AddStakeLimit { netuid, .. } => ("buy", netuid),
+            Call::RemoveStakeLimit { netuid, .. } | Call::RemoveStakeFullLimit { netuid, .. } => {
+                ("sell", netuid)
+            }
             other => panic!("{other:?} is no order of a trader"),
         };
-        *orders.entry((record.call.name(), netuid)).or_default() += 1;
+        *orders.entry((kind, netuid.0)).or_default() += 1;
     }
     orders
 }

@@ -45,10 +45,10 @@ impl PanicSettings {
     }
 }
 
-/// A fright: the staker sells down to `keep` and does not come back before `until`.
+/// A fright: the staker sells down to `keep`, until it was there once, and does not come back before `until`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Fright {
-    keep: Alpha,
+    keep: Option<Alpha>,
     until: u64,
 }
 
@@ -81,9 +81,11 @@ impl Memory {
         held: &[&Holding],
         height: u64,
     ) -> Option<Alpha> {
-        if let Some(fright) = &self.fright {
+        let alpha = held.iter().fold(Alpha::ZERO, |sum, holding| sum.plus(holding.alpha));
+        if let Some(fright) = &mut self.fright {
             if height < fright.until {
-                return Some(fright.keep);
+                fright.keep = fright.keep.filter(|keep| alpha > *keep);
+                return Some(fright.keep.unwrap_or(alpha));
             }
             *self = Self::default();
         }
@@ -92,10 +94,9 @@ impl Memory {
         if held.is_empty() || subnet.price() > peak - fall {
             return None;
         }
-        let alpha = held.iter().fold(Alpha::ZERO, |sum, holding| sum.plus(holding.alpha));
         let keep = alpha.minus(Alpha(part(alpha.0, settings.sell_ppm)));
         let until = height.saturating_add(settings.cooldown_blocks);
-        self.fright = Some(Fright { keep, until });
+        self.fright = Some(Fright { keep: Some(keep), until });
         Some(keep)
     }
 }
@@ -187,12 +188,12 @@ mod tests {
         let mut stage = stage_with_whale(state, BehaviourSettings::Panic(settings()), calls);
         stage.play(30);
         assert!(position(&stage, 1) > Alpha::whole(400), "it buys while it is calm");
-        assert_eq!(orders(&stage).get(&("remove_stake_limit", 1)), None);
+        assert_eq!(orders(&stage).get(&("sell", 1)), None);
         stage.play(20);
         assert_eq!(position(&stage, 1), Alpha::ZERO);
-        let bought = orders(&stage)[&("add_stake_limit", 1)];
+        let bought = orders(&stage)[&("buy", 1)];
         stage.play(38);
-        assert_eq!(orders(&stage)[&("add_stake_limit", 1)], bought, "it stays away");
+        assert_eq!(orders(&stage)[&("buy", 1)], bought, "it stays away");
         stage.play(25);
         assert!(position(&stage, 1) > Alpha::whole(100), "it is back");
         assert_eq!(stage.refusals(), [""; 0]);
@@ -208,25 +209,25 @@ mod tests {
         stage.play(60);
         let left = position(&stage, 1).0 / 1_000_000_000;
         assert!((60..64).contains(&left), "{left}");
-        assert_eq!(orders(&stage), [(("remove_stake_limit", 1), 1)].into());
+        // Dividends do not count as what it still wants to sell.
+        assert!(orders(&stage)[&("sell", 1)] <= 2);
         assert_eq!(stage.refusals(), [""; 0]);
     }
 
     #[test]
-    fn a_slow_fall_does_not_frighten_it() {
-        // Down to where it came from, but in steps that the memory of a peak does not outlive.
-        let steps = (0..10).map(|step| (40 + 20 * step, whale_sells_some(1, 900)));
-        let calls = [(2, whale_buys(1, 1_000))].into_iter().chain(steps).collect();
-        let mut state = market_with_money();
-        give(&mut state, 1, 100);
-        let settings = PanicSettings { memory_blocks: 16, budget_ppm: 0, ..settings() };
-        let mut stage = stage_with_whale(state, BehaviourSettings::Panic(settings), calls);
-        stage.play(38);
-        let high = stage.state.subnets[&NetUid(1)].price();
-        stage.play(220);
-        let low = stage.state.subnets[&NetUid(1)].price();
-        assert!(low < high - high * 15 / 100, "{high} to {low}");
-        assert_eq!((orders(&stage).len(), stage.refusals()), (0, vec![]));
+    fn a_fall_slower_than_its_memory_does_not_frighten_it() {
+        for (memory_blocks, frightened) in [(400, true), (16, false)] {
+            let steps = (0..10).map(|step| (40 + 20 * step, whale_sells_some(1, 900)));
+            let calls = [(2, whale_buys(1, 1_000))].into_iter().chain(steps).collect();
+            let mut state = market_with_money();
+            give(&mut state, 1, 100);
+            let settings =
+                PanicSettings { memory_blocks, budget_ppm: 0, drawdown_ppm: 100_000, ..settings() };
+            let mut stage = stage_with_whale(state, BehaviourSettings::Panic(settings), calls);
+            stage.play(260);
+            assert_eq!(!orders(&stage).is_empty(), frightened, "{memory_blocks}");
+            assert_eq!(stage.refusals(), [""; 0]);
+        }
     }
 
     #[test]

@@ -358,14 +358,17 @@ impl Trader {
             }
             Order::Sell { hotkey, netuid, amount, limit } => {
                 let held = state.stake(&hotkey, &context.me.coldkey, netuid);
-                sale(state, netuid, Capped { amount, limit }, held).map(|amount_unstaked| {
-                    Call::RemoveStakeLimit {
+                sale(state, netuid, Capped { amount, limit }, held).map(|sale| match sale {
+                    Sale::All => {
+                        Call::RemoveStakeFullLimit { hotkey, netuid, limit_price: Some(limit) }
+                    }
+                    Sale::Part(amount_unstaked) => Call::RemoveStakeLimit {
                         hotkey,
                         netuid,
                         amount_unstaked,
                         limit_price: limit,
                         allow_partial: true,
-                    }
+                    },
                 })
             }
         };
@@ -395,9 +398,17 @@ fn buy_fills(state: &State, hotkey: AccountId, netuid: NetUid, order: Capped<Rao
     state.owner(&hotkey).is_some() && buy_allowed(subnet, filled) && precise
 }
 
+/// How much of a holding is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sale {
+    /// Whatever it has become when the chain decides: dividends may come in before.
+    All,
+    Part(Alpha),
+}
+
 /// How much the staker should offer of a holding so that the chain fills a part of it that is worth its while:
 /// all of it when too little would be left. `None` when it would fill nothing.
-fn sale(state: &State, netuid: NetUid, order: Capped<Alpha>, held: Alpha) -> Option<Alpha> {
+fn sale(state: &State, netuid: NetUid, order: Capped<Alpha>, held: Alpha) -> Option<Sale> {
     let subnet = state.subnet(netuid)?;
     let rest = held.minus(order.amount);
     let amount = if worth(subnet, rest) < STAKE_MIN { held } else { order.amount };
@@ -406,7 +417,10 @@ fn sale(state: &State, netuid: NetUid, order: Capped<Alpha>, held: Alpha) -> Opt
     let fills = amount > Alpha::ZERO
         && sell_allowed(subnet, amount, held)
         && (filled == amount || sell_allowed(subnet, filled, held));
-    fills.then_some(amount)
+    // All is filled whole or not at all, so the limit must leave room for what may come in before.
+    let room = held.0.saturating_add(held.0 / 10);
+    let sale = if amount == held && most.0 >= room { Sale::All } else { Sale::Part(amount) };
+    fills.then_some(sale)
 }
 
 /// A price (U96F32 bits) and a margin above it, in rao per whole alpha, rounded up.
@@ -486,7 +500,7 @@ mod tests {
             let settings = BehaviourSettings::Averager(settings);
             let mut stage = stage(market_with_money(), staker(), settings);
             stage.play(8);
-            assert_eq!(orders(&stage), [(("add_stake_limit", 1), 1)].into());
+            assert_eq!(orders(&stage), [(("buy", 1), 1)].into());
             let paid = Rao::whole(100).minus(free(&stage));
             assert!(
                 paid >= Rao::whole(least) && paid <= Rao::whole(most),
@@ -523,14 +537,18 @@ mod tests {
 
     #[test]
     fn at_its_horizon_a_trader_sells_everything_and_is_done() {
-        let settings = AveragerSettings { horizon_blocks: 30, exit_parts: 1, ..averager() };
-        let mut stage = stage(market_with_money(), staker(), BehaviourSettings::Averager(settings));
-        stage.play(29);
-        assert!(position(&stage, 1) > Alpha::whole(300));
-        stage.play(60);
-        assert_eq!(position(&stage, 1), Alpha::ZERO);
-        assert!(free(&stage) > Rao::whole(99), "the price is what it was, but for fees");
-        assert_eq!(stage.hosts[0].next_wake_ms(), None, "nothing is left to do");
-        assert_eq!(stage.refusals(), [""; 0]);
+        // Whatever the block: in that of an epoch dividends come in before its order is decided.
+        for horizon_blocks in 30..41 {
+            let settings = AveragerSettings { horizon_blocks, exit_parts: 1, ..averager() };
+            let mut stage =
+                stage(market_with_money(), staker(), BehaviourSettings::Averager(settings));
+            stage.play(horizon_blocks - 1);
+            assert!(position(&stage, 1) > Alpha::whole(300));
+            stage.play(60);
+            assert_eq!(position(&stage, 1), Alpha::ZERO);
+            assert!(free(&stage) > Rao::whole(99), "the price is what it was, but for fees");
+            assert_eq!(stage.hosts[0].next_wake_ms(), None, "nothing is left to do");
+            assert_eq!(stage.refusals(), [""; 0]);
+        }
     }
 }

@@ -132,7 +132,7 @@ mod tests {
         let ratios = ratios(&stage.state);
         assert!(ratios[1].1 > 1.25 && ratios[0].1 < ratios[2].1, "{ratios:?}");
         let kinds: Vec<(&str, u16)> = orders(&stage).into_keys().collect();
-        assert_eq!(kinds, [("add_stake_limit", 2), ("remove_stake_limit", 1)]);
+        assert_eq!(kinds, [("buy", 2), ("sell", 1)]);
         assert!(free(&stage) < Rao::whole(60));
         assert_eq!(stage.refusals(), [""; 0]);
     }

@@ -353,6 +353,7 @@ pub struct Shipped {
 
 const SHIPPED: &[(&str, &str)] = &[
     ("configs/quickstart.toml", include_str!("../../../configs/quickstart.toml")),
+    ("configs/market.toml", include_str!("../../../configs/market.toml")),
     ("configs/mainnet.toml", include_str!("../../../configs/mainnet.toml")),
     ("configs/registration-race.toml", include_str!("../../../configs/registration-race.toml")),
     ("configs/expansion-256.toml", include_str!("../../../configs/expansion-256.toml")),
