@@ -353,14 +353,22 @@ pub struct Shipped {
 
 const SHIPPED: &[(&str, &str)] = &[
     ("configs/quickstart.toml", include_str!("../../../configs/quickstart.toml")),
-    ("configs/market.toml", include_str!("../../../configs/market.toml")),
+    ("configs/kitchen-sink.toml", include_str!("../../../configs/kitchen-sink.toml")),
     ("configs/mainnet.toml", include_str!("../../../configs/mainnet.toml")),
+    ("configs/march-2026.toml", include_str!("../../../configs/march-2026.toml")),
+    ("configs/chutes-flywheel.toml", include_str!("../../../configs/chutes-flywheel.toml")),
+    ("configs/death-spiral.toml", include_str!("../../../configs/death-spiral.toml")),
+    ("configs/price-era-loophole.toml", include_str!("../../../configs/price-era-loophole.toml")),
+    ("configs/index-vs-alpha.toml", include_str!("../../../configs/index-vs-alpha.toml")),
+    ("configs/halving.toml", include_str!("../../../configs/halving.toml")),
     ("configs/registration-race.toml", include_str!("../../../configs/registration-race.toml")),
     ("configs/expansion-256.toml", include_str!("../../../configs/expansion-256.toml")),
-    (
-        "configs/bench-mainnet-quarter.toml",
-        include_str!("../../../configs/bench-mainnet-quarter.toml"),
-    ),
+    ("configs/templar.toml", include_str!("../../../configs/templar.toml")),
+    ("configs/multi-owner.toml", include_str!("../../../configs/multi-owner.toml")),
+    ("configs/whale.toml", include_str!("../../../configs/whale.toml")),
+    ("configs/market.toml", include_str!("../../../configs/market.toml")),
+    ("configs/living-network.toml", include_str!("../../../configs/living-network.toml")),
+    ("configs/bench-mainnet-quarter.toml", include_str!("../../../configs/bench-mainnet-quarter.toml")),
     ("configs/bench-idle.toml", include_str!("../../../configs/bench-idle.toml")),
     ("configs/bench-mainnet.toml", include_str!("../../../configs/bench-mainnet.toml")),
 ];
