@@ -344,6 +344,7 @@ pub struct Shipped {
 
 const SHIPPED: &[(&str, &str)] = &[
     ("configs/quickstart.toml", include_str!("../../../configs/quickstart.toml")),
+    ("configs/living-network.toml", include_str!("../../../configs/living-network.toml")),
     ("configs/mainnet.toml", include_str!("../../../configs/mainnet.toml")),
     ("configs/registration-race.toml", include_str!("../../../configs/registration-race.toml")),
     ("configs/expansion-256.toml", include_str!("../../../configs/expansion-256.toml")),
