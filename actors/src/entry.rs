@@ -3,6 +3,7 @@
 //! What belongs here: readings of public state. What does not: who goes where, and when.
 
 use crate::trade::worth;
+use crate::validator::validates;
 use protocol::registration::{immortal_uids, interval_open};
 use protocol::registration_math::{Neurons, prune_neuron};
 use protocol::state::{State, Subnet};
@@ -33,9 +34,9 @@ fn admits_instead(state: &State, subnet: &Subnet) -> bool {
     leaves.is_some()
 }
 
-/// Neurons with a permit to set weights.
+/// Neurons that act as validators: they may set weights and have done so. Miners have permits too.
 pub fn validators(subnet: &Subnet) -> usize {
-    subnet.neurons.validator_permit.iter().filter(|permit| **permit).count()
+    (0_u16..).take(subnet.neurons.len()).filter(|uid| validates(subnet, *uid)).count()
 }
 
 /// What one more miner would earn per day if all miners earned the same: half of what the subnet mints for its
@@ -65,6 +66,9 @@ mod tests {
         }
         let subnet = state.subnets.get_mut(&NETUID).expect("it was made");
         subnet.params.max_allowed_uids = 3;
+        // Both may set weights, and one does.
+        subnet.neurons.validator_permit.fill(true);
+        subnet.mechanisms[0].weights[0] = vec![(1, 1)];
         subnet.fast.alpha_out_emission = Alpha::whole(1);
         state
     }

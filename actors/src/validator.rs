@@ -377,7 +377,7 @@ impl Sampler {
 
 /// Whether a uid acts as a validator: it may set weights and has done so. A permit alone says little, because
 /// miners grow stake too.
-fn validates(subnet: &Subnet, uid: u16) -> bool {
+pub(crate) fn validates(subnet: &Subnet, uid: u16) -> bool {
     let uid = usize::from(uid);
     let permitted = subnet.neurons.validator_permit.get(uid) == Some(&true);
     let row = subnet.mechanism(0).and_then(|mechanism| mechanism.weights.get(uid));

@@ -189,7 +189,8 @@ impl Estate {
         match errand {
             Errand::Start { netuid } => {
                 let subnet = state.subnet(netuid)?;
-                let allowed_at = subnet.info.registered_at + state.global.start_call_delay;
+                let delay = state.global.start_call_delay;
+                let allowed_at = subnet.info.registered_at.saturating_add(delay);
                 if allowed_at > state.height.0 + 1 {
                     context.wake(block_ms(context, allowed_at - 1), TAG_START);
                     return None;

@@ -58,7 +58,7 @@ pub struct JudgeSettings {
     pub roams: bool,
     /// Blocks since its registration in which a subnet is young.
     pub young_blocks: u64,
-    /// A young subnet with fewer validators than this wants it.
+    /// A young subnet with fewer validators that set weights than this wants it.
     pub validators_wanted: u32,
     /// Free TAO it never spends, in rao.
     pub reserve_rao: Rao,
@@ -631,7 +631,11 @@ mod tests {
             (0..).zip([1, 1, 2].map(NetUid).into_iter().zip(miners().into_iter().cycle()))
         {
             let who = identity("miners", index, Some(netuid));
-            enter(&mut state, &who, netuid, Alpha::ZERO, netuid == NETUID);
+            enter(&mut state, &who, netuid, Alpha::ZERO, true);
+            if netuid == NETUID {
+                let uid = subnet(&mut state).neurons.len() - 1;
+                subnet(&mut state).mechanisms[0].weights[uid] = vec![(0, 1)];
+            }
             seats.push(Seated::new(who, settings.build()));
         }
         // The first has validators enough, the third is old.

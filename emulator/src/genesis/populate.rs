@@ -14,7 +14,7 @@ use protocol::balances::EXISTENTIAL_DEPOSIT;
 use protocol::dice::{Dice, Domain, Key, account_of, player_id};
 use protocol::pool::Pool;
 use protocol::state::{
-    Account, FEE_RATE_DEFAULT, Fast, Hotkey, Info, Mechanism, Params, State, Subnet,
+    Account, Coldkey, FEE_RATE_DEFAULT, Fast, Hotkey, Info, Mechanism, Params, State, Subnet,
 };
 use protocol::units::{AccountId, Alpha, BLOCK_MS, NetUid, Rao};
 use std::collections::BTreeMap;
@@ -206,22 +206,17 @@ impl Seating {
         }
     }
 
-    /// One owner of all the group's subnets: the one that the snapshot names for them, or a new one that takes those
-    /// that have none.
+    /// One owner of all the group's subnets. Where the snapshot names one it takes its place, with its hotkey.
     fn seat_owner_of_all(
         &mut self,
         population: &Population<'_>,
         cast: &Cast<'_>,
     ) -> Result<(), String> {
-        let (name, mut who) = (&cast.group.name, identity(cast.group, 0, None));
-        let plans = || population.subnets.iter().filter(|plan| acts_on(cast, plan));
-        if let Some((hotkey, coldkey)) = plans().find_map(|plan| plan.owner) {
-            (who.hotkey, who.coldkey) = (hotkey, coldkey);
-        }
-        for plan in plans() {
+        let (name, who) = (&cast.group.name, identity(cast.group, 0, None));
+        for plan in population.subnets.iter().filter(|plan| acts_on(cast, plan)) {
             let rival = population.casts.iter().find(|other| {
-                let owns =
-                    other.group.role == Role::Owner && other.settings.seats() != Seats::Nowhere;
+                let owner = other.group.role == Role::Owner;
+                let owns = owner && other.settings.seats() != Seats::Nowhere;
                 owns && other.group.name != *name && acts_on(other, plan)
             });
             if let Some(rival) = rival {
@@ -230,25 +225,34 @@ impl Seating {
                     plan.netuid, rival.group.name
                 ));
             }
-            match plan.owner {
-                Some((_, coldkey)) if coldkey == who.coldkey => {}
-                Some(_) => {
-                    return Err(format!(
-                        "players.{name}.subnets: the snapshot's owner of subnet {} is another than \
-                         that of the first",
-                        plan.netuid
-                    ));
+            let hotkey = match plan.owner {
+                Some((hotkey, coldkey)) => {
+                    self.leave_hotkey(hotkey, coldkey);
+                    self.enter_hotkey(hotkey, who.coldkey);
+                    hotkey
                 }
                 None => {
                     self.enter_hotkey(who.hotkey, who.coldkey);
                     self.enter_neuron(plan.netuid, who.hotkey);
-                    let info = &mut self.subnet(plan.netuid).info;
-                    (info.owner, info.owner_hotkey) = (Some(who.coldkey), Some(who.hotkey));
+                    who.hotkey
                 }
-            }
+            };
+            let info = &mut self.subnet(plan.netuid).info;
+            (info.owner, info.owner_hotkey) = (Some(who.coldkey), Some(hotkey));
         }
         self.take_seat(population, cast, who);
         Ok(())
+    }
+
+    /// Takes a hotkey from the coldkey that it was entered with.
+    fn leave_hotkey(&mut self, hotkey: AccountId, coldkey: AccountId) {
+        self.state.hotkeys.remove(&hotkey);
+        if let Some(entry) = self.state.coldkeys.get_mut(&coldkey) {
+            entry.owned.retain(|owned| *owned != hotkey);
+            if *entry == Coldkey::default() {
+                self.state.coldkeys.remove(&coldkey);
+            }
+        }
     }
 
     fn seat_customers(&mut self, population: &Population<'_>, cast: &Cast<'_>) {

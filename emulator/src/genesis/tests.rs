@@ -1,7 +1,7 @@
 //! Genesis: sums are the snapshot's to the last unit, and every invariant holds from the first block on.
 
 use crate::plan::Plan;
-use crate::scenario::{Overrides, load};
+use crate::scenario::{Overrides, load, read_under};
 use actors::machine::Identity;
 use protocol::balances::EXISTENTIAL_DEPOSIT;
 use protocol::block::{BlockInput, decide_block};
@@ -94,6 +94,31 @@ fn a_living_network_has_everybody_in_place() {
         assert!(of(group).iter().all(|who| who.netuid.is_none()), "{group}");
     }
     assert_eq!((of("newcomers").len(), of("workers").len()), (40, 64));
+}
+
+/// An owner of several takes the place of those whom the snapshot names.
+#[test]
+fn an_owner_of_several_takes_over_what_the_snapshot_names() {
+    let path = configs().join("mainnet.toml");
+    let text = std::fs::read_to_string(path).expect("it ships");
+    let taken = r#"behaviour = "multi"
+subnets = [3, 39, 81]"#;
+    let text = text.replacen(r#"behaviour = "hold""#, taken, 1);
+    let scenario = read_under(&configs().join("taken.toml"), &text, &[]).expect("it reads");
+    let plan = scenario.plan().expect("it is a plan");
+    let mut owners = plan.players.iter().filter(|seat| seat.player.behaviour().name == "multi");
+    let owner = &owners.next().expect("there is one").identity;
+    let before = self::plan("mainnet.toml", &[]).genesis;
+    for netuid in [3, 39, 81].map(NetUid) {
+        let (old, new) = (&before.subnets[&netuid].info, &plan.genesis.subnets[&netuid].info);
+        assert_eq!(new.owner, Some(owner.coldkey));
+        assert_eq!(new.owner_hotkey, old.owner_hotkey, "the neuron stays");
+        let hotkey = new.owner_hotkey.expect("it has one");
+        assert_eq!(plan.genesis.owner(&hotkey), Some(owner.coldkey));
+        assert!(plan.genesis.stake(&hotkey, &owner.coldkey, netuid) > Alpha::ZERO);
+    }
+    let state = plan.genesis;
+    Checker::new(&state).check(&state).expect("the books are in order");
 }
 
 #[test]

@@ -8,8 +8,9 @@ use crate::scenario::{Overrides, ScenarioError, read_forked, read_shown};
 const INPUTS: u64 = 2_500;
 
 /// Small ones, so that a plan takes milliseconds.
-const TEXTS: [&str; 3] = [
+const TEXTS: [&str; 4] = [
     include_str!("../../../configs/quickstart.toml"),
+    include_str!("../../../configs/living-network.toml"),
     include_str!("../../../configs/registration-race.toml"),
     include_str!("../../../tests/golden/log/scenario.toml"),
 ];

@@ -117,7 +117,7 @@ fn staked(record: &mut CallRecord) -> Option<&mut Rao> {
 #[test]
 fn what_a_log_holds_comes_out_again() {
     type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], u64);
-    let rows: [Row<'_>; 4] = [
+    let rows: [Row<'_>; 5] = [
         ("quickstart.toml", &[("hyperparameters.commit_reveal", "true")], 90),
         // Calls wait, find the pool full, and are counted beyond the kept.
         (
@@ -131,6 +131,7 @@ fn what_a_log_holds_comes_out_again() {
             60,
         ),
         ("registration-race.toml", &[], 60),
+        ("living-network.toml", &[], 130),
         ("mainnet.toml", &[], 12),
     ];
     for (name, set, blocks) in rows {
