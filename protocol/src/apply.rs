@@ -872,10 +872,7 @@ fn pay_epoch(state: &mut State, columns: &EpochPaid) -> Fit<()> {
     *state.last_dividends_mut(netuid) =
         columns.dividend_hotkeys.iter().copied().zip(dividends).collect();
     for (index, hotkey) in columns.dividend_hotkeys.iter().enumerate() {
-        if let Some(alpha) = columns.alpha_last_epoch[index] {
-            state.pool_mut(netuid, *hotkey).alpha_last_epoch = alpha;
-        }
-        state.drop_empty_pool(netuid, *hotkey);
+        state.end_epoch_of_pool(netuid, *hotkey, columns.alpha_last_epoch[index]);
     }
     Ok(())
 }

@@ -34,6 +34,9 @@ pub(crate) struct RootCache {
     /// Accounts, hotkeys, coldkeys, claims; pools and holders of the subnets that are counted.
     pub entries: Entries,
     subnets: BTreeMap<NetUid, SubnetCache>,
+    /// Room for what is hashed, which every block needs again.
+    rows: Lanes<Place>,
+    buffer: Vec<u8>,
 }
 
 impl RootCache {
@@ -321,18 +324,18 @@ fn canon_bonds(mechanisms: &[Mechanism], out: &mut Vec<u8>) {
 }
 
 fn canon_row(row: &[(u16, u16)], out: &mut Vec<u8>) {
-    out.reserve(4 * row.len());
-    for (uid, weight) in row {
-        let [a, b] = uid.to_le_bytes();
-        let [c, d] = weight.to_le_bytes();
-        out.extend_from_slice(&[a, b, c, d]);
+    let from = out.len();
+    out.resize(from + 4 * row.len(), 0);
+    let (places, _) = out[from..].as_chunks_mut::<4>();
+    for (place, (uid, weight)) in places.iter_mut().zip(row) {
+        *place = (u32::from(*uid) | u32::from(*weight) << 16).to_le_bytes();
     }
 }
 
 impl State {
     /// The state root. Hashes what changed since the last call; equal states have equal roots.
     pub fn root(&mut self) -> Hash32 {
-        let mut buffer = Vec::with_capacity(64 << 10);
+        let mut buffer = core::mem::take(&mut self.cache.buffer);
         let sum = self.slow_sum(&mut buffer);
         let root = Preimage::new("btemu state root 4", &mut buffer);
         self.height.canon(root.bytes);
@@ -344,7 +347,9 @@ impl State {
             sized(root.bytes, |out| subnet.fast.canon(out));
         }
         sum.bytes().canon(root.bytes);
-        root.hash()
+        let hash = root.hash();
+        self.cache.buffer = buffer;
+        hash
     }
 
     /// Over everything that does not change every block.
@@ -364,7 +369,7 @@ impl State {
 
     /// Has every entry in the sum: all of them at first, later those of a subnet that came.
     fn count_entries(&mut self) {
-        let RootCache { entries, subnets } = &mut self.cache;
+        let RootCache { entries, subnets, .. } = &mut self.cache;
         if !entries.is_kept() {
             entries.start();
             self.accounts.iter().for_each(|(id, entry)| entries.count(id, entry));
@@ -389,10 +394,9 @@ impl State {
 
     /// Hashes rows that were written to, of all subnets at once.
     fn hash_stale_rows(&mut self) {
-        let caches = &mut self.cache.subnets;
-        let mut lanes = Lanes::default();
+        let RootCache { subnets: caches, rows: lanes, .. } = &mut self.cache;
         for (id, subnet) in &self.subnets {
-            caches.entry(*id).or_default().push_stale(*id, subnet, &mut lanes);
+            caches.entry(*id).or_default().push_stale(*id, subnet, lanes);
         }
         lanes.settle(|place, hash| match place {
             Place::Row(id, row) => caches.entry(id).or_default().rows.put(row, hash),

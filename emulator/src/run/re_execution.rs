@@ -48,7 +48,13 @@ impl<'a> ReExecution<'a> {
         };
         // What was only counted has no bodies to decide again; `check_calls` has seen to it.
         decided.refused.extend(held.refused.iter().cloned());
-        let header = seal(&mut self.state, self.header.hash(), &input, &decided, &held.facts);
+        let parent = self.header.hash();
+        let mut header = seal(&mut self.state, parent, &input, &decided, &held.facts);
+        // A log of an older format has another kind of root.
+        let stated = held.header.state_root;
+        if header.state_root != stated && self.state.older_roots().any(|root| root == stated) {
+            header.state_root = stated;
+        }
         let made = Frame {
             header,
             calls: decided.calls,

@@ -512,18 +512,34 @@ impl State {
         last_update_entry(self.subnet_entry(id), mechanism, uid)
     }
 
-    /// A hotkey's pool without its holders; created when absent.
-    pub(crate) fn pool_mut(
+    /// Sets a pool's alpha right after an epoch's dividends, where there were any. A pool that holds nothing goes, as the
+    /// chain deletes zero values when it adds to them.
+    pub(crate) fn end_epoch_of_pool(
         &mut self,
         id: NetUid,
         hotkey: AccountId,
-    ) -> Written<'_, (NetUid, AccountId), HotkeyPool> {
-        self.remember(|state| {
-            let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
-            let old = pool.map(|pool| (pool.alpha, pool.shares, pool.alpha_last_epoch));
-            Undo::Pool(id, hotkey, old)
-        });
-        self.write_pool(id, hotkey)
+        alpha: Option<Alpha>,
+    ) {
+        let subnet = self.subnets.get_mut(&id);
+        let Some(pool) = subnet.and_then(|subnet| subnet.pools.get_mut(&hotkey)) else {
+            if let Some(alpha) = alpha.filter(|alpha| *alpha != Alpha::ZERO) {
+                self.remember(|_| Undo::Pool(id, hotkey, None));
+                self.write_pool(id, hotkey).alpha_last_epoch = alpha;
+            }
+            return;
+        };
+        if let Some(alpha) = alpha.filter(|alpha| *alpha != pool.alpha_last_epoch) {
+            if self.undo.depth > 0 {
+                let old = (pool.alpha, pool.shares, pool.alpha_last_epoch);
+                self.undo.entries.push(Undo::Pool(id, hotkey, Some(old)));
+            }
+            let entries = self.cache.stakes(id);
+            Written::new(entries, (id, hotkey), pool, Was::There).alpha_last_epoch = alpha;
+        }
+        if *pool == HotkeyPool::default() {
+            self.remember(|_| Undo::WholePool(id, hotkey, Some(Box::default())));
+            self.remove_pool(id, hotkey);
+        }
     }
 
     /// A hotkey's pool after a payout, its shares and those of some holders; created when absent.
@@ -690,16 +706,6 @@ impl State {
         }
         self.subnet_entry(id).pools.insert(to, new);
         Ok(())
-    }
-
-    /// Removes a pool that holds nothing, as the chain deletes zero values when it adds to them.
-    pub(crate) fn drop_empty_pool(&mut self, id: NetUid, hotkey: AccountId) {
-        let pool = self.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
-        let old = pool.filter(|pool| **pool == HotkeyPool::default()).cloned();
-        if let Some(old) = old {
-            self.remember(|_| Undo::WholePool(id, hotkey, Some(Box::new(old))));
-            self.remove_pool(id, hotkey);
-        }
     }
 
     /// Adds a coldkey's shares behind a hotkey to another's.
@@ -909,13 +915,24 @@ impl State {
         write_counted(Some(&mut self.cache.entries), id, self.hotkeys.entry(id)).0
     }
 
-    /// Sets what a unit of root stake may claim. An epoch names every hotkey of its subnet, most of
-    /// them with the rate they have: those stay as they are, and so do their hashes.
+    /// Sets what a unit of root stake may claim, unless it is that already.
     pub(crate) fn set_claim_rate(&mut self, hotkey: AccountId, netuid: NetUid, rate: i128) {
-        let known = self.hotkeys.get(&hotkey).and_then(|entry| entry.claim_rate(netuid));
-        if known != Some(rate) {
-            let mut entry = self.hotkey_mut(hotkey);
-            entry.root_claimable.get_or_insert_default().insert(netuid, rate);
+        let (value, old) = match self.hotkeys.entry(hotkey) {
+            Entry::Occupied(entry) => {
+                let entry = entry.into_mut();
+                if entry.claim_rate(netuid) == Some(rate) {
+                    return;
+                }
+                let old = (self.undo.depth > 0).then(|| Box::new(entry.clone()));
+                self.cache.entries.take_off(&hotkey, entry);
+                (entry, old)
+            }
+            Entry::Vacant(entry) => (entry.insert(Hotkey::default()), None),
+        };
+        value.root_claimable.get_or_insert_default().insert(netuid, rate);
+        self.cache.entries.put_on(&hotkey, value);
+        if self.undo.depth > 0 {
+            self.undo.entries.push(Undo::Hotkey(hotkey, old));
         }
     }
 
