@@ -28,7 +28,7 @@ pub const HEAD_BYTES: usize = 4 + 2 + 1 + 1 + 8 + 8 + 8 + 32 + 32 + 4;
 
 const ZSTD_LEVEL: i32 = 1;
 
-/// Room for an unpacked block that is kept for the next one; block 0 may take far more.
+/// Room for a block that is kept for the next one; block 0 may take far more.
 const ROOM_KEPT_MAX: usize = 4 << 20;
 
 /// What block 0 of a log holds.
@@ -306,9 +306,19 @@ impl<'a> Record<'a> {
 }
 
 fn frame_hash(previous: Hash32, body: &[u8]) -> Hash32 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"btemu frame 1");
-    hasher.update(&previous.0);
-    hasher.update(body);
-    Hash32(hasher.finalize().into())
+    thread_local! {
+        static PREIMAGE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    // In one run: handed over in parts, the first would keep the rest from being hashed in parallel lanes.
+    PREIMAGE.with_borrow_mut(|preimage| {
+        preimage.clear();
+        preimage.extend_from_slice(b"btemu frame 1");
+        preimage.extend_from_slice(&previous.0);
+        preimage.extend_from_slice(body);
+        let hash = Hash32(blake3::hash(preimage).into());
+        if preimage.capacity() > ROOM_KEPT_MAX {
+            *preimage = Vec::new();
+        }
+        hash
+    })
 }

@@ -150,3 +150,65 @@ impl<K, V: Entry<K>> Drop for Written<'_, K, V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Account;
+    use crate::units::{AccountId, Rao};
+
+    fn account(free: u64) -> Account {
+        Account { free: Rao(free), nonce: 0 }
+    }
+
+    fn sum_of(accounts: &[(u8, u64)]) -> Sum {
+        let mut entries = Entries::default();
+        entries.start();
+        accounts
+            .iter()
+            .for_each(|(id, free)| entries.count(&AccountId([*id; 32]), &account(*free)));
+        entries.sum()
+    }
+
+    #[test]
+    fn a_write_leaves_what_counting_anew_finds() {
+        let mut entries = Entries::default();
+        let (one, two) = (AccountId([1; 32]), AccountId([2; 32]));
+        entries.put_on(&one, &account(5));
+        assert_eq!(entries.waiting.len(), 0, "nothing is noted before the sum is first asked for");
+        entries.start();
+        assert_eq!(entries.sum(), Sum::default());
+        let mut value = account(5);
+        Written::new(Some(&mut entries), one, &mut value, Was::Absent).free = Rao(7);
+        entries.put_on(&two, &account(9));
+        assert_eq!(entries.sum(), sum_of(&[(2, 9), (1, 7)]), "the order does not matter");
+        for free in [8, 9] {
+            Written::new(Some(&mut entries), one, &mut value, Was::There).free = Rao(free);
+        }
+        entries.take_off(&two, &account(9));
+        assert_eq!(entries.sum(), sum_of(&[(1, 9)]), "what is gone leaves no trace");
+        assert_ne!(entries.sum(), sum_of(&[(2, 9)]));
+        Written::new(None, one, &mut value, Was::There).free = Rao(1);
+        assert_eq!(entries.sum(), sum_of(&[(1, 9)]), "what is not counted changes nothing");
+    }
+
+    #[test]
+    fn whoever_never_asks_pays_for_no_hashes() {
+        let mut entries = Entries::default();
+        entries.start();
+        for turn in 0..=CHANGES_MAX {
+            assert!(entries.is_kept() && entries.waiting.len() < WAITING_MAX, "change {turn}");
+            entries.put_on(&AccountId([1; 32]), &account(turn as u64));
+        }
+        assert!(!entries.is_kept() && entries.waiting.len() == 0);
+        entries.start();
+        let many = 2 * WAITING_MAX + 1;
+        for turn in 0..many {
+            entries.count(&AccountId([1; 32]), &account(turn as u64));
+        }
+        for turn in (1..many).rev() {
+            entries.take_off(&AccountId([1; 32]), &account(turn as u64));
+        }
+        assert_eq!(entries.sum(), sum_of(&[(1, 0)]), "what was hashed early counts like the rest");
+    }
+}

@@ -108,3 +108,59 @@ impl Sealed {
         self.sum
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(number: u8) -> Sum {
+        Sum::of(&[number; 32])
+    }
+
+    fn sum(numbers: &[u8]) -> Sum {
+        let mut sum = Sum::default();
+        numbers.iter().for_each(|number| sum.add(hash(*number)));
+        sum
+    }
+
+    #[test]
+    fn a_touched_row_is_hashed_once_and_a_new_place_makes_all_of_them_stale() {
+        let mut rows = Rows::default();
+        rows.touch(0, 1);
+        assert_eq!(rows.stale([2, 1].into_iter()), [(0, 0), (0, 1), (1, 0)]);
+        for (row, number) in [((0, 0), 1), ((0, 1), 2), ((1, 0), 3)] {
+            rows.put(row, hash(number));
+        }
+        assert_eq!(rows.sum(), sum(&[1, 2, 3]));
+        rows.touch(0, 1);
+        rows.touch(0, 1);
+        assert_eq!(rows.stale([9].into_iter()), [(0, 1)]);
+        rows.put((0, 1), hash(4));
+        assert_eq!(rows.sum(), sum(&[1, 4, 3]));
+        rows.touch(1, 1);
+        assert_eq!(rows.stale([2, 2].into_iter()).len(), 4);
+        assert_eq!(rows.sum(), Sum::default(), "nothing is known any more");
+    }
+
+    #[test]
+    fn a_queue_is_stale_from_the_first_place_that_changed() {
+        let mut sealed = Sealed::default();
+        let queue = (0, 7);
+        sealed.touch(queue, 0);
+        assert_eq!(sealed.stale([queue].into_iter()).collect::<Vec<_>>(), [(queue, 0)]);
+        (0..3).for_each(|place| sealed.put(queue, (place, 3), hash(place as u8)));
+        assert_eq!(sealed.sum(), sum(&[0, 1, 2]));
+        assert_eq!(sealed.stale([queue].into_iter()).count(), 0);
+        sealed.touch(queue, 3);
+        assert_eq!(sealed.stale([].into_iter()).collect::<Vec<_>>(), [(queue, 3)]);
+        sealed.put(queue, (3, 4), hash(3));
+        assert_eq!(sealed.sum(), sum(&[0, 1, 2, 3]));
+        sealed.touch(queue, 3);
+        sealed.touch(queue, 1);
+        sealed.touch(queue, 2);
+        assert_eq!(sealed.stale([].into_iter()).collect::<Vec<_>>(), [(queue, 1)]);
+        assert_eq!(sealed.sum(), sum(&[0]));
+        sealed.touch(queue, 0);
+        assert_eq!((sealed.sum(), sealed.known.len()), (Sum::default(), 0), "it is gone");
+    }
+}

@@ -979,4 +979,112 @@ mod tests {
             assert_eq!(state.root_from_scratch(), root);
         }
     }
+
+    const SUBNETS: u8 = 2;
+    const NEURONS: u8 = 4;
+
+    fn account(number: u8) -> AccountId {
+        AccountId([number % 6; 32])
+    }
+
+    fn peopled() -> State {
+        let mut state = State::default();
+        for id in 0..SUBNETS {
+            let subnet = state.whole_subnet_mut(NetUid(id.into()));
+            subnet.added = true;
+            subnet.neurons.hotkeys = (0..NEURONS).map(account).collect();
+            mechanism_entry(subnet, 0);
+        }
+        state
+    }
+
+    fn shares(state: &State, id: NetUid, hotkey: &AccountId, coldkey: &AccountId) -> u128 {
+        let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(hotkey));
+        pool.and_then(|pool| pool.holders.get(coldkey)).copied().unwrap_or(0)
+    }
+
+    /// One write that `apply` may make, by four numbers.
+    fn write(state: &mut State, [what, who, whom, amount]: [u8; 4]) {
+        let (id, hotkey, coldkey) = (NetUid((who % SUBNETS).into()), account(who), account(whom));
+        let queue = (0, u64::from(whom % 3));
+        let share = u128::from(amount % 4);
+        let commits = |state: &State| {
+            let queues = state.subnets.get(&id).map(|subnet| &subnet.timelocked);
+            queues.and_then(|queues| queues.get(&queue)).map_or(0, Vec::len)
+        };
+        match what % 22 {
+            0 => state.account_mut(hotkey).free = Rao(amount.into()),
+            1 => state.reap_account(hotkey),
+            2 => state.hotkey_mut(hotkey).take = Some(amount.into()),
+            3 => *state.hotkey_mut(hotkey) = Hotkey::default(),
+            4 => state.drop_empty_hotkey(hotkey),
+            5 => state.set_claim_rate(hotkey, id, i128::from(amount % 3)),
+            6 => state.coldkey_mut(coldkey).staking.push(hotkey),
+            7 | 8 => {
+                let (alpha, shares) = (i64::from(amount % 3), u128::from(amount % 5));
+                let change = ShareWrite { hotkey, coldkey, alpha, shares, share };
+                state.change_share(id, &change).expect("the subnet is there");
+            }
+            9 => {
+                let holders = [(coldkey, share), (account(amount), 0)].into_iter();
+                state.pay_pool(id, hotkey, holders).shares = amount.into();
+            }
+            10 => {
+                let alpha = (amount % 2 == 0).then_some(Alpha((amount % 3).into()));
+                state.end_epoch_of_pool(id, hotkey, alpha);
+            }
+            11 => state.move_pool(id, hotkey, coldkey).expect("small numbers"),
+            // Only shares that there are move.
+            12 if shares(state, id, &hotkey, &coldkey) > 0 => {
+                state.move_holder(id, hotkey, coldkey, account(amount)).expect("small numbers");
+            }
+            12 => {}
+            13 => state.set_root_claimed(hotkey, coldkey, [(id, amount.into())]),
+            14 => state.drop_root_claimed(id, hotkey, coldkey),
+            15 => {
+                let commit = TimelockedCommit { block: amount.into(), ..Default::default() };
+                state.push_timelocked(id, queue, commit);
+            }
+            16 => {
+                if let Some(place) = usize::from(amount).checked_rem(commits(state)) {
+                    state.remove_timelocked(id, queue, place);
+                }
+            }
+            17 => state.drop_timelocked(id, queue),
+            18 => *state.row_mut(id, 0, (whom % NEURONS).into()) = vec![(1, amount.into())],
+            19 => *state.last_update_mut(id, 0, (whom % NEURONS).into()) = amount.into(),
+            20 => state.neurons_mut(id).1[0].weights[0] = vec![(2, amount.into())],
+            _ => state.whole_subnet_mut(id).pools.retain(|key, _| *key != hotkey),
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig {
+            failure_persistence: None,
+            ..proptest::prelude::ProptestConfig::default()
+        })]
+
+        #[test]
+        fn kept_hashes_are_those_from_scratch_after_any_writes_and_undos(
+            steps in proptest::collection::vec(proptest::prelude::any::<[u8; 5]>(), 1..120),
+        ) {
+            let mut state = peopled();
+            let mut marks = Vec::new();
+            for [step, numbers @ ..] in steps {
+                match step % 16 {
+                    0 => marks.push((state.open_savepoint(), state.root_from_scratch())),
+                    1 => {
+                        if let Some((mark, root)) = marks.pop() {
+                            state.roll_back(mark);
+                            state.close_savepoint();
+                            assert_eq!(state.root_from_scratch(), root, "undone");
+                        }
+                    }
+                    2 | 3 => assert_eq!(state.root(), state.root_from_scratch()),
+                    _ => write(&mut state, numbers),
+                }
+            }
+            assert_eq!(state.root(), state.root_from_scratch());
+        }
+    }
 }
