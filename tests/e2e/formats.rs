@@ -74,6 +74,21 @@ fn a_log_of_every_format_replays_and_lists_the_same_events() {
     }
 }
 
+/// A run of the format before goes on from its first block on, and its log then holds both kinds of roots.
+#[test]
+fn a_run_of_the_format_before_is_resumed() {
+    let folder = folder();
+    let folder = folder.path();
+    let run = import(folder, FORMAT - 1);
+    let blocks = (BLOCKS + 20).to_string();
+    let ran = json(folder, &["run", "--resume", &run, "--blocks", &blocks, "--json"]);
+    assert_eq!(number(&ran, "blocks"), BLOCKS + 20);
+    let verified = json(folder, &["verify", &run, "--re-execute", "--re-simulate", "--json"]);
+    assert_eq!(verified["sound"], true, "{verified}");
+    assert_eq!(number(&verified, "re_executed_blocks"), BLOCKS + 20);
+    assert_eq!(number(&verified, "re_simulated_blocks"), BLOCKS + 20);
+}
+
 /// The bytes of a record's head that name its format, and its checksum.
 const FORMAT_AT: std::ops::Range<usize> = 4..6;
 const CHECKSUM_AT: std::ops::Range<usize> = 96..100;

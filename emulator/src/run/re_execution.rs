@@ -50,11 +50,7 @@ impl<'a> ReExecution<'a> {
         decided.refused.extend(held.refused.iter().cloned());
         let parent = self.header.hash();
         let mut header = seal(&mut self.state, parent, &input, &decided, &held.facts);
-        // A log of an older format has another kind of root.
-        let stated = held.header.state_root;
-        if header.state_root != stated && self.state.older_roots().any(|root| root == stated) {
-            header.state_root = stated;
-        }
+        take_kind_of_root(&self.state, &mut header, &held.header);
         let made = Frame {
             header,
             calls: decided.calls,
@@ -66,6 +62,15 @@ impl<'a> ReExecution<'a> {
         let found = difference(held, &made);
         self.header = made.header;
         found
+    }
+}
+
+/// Gives a block that a log of an older format holds the state root that it has there, if that is one of the state's by
+/// an older kind: the same block otherwise has another hash, and so has every one behind it.
+pub fn take_kind_of_root(state: &State, made: &mut Header, held: &Header) {
+    let stated = held.state_root;
+    if made.state_root != stated && state.older_roots().any(|root| root == stated) {
+        made.state_root = stated;
     }
 }
 
