@@ -190,9 +190,10 @@ impl Plan {
         self.genesis_header_by(self.genesis.clone().root())
     }
 
-    /// The header of the genesis block by the kind of state root that logs of formats 1 and 2 have.
-    pub fn genesis_header_by_trees(&self) -> Header {
-        self.genesis_header_by(self.genesis.root_by_trees())
+    /// The headers that the genesis block has in older logs, which have other kinds of state roots: newest first, each
+    /// made when asked for.
+    pub fn older_genesis_headers(&self) -> impl Iterator<Item = Header> {
+        self.genesis.older_roots().map(|root| self.genesis_header_by(root))
     }
 
     /// The header of the genesis block by its state root, which whoever may change the state gets without a copy of it.

@@ -54,7 +54,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
         }
         Event::StakeMarkersCleared => state.clear_stake_markers(),
         Event::CallIncluded { signer, nonce } => {
-            let account = state.account_mut(*signer);
+            let mut account = state.account_mut(*signer);
             if account.nonce != *nonce {
                 return Err("the nonce is not the signer's next");
             }
@@ -65,11 +65,11 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             parameters::set(state, *netuid, *name, *value)?;
         }
         Event::BalanceWithdrawn { account, amount } => {
-            let account = state.account_mut(*account);
+            let mut account = state.account_mut(*account);
             account.free = Rao(sub(account.free.0, amount.0, "free balance")?);
         }
         Event::BalanceCredited { account, amount } => {
-            let account = state.account_mut(*account);
+            let mut account = state.account_mut(*account);
             account.free = Rao(add(account.free.0, amount.0, "free balance")?);
         }
         Event::AccountReaped { account, dust } => {
@@ -87,12 +87,13 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             *ledger = ledger.checked_add(*amount).ok_or("a leak ledger overflows")?;
         }
         Event::HotkeyAssociated { hotkey, coldkey } => {
-            let entry = state.hotkey_mut(*hotkey);
+            let mut entry = state.hotkey_mut(*hotkey);
             if entry.owner.is_some() {
                 return Err("the hotkey has an owner");
             }
             entry.owner = Some(*coldkey);
-            let coldkey = state.coldkey_mut(*coldkey);
+            drop(entry);
+            let mut coldkey = state.coldkey_mut(*coldkey);
             // A former owner may list it still.
             if !coldkey.owned.contains(hotkey) {
                 coldkey.owned.push(*hotkey);
@@ -211,7 +212,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
         Event::EpochPaid(columns) => pay_epoch(state, columns)?,
         Event::DelegateTakeChanged { hotkey, take, .. } => {
             let block = state.height.0;
-            let entry = state.hotkey_mut(*hotkey);
+            let mut entry = state.hotkey_mut(*hotkey);
             (entry.take, entry.take_changed_at) = (Some(*take), block);
         }
         Event::ChildkeyTakeSet { hotkey, netuid, take } => {
@@ -309,7 +310,7 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
             state.coldkey_mut(*coldkey).swap_disputed_at = Some(height);
         }
         Event::ColdkeySwapCleared { coldkey } => {
-            let keys = state.coldkey_mut(*coldkey);
+            let mut keys = state.coldkey_mut(*coldkey);
             (keys.swap_announcement, keys.swap_disputed_at) = (None, None);
         }
         Event::ColdkeySwapped(facts) => keys::swap_coldkey(state, facts)?,
@@ -852,7 +853,7 @@ fn pay_epoch(state: &mut State, columns: &EpochPaid) -> Fit<()> {
     let mut holders = columns.holder_of.iter().zip(shares).peekable();
     for (index, hotkey) in (0u32..).zip(&columns.hotkeys) {
         let own = core::iter::from_fn(|| holders.next_if(|(of, _)| **of == index));
-        let pool = state.pay_pool(netuid, *hotkey, own.map(|(_, held)| held));
+        let mut pool = state.pay_pool(netuid, *hotkey, own.map(|(_, held)| held));
         let index = index as usize;
         pool.alpha = Alpha(add(pool.alpha.0, columns.alpha[index].0, "a hotkey's alpha")?);
         pool.shares = columns.shares[index];
@@ -871,10 +872,7 @@ fn pay_epoch(state: &mut State, columns: &EpochPaid) -> Fit<()> {
     *state.last_dividends_mut(netuid) =
         columns.dividend_hotkeys.iter().copied().zip(dividends).collect();
     for (index, hotkey) in columns.dividend_hotkeys.iter().enumerate() {
-        if let Some(alpha) = columns.alpha_last_epoch[index] {
-            state.pool_mut(netuid, *hotkey).alpha_last_epoch = alpha;
-        }
-        state.drop_empty_pool(netuid, *hotkey);
+        state.end_epoch_of_pool(netuid, *hotkey, columns.alpha_last_epoch[index]);
     }
     Ok(())
 }

@@ -16,13 +16,18 @@ const DIGEST_BYTES_EXPECTED: usize = 48 << 10;
 pub trait Canon {
     /// Appends the encoding.
     fn canon(&self, out: &mut Vec<u8>);
+
+    /// Appends the encoding behind a tag and its length.
+    fn canon_field(&self, tag: u16, out: &mut Vec<u8>) {
+        out.extend_from_slice(&tag.to_le_bytes());
+        sized(out, |out| self.canon(out));
+    }
 }
 
 /// Appends a tagged field unless it equals its default.
 pub fn field<T: Canon + PartialEq>(out: &mut Vec<u8>, tag: u16, value: &T, default: &T) {
     if value != default {
-        out.extend_from_slice(&tag.to_le_bytes());
-        sized(out, |out| value.canon(out));
+        value.canon_field(tag, out);
     }
 }
 
@@ -54,6 +59,16 @@ macro_rules! canon_int {
             fn canon(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
             }
+
+            // In one piece: most of what a block hashes are numbers.
+            fn canon_field(&self, tag: u16, out: &mut Vec<u8>) {
+                const WIDTH: usize = size_of::<$type>();
+                let mut field = [0; 6 + WIDTH];
+                field[..2].copy_from_slice(&tag.to_le_bytes());
+                field[2..6].copy_from_slice(&(WIDTH as u32).to_le_bytes());
+                field[6..].copy_from_slice(&self.to_le_bytes());
+                out.extend_from_slice(&field);
+            }
         }
     )*};
 }
@@ -64,6 +79,10 @@ macro_rules! canon_newtype {
         impl Canon for $type {
             fn canon(&self, out: &mut Vec<u8>) {
                 self.0.canon(out);
+            }
+
+            fn canon_field(&self, tag: u16, out: &mut Vec<u8>) {
+                self.0.canon_field(tag, out);
             }
         }
     )*};

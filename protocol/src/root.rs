@@ -3,62 +3,177 @@
 //! What belongs here: which bytes are hashed, in which order. What does not: what they mean.
 //! Adding a part, absent while empty, keeps old roots; numbers of parts and tags of fields are for good.
 
-/// Sums of hashes over maps.
-pub(crate) mod sum;
-/// Roots of older logs.
+/// The sum over the large maps.
+pub(crate) mod entries;
+/// Many short hashes at once.
+mod lanes;
+/// Hashes of rows, by where they stand.
+mod places;
+/// Roots of logs of format 3.
+mod singles;
+/// Sums of hashes.
+mod sum;
+/// Roots of logs of formats 1 and 2.
 mod trees;
 
 use crate::canon::{Canon, Preimage, sized};
-use crate::state::{Mechanism, State, Subnet};
+use crate::state::{
+    Account, Coldkey, Hotkey, HotkeyPool, Mechanism, State, Subnet, TimelockedCommit,
+};
 use crate::units::{AccountId, Hash32, NetUid};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use sum::{Kept, Part, Sum};
+use entries::{Entries, Entry};
+use lanes::{Lanes, hash_one};
+use places::{Rows, Sealed};
+use sum::{Part, Sum};
 
 /// Kept hashes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RootCache {
-    accounts: Kept<AccountId>,
-    hotkeys: Kept<AccountId>,
-    coldkeys: Kept<AccountId>,
-    claims: Kept<(AccountId, AccountId)>,
+    /// Accounts, hotkeys, coldkeys, claims; pools and holders of the subnets that are counted.
+    pub entries: Entries,
     subnets: BTreeMap<NetUid, SubnetCache>,
+    /// Room for what is hashed, which every block needs again.
+    rows: Lanes<Place>,
+    buffer: Vec<u8>,
 }
 
 impl RootCache {
-    pub fn mark_account(&mut self, id: &AccountId) {
-        self.accounts.touch(*id);
+    /// A subnet comes, goes, or is written to as a whole; `old` is what it is until then.
+    pub fn forget_subnet(&mut self, id: NetUid, old: Option<&Subnet>) {
+        if let (Some(entries), Some(old)) = (self.stakes(id), old) {
+            for (hotkey, pool) in &old.pools {
+                take_off_pool(entries, id, hotkey, pool);
+            }
+        }
+        self.subnets.remove(&id);
     }
 
-    pub fn mark_hotkey(&mut self, id: &AccountId) {
-        self.hotkeys.touch(*id);
-    }
-
-    pub fn mark_coldkey(&mut self, id: &AccountId) {
-        self.coldkeys.touch(*id);
-    }
-
-    /// What a coldkey claimed behind a hotkey, on whichever subnet.
-    pub fn mark_claims(&mut self, hotkey: &AccountId, coldkey: &AccountId) {
-        self.claims.touch((*hotkey, *coldkey));
-    }
-
-    /// A subnet came, went, or was put back as a whole.
-    pub fn forget_subnet(&mut self, id: NetUid) {
-        *self.subnet(id) = SubnetCache::default();
-    }
-
+    /// A part of a subnet that is hashed as a whole is written to.
     pub fn subnet(&mut self, id: NetUid) -> &mut SubnetCache {
         let cache = self.subnets.entry(id).or_default();
-        cache.whole = None;
+        cache.parts = None;
         cache
+    }
+
+    /// Where writes to a subnet's pools and holders are noted, once they are in the sum.
+    pub fn stakes(&mut self, id: NetUid) -> Option<&mut Entries> {
+        let is_kept = self.entries.is_kept();
+        let is_counted = is_kept && self.subnets.get(&id).is_some_and(|cache| cache.is_counted);
+        is_counted.then_some(&mut self.entries)
+    }
+
+    /// A row, or the time of its last update.
+    pub fn mark_row(&mut self, id: NetUid, mechanism: u8, uid: u16) {
+        self.subnets.entry(id).or_default().rows.touch(mechanism, uid);
+    }
+
+    /// A queue of sealed rows changes from a place on.
+    pub fn mark_sealed(&mut self, id: NetUid, queue: (u8, u64), place: usize) {
+        self.subnets.entry(id).or_default().sealed.touch(queue, place);
+    }
+
+    /// Rows of all mechanisms, and bonds.
+    pub fn forget_mechanisms(&mut self, id: NetUid) {
+        let cache = self.subnet(id);
+        cache.rows = Rows::default();
+        cache.bonds = None;
     }
 }
 
-/// Kept hashes of one subnet: of parts that change as wholes, `None` after a write, and of maps by entry.
+/// A pool and its holders, before they go or are written to as a whole.
+pub(crate) fn take_off_pool(
+    entries: &mut Entries,
+    id: NetUid,
+    hotkey: &AccountId,
+    pool: &HotkeyPool,
+) {
+    entries.take_off(&(id, *hotkey), pool);
+    for (coldkey, share) in &pool.holders {
+        entries.take_off(&(id, *hotkey, *coldkey), share);
+    }
+}
+
+/// A pool and its holders, after they came or were written to as a whole.
+pub(crate) fn put_on_pool(
+    entries: &mut Entries,
+    id: NetUid,
+    hotkey: &AccountId,
+    pool: &HotkeyPool,
+) {
+    entries.put_on(&(id, *hotkey), pool);
+    for (coldkey, share) in &pool.holders {
+        entries.put_on(&(id, *hotkey, *coldkey), share);
+    }
+}
+
+impl Entry<AccountId> for Account {
+    const PART: Part = Part::Account;
+
+    fn write(&self, id: &AccountId, out: &mut Vec<u8>) {
+        id.canon(out);
+        self.canon(out);
+    }
+}
+
+impl Entry<AccountId> for Hotkey {
+    const PART: Part = Part::Hotkey;
+
+    fn write(&self, id: &AccountId, out: &mut Vec<u8>) {
+        id.canon(out);
+        self.canon(out);
+    }
+}
+
+impl Entry<AccountId> for Coldkey {
+    const PART: Part = Part::Coldkey;
+
+    fn write(&self, id: &AccountId, out: &mut Vec<u8>) {
+        id.canon(out);
+        self.canon(out);
+    }
+}
+
+/// What a coldkey claimed behind a hotkey, by subnet.
+impl Entry<(AccountId, AccountId)> for BTreeMap<NetUid, u128> {
+    const PART: Part = Part::Claims;
+
+    fn write(&self, key: &(AccountId, AccountId), out: &mut Vec<u8>) {
+        key.canon(out);
+        for (id, amount) in self {
+            id.canon(out);
+            amount.canon(out);
+        }
+    }
+}
+
+/// A hotkey's pool on a subnet, its holders apart.
+impl Entry<(NetUid, AccountId)> for HotkeyPool {
+    const PART: Part = Part::Pool;
+
+    fn write(&self, key: &(NetUid, AccountId), out: &mut Vec<u8>) {
+        key.canon(out);
+        self.canon(out);
+    }
+}
+
+/// A holder's shares.
+impl Entry<(NetUid, AccountId, AccountId)> for u128 {
+    const PART: Part = Part::Holder;
+
+    fn write(&self, key: &(NetUid, AccountId, AccountId), out: &mut Vec<u8>) {
+        key.canon(out);
+        self.canon(out);
+    }
+}
+
+/// Kept hashes of one subnet: of parts that change as wholes, `None` after a write, and of rows by where they stand.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SubnetCache {
-    whole: Option<Sum>,
+    /// Over the parts.
+    parts: Option<Sum>,
+    added: Option<Sum>,
     pub params: Option<Sum>,
     pub info: Option<Sum>,
     pub neurons: Option<Sum>,
@@ -69,52 +184,30 @@ pub(crate) struct SubnetCache {
     pub pending_children: Option<Sum>,
     pub stamps: Option<Sum>,
     pub commits: Option<Sum>,
-    rows: Kept<(u8, u16)>,
-    pools: Kept<AccountId>,
-    holders: Kept<(AccountId, AccountId)>,
-    sealed: Kept<(u8, u64)>,
+    /// Whether pools and holders are in the sum over entries.
+    is_counted: bool,
+    rows: Rows,
+    sealed: Sealed,
+}
+
+/// Where the hash of a row goes.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Row(NetUid, (u8, u16)),
+    /// Queue, place, and how many the queue holds.
+    Sealed(NetUid, (u8, u64), (usize, usize)),
 }
 
 impl SubnetCache {
-    pub fn forget_mechanisms(&mut self) {
-        self.rows.forget();
-        self.bonds = None;
-    }
-
-    /// A row, or the time of its last update.
-    pub fn mark_row(&mut self, mechanism: u8, uid: u16) {
-        self.rows.touch((mechanism, uid));
-    }
-
-    /// A hotkey's pool, its holders apart.
-    pub fn mark_pool(&mut self, hotkey: &AccountId) {
-        self.pools.touch(*hotkey);
-    }
-
-    pub fn mark_holder(&mut self, hotkey: &AccountId, coldkey: &AccountId) {
-        self.holders.touch((*hotkey, *coldkey));
-    }
-
-    /// A hotkey's pool with all its holders.
-    pub fn mark_whole_pool(&mut self, hotkey: &AccountId) {
-        self.mark_pool(hotkey);
-        self.holders.forget();
-    }
-
-    /// A queue of sealed rows.
-    pub fn mark_sealed(&mut self, queue: (u8, u64)) {
-        self.sealed.touch(queue);
-    }
-
-    fn sum(&mut self, id: NetUid, subnet: &Subnet, buffer: &mut Vec<u8>) -> Sum {
-        if let Some(whole) = self.whole {
-            return whole;
+    fn parts_sum(&mut self, id: NetUid, subnet: &Subnet, buffer: &mut Vec<u8>) -> Sum {
+        if let Some(parts) = self.parts {
+            return parts;
         }
-        let mut whole = Sum::default();
+        let mut parts = Sum::default();
         let mut add = |slot: &mut Option<Sum>, part: Part, write: &dyn Fn(&mut Vec<u8>)| {
-            whole.add(*slot.get_or_insert_with(|| component(id, part, buffer, write)));
+            parts.add(*slot.get_or_insert_with(|| component(id, part, buffer, write)));
         };
-        add(&mut None, Part::Added, &|out| out.extend(subnet.added.then_some(1)));
+        add(&mut self.added, Part::Added, &|out| out.extend(subnet.added.then_some(1)));
         add(&mut self.params, Part::Params, &|out| subnet.params.canon(out));
         add(&mut self.info, Part::Info, &|out| subnet.info.canon(out));
         add(&mut self.neurons, Part::Neurons, &|out| subnet.neurons.canon(out));
@@ -129,105 +222,81 @@ impl SubnetCache {
         });
         add(&mut self.stamps, Part::Stamps, &|out| canon_entries(&subnet.stamps, out));
         add(&mut self.commits, Part::Commits, &|out| canon_entries(&subnet.commits, out));
-        let maps = [
-            self.rows_sum(id, &subnet.mechanisms, buffer),
-            self.pools_sum(id, subnet, buffer),
-            self.holders_sum(id, subnet, buffer),
-            self.sealed_sum(id, subnet, buffer),
-        ];
-        maps.into_iter().for_each(|map| whole.add(map));
-        self.whole = Some(whole);
-        whole
+        self.parts = Some(parts);
+        parts
     }
 
-    /// Rows and when each was last set, of all mechanisms.
-    fn rows_sum(&mut self, id: NetUid, mechanisms: &[Mechanism], buffer: &mut Vec<u8>) -> Sum {
-        let of = |(index, mechanism): (u8, &Mechanism)| {
-            let rows = mechanism.weights.len().max(mechanism.last_update.len());
-            (0..=u16::MAX).take(rows).map(move |uid| (index, uid))
-        };
-        let keys = || (0..=u8::MAX).zip(mechanisms).flat_map(of);
-        self.rows.sum(Part::Row, buffer, keys, |key, out| {
-            let (index, uid) = *key;
-            let Some(mechanism) = mechanisms.get(usize::from(index)) else { return false };
-            let uid = usize::from(uid);
-            let row = mechanism.weights.get(uid).map_or(&[][..], Vec::as_slice);
-            let last_update = mechanism.last_update.get(uid).copied().unwrap_or(0);
-            id.canon(out);
-            key.canon(out);
-            last_update.canon(out);
-            canon_row(row, out);
-            !row.is_empty() || last_update != 0
-        })
-    }
-
-    fn pools_sum(&mut self, id: NetUid, subnet: &Subnet, buffer: &mut Vec<u8>) -> Sum {
-        let keys = || subnet.pools.keys().copied();
-        self.pools.sum(Part::Pool, buffer, keys, |hotkey, out| {
-            let Some(pool) = subnet.pools.get(hotkey) else { return false };
-            id.canon(out);
-            hotkey.canon(out);
-            pool.canon(out);
-            true
-        })
-    }
-
-    fn holders_sum(&mut self, id: NetUid, subnet: &Subnet, buffer: &mut Vec<u8>) -> Sum {
-        let pools = subnet.pools.iter();
-        let keys = || {
-            pools.flat_map(|(hotkey, pool)| pool.holders.keys().map(|coldkey| (*hotkey, *coldkey)))
-        };
-        self.holders.sum(Part::Holder, buffer, keys, |(hotkey, coldkey), out| {
-            let pool = subnet.pools.get(hotkey);
-            let Some(share) = pool.and_then(|pool| pool.holders.get(coldkey)) else { return false };
-            id.canon(out);
-            hotkey.canon(out);
-            coldkey.canon(out);
-            share.canon(out);
-            true
-        })
-    }
-
-    fn sealed_sum(&mut self, id: NetUid, subnet: &Subnet, buffer: &mut Vec<u8>) -> Sum {
-        let keys = || subnet.timelocked.keys().copied();
-        self.sealed.sum(Part::Sealed, buffer, keys, |key, out| {
-            let Some(queue) = subnet.timelocked.get(key) else { return false };
-            id.canon(out);
-            key.canon(out);
-            for commit in queue {
-                sized(out, |out| commit.canon(out));
+    /// Rows and sealed rows whose hashes are not known.
+    fn push_stale(&mut self, id: NetUid, subnet: &Subnet, lanes: &mut Lanes<Place>) {
+        let lengths = subnet.mechanisms.iter().map(rows_of);
+        for row in self.rows.stale(lengths) {
+            match subnet.mechanisms.get(usize::from(row.0)) {
+                Some(mechanism) if says_anything(mechanism, row.1) => {
+                    lanes.push(Place::Row(id, row), Part::Row, |out| {
+                        write_row(id, mechanism, row, out);
+                    });
+                }
+                _ => self.rows.put(row, Sum::default()),
             }
-            true
-        })
+        }
+        for (queue, from) in self.sealed.stale(subnet.timelocked.keys().copied()) {
+            let commits = subnet.timelocked.get(&queue).map_or(&[][..], Vec::as_slice);
+            for (place, commit) in commits.iter().enumerate().skip(from) {
+                let at = Place::Sealed(id, queue, (place, commits.len()));
+                lanes.push(at, Part::Sealed, |out| write_sealed(id, queue, place, commit, out));
+            }
+        }
     }
+}
+
+/// How many rows a mechanism may have something in.
+fn rows_of(mechanism: &Mechanism) -> usize {
+    mechanism.weights.len().max(mechanism.last_update.len())
+}
+
+fn row(mechanism: &Mechanism, uid: u16) -> (&[(u16, u16)], u64) {
+    let uid = usize::from(uid);
+    let row = mechanism.weights.get(uid).map_or(&[][..], Vec::as_slice);
+    (row, mechanism.last_update.get(uid).copied().unwrap_or(0))
+}
+
+fn says_anything(mechanism: &Mechanism, uid: u16) -> bool {
+    let (row, last_update) = row(mechanism, uid);
+    !row.is_empty() || last_update != 0
+}
+
+/// A row and when it was last set.
+fn write_row(id: NetUid, mechanism: &Mechanism, key: (u8, u16), out: &mut Vec<u8>) {
+    let (row, last_update) = row(mechanism, key.1);
+    id.canon(out);
+    key.canon(out);
+    last_update.canon(out);
+    canon_row(row, out);
+}
+
+fn write_sealed(
+    id: NetUid,
+    queue: (u8, u64),
+    place: usize,
+    commit: &TimelockedCommit,
+    out: &mut Vec<u8>,
+) {
+    id.canon(out);
+    queue.canon(out);
+    (place as u64).canon(out);
+    commit.canon(out);
 }
 
 /// A part of a subnet that is hashed as a whole; nothing while it is empty.
 fn component(id: NetUid, part: Part, buffer: &mut Vec<u8>, write: &dyn Fn(&mut Vec<u8>)) -> Sum {
     let mut is_empty = true;
-    let sum = Sum::of(part, buffer, |out| {
+    let sum = hash_one(part, buffer, |out| {
         id.canon(out);
         let from = out.len();
         write(out);
         is_empty = out.len() == from;
     });
     if is_empty { Sum::default() } else { sum }
-}
-
-/// The sum over a map by account.
-fn accounts_sum<V: Canon>(
-    kept: &mut Kept<AccountId>,
-    part: Part,
-    map: &BTreeMap<AccountId, V>,
-    buffer: &mut Vec<u8>,
-) -> Sum {
-    let keys = || map.keys().copied();
-    kept.sum(part, buffer, keys, |key, out| {
-        let Some(value) = map.get(key) else { return false };
-        key.canon(out);
-        value.canon(out);
-        true
-    })
 }
 
 fn canon_entries<'a, K: Canon + 'a, V: Canon + 'a>(
@@ -255,20 +324,20 @@ fn canon_bonds(mechanisms: &[Mechanism], out: &mut Vec<u8>) {
 }
 
 fn canon_row(row: &[(u16, u16)], out: &mut Vec<u8>) {
-    out.reserve(4 * row.len());
-    for (uid, weight) in row {
-        let [a, b] = uid.to_le_bytes();
-        let [c, d] = weight.to_le_bytes();
-        out.extend_from_slice(&[a, b, c, d]);
+    let from = out.len();
+    out.resize(from + 4 * row.len(), 0);
+    let (places, _) = out[from..].as_chunks_mut::<4>();
+    for (place, (uid, weight)) in places.iter_mut().zip(row) {
+        *place = (u32::from(*uid) | u32::from(*weight) << 16).to_le_bytes();
     }
 }
 
 impl State {
     /// The state root. Hashes what changed since the last call; equal states have equal roots.
     pub fn root(&mut self) -> Hash32 {
-        let mut buffer = Vec::with_capacity(64 << 10);
+        let mut buffer = core::mem::take(&mut self.cache.buffer);
         let sum = self.slow_sum(&mut buffer);
-        let root = Preimage::new("btemu state root 3", &mut buffer);
+        let root = Preimage::new("btemu state root 4", &mut buffer);
         self.height.canon(root.bytes);
         sized(root.bytes, |out| self.rules.canon(out));
         sized(root.bytes, |out| self.global.canon(out));
@@ -278,29 +347,63 @@ impl State {
             sized(root.bytes, |out| subnet.fast.canon(out));
         }
         sum.bytes().canon(root.bytes);
-        root.hash()
+        let hash = root.hash();
+        self.cache.buffer = buffer;
+        hash
     }
 
     /// Over everything that does not change every block.
     fn slow_sum(&mut self, buffer: &mut Vec<u8>) -> Sum {
+        self.count_entries();
+        self.hash_stale_rows();
         let cache = &mut self.cache;
-        let mut sum = accounts_sum(&mut cache.accounts, Part::Account, &self.accounts, buffer);
-        sum.add(accounts_sum(&mut cache.hotkeys, Part::Hotkey, &self.hotkeys, buffer));
-        sum.add(accounts_sum(&mut cache.coldkeys, Part::Coldkey, &self.coldkeys, buffer));
-        let keys = || self.root_claimed.keys().copied();
-        sum.add(cache.claims.sum(Part::Claims, buffer, keys, |key, out| {
-            let Some(claimed) = self.root_claimed.get(key) else { return false };
-            key.canon(out);
-            for (id, amount) in claimed {
-                id.canon(out);
-                amount.canon(out);
-            }
-            true
-        }));
+        let mut sum = cache.entries.sum();
         for (id, subnet) in &self.subnets {
-            sum.add(cache.subnets.entry(*id).or_default().sum(*id, subnet, buffer));
+            let cache = cache.subnets.entry(*id).or_default();
+            sum.add(cache.parts_sum(*id, subnet, buffer));
+            sum.add(cache.rows.sum());
+            sum.add(cache.sealed.sum());
         }
         sum
+    }
+
+    /// Has every entry in the sum: all of them at first, later those of a subnet that came.
+    fn count_entries(&mut self) {
+        let RootCache { entries, subnets, .. } = &mut self.cache;
+        if !entries.is_kept() {
+            entries.start();
+            self.accounts.iter().for_each(|(id, entry)| entries.count(id, entry));
+            self.hotkeys.iter().for_each(|(id, entry)| entries.count(id, entry));
+            self.coldkeys.iter().for_each(|(id, entry)| entries.count(id, entry));
+            self.root_claimed.iter().for_each(|(key, claimed)| entries.count(key, claimed));
+            subnets.values_mut().for_each(|cache| cache.is_counted = false);
+        }
+        for (id, subnet) in &self.subnets {
+            let cache = subnets.entry(*id).or_default();
+            if !cache.is_counted {
+                for (hotkey, pool) in &subnet.pools {
+                    entries.count(&(*id, *hotkey), pool);
+                    for (coldkey, share) in &pool.holders {
+                        entries.count(&(*id, *hotkey, *coldkey), share);
+                    }
+                }
+                cache.is_counted = true;
+            }
+        }
+    }
+
+    /// Hashes rows that were written to, of all subnets at once.
+    fn hash_stale_rows(&mut self) {
+        let RootCache { subnets: caches, rows: lanes, .. } = &mut self.cache;
+        for (id, subnet) in &self.subnets {
+            caches.entry(*id).or_default().push_stale(*id, subnet, lanes);
+        }
+        lanes.settle(|place, hash| match place {
+            Place::Row(id, row) => caches.entry(id).or_default().rows.put(row, hash),
+            Place::Sealed(id, queue, at) => {
+                caches.entry(id).or_default().sealed.put(queue, at, hash);
+            }
+        });
     }
 
     /// The state root computed without any cached hash.
@@ -308,5 +411,10 @@ impl State {
         let mut copy = self.clone();
         copy.forget_cached_hashes();
         copy.root()
+    }
+
+    /// The roots that the state has by the kinds of older logs, newest first, each computed from scratch when asked for.
+    pub fn older_roots(&self) -> impl Iterator<Item = Hash32> {
+        [Self::root_by_singles, Self::root_by_trees].into_iter().map(move |root| root(self))
     }
 }

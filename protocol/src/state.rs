@@ -1143,13 +1143,11 @@ impl HotkeyPool {
         Alpha(crate::shares::value(self.alpha.0, self.shares, share))
     }
 
-    /// Sets a holder's shares; zero removes the entry, as the chain does. Tells whether the entry
-    /// came (`true`) or went.
-    fn hold(&mut self, coldkey: AccountId, share: u128) -> Option<bool> {
-        if share == 0 {
-            self.holders.remove(&coldkey).map(|_| false)
-        } else {
-            self.holders.insert(coldkey, share).is_none().then_some(true)
+    /// Sets a holder's shares; zero removes the entry, as the chain does. Returns the former ones.
+    fn hold(&mut self, coldkey: AccountId, share: u128) -> Option<u128> {
+        match share {
+            0 => self.holders.remove(&coldkey),
+            share => self.holders.insert(coldkey, share),
         }
     }
 }

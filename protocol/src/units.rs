@@ -252,7 +252,8 @@ impl FromStr for Hash32 {
     }
 }
 
-/// What codecs call the 32 bytes of an account or a hash: a name, not a number.
+/// What codecs call the 32 bytes of an account or a hash: a name, not a number. One that knows it may hand the reader
+/// the bytes instead of two numbers.
 pub const NAME_32: &str = "Name32";
 
 /// Reads 32 bytes as two numbers.
@@ -274,6 +275,10 @@ impl<'de> Visitor<'de> for Halves {
         bytes[..16].copy_from_slice(&front.to_le_bytes());
         bytes[16..].copy_from_slice(&back.to_le_bytes());
         Ok(bytes)
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<[u8; 32], E> {
+        bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &self))
     }
 }
 

@@ -15,6 +15,9 @@ use std::fmt;
 /// Places in a tuple that are told apart; further ones share the last.
 const SLOTS: usize = 4;
 
+/// Bytes of a name.
+const NAME_BYTES: usize = 32;
+
 /// Numbers of each width, by place.
 #[derive(Default)]
 struct Columns {
@@ -66,7 +69,6 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
         eights: take_slots(rest)?,
         sixteens: take_slots(rest)?,
         slot: 0,
-        naming: false,
         row: Vec::new(),
     };
     if !rest.is_empty() {
@@ -589,7 +591,6 @@ struct Decoder {
     eights: [Column<u64>; SLOTS],
     sixteens: [Column<u128>; SLOTS],
     slot: usize,
-    naming: bool,
     /// The bytes of a row's pairs.
     row: Vec<u8>,
 }
@@ -626,10 +627,12 @@ impl Decoder {
     fn row<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ColumnError> {
         let length = self.shape()?;
         let [_, first, second, _] = &mut self.twos;
+        let (first, second) = (first.slice(length)?, second.slice(length)?);
         self.row.clear();
-        for (a, b) in first.slice(length)?.iter().zip(second.slice(length)?) {
-            let pair = u32::from(*a) | u32::from(*b) << 16;
-            self.row.extend_from_slice(&pair.to_le_bytes());
+        self.row.resize(4 * length, 0);
+        let (pairs, _) = self.row.as_chunks_mut::<4>();
+        for (pair, (a, b)) in pairs.iter_mut().zip(first.iter().zip(second)) {
+            *pair = (u32::from(*a) | u32::from(*b) << 16).to_le_bytes();
         }
         visitor.visit_bytes(&self.row)
     }
@@ -817,10 +820,6 @@ impl<'de> de::Deserializer<'de> for &mut Decoder {
     );
 
     fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ColumnError> {
-        if self.naming {
-            let bytes = self.names.slice(16)?.try_into().expect("as many were taken");
-            return visitor.visit_u128(u128::from_le_bytes(bytes));
-        }
         let number = self.sixteens[self.slot % SLOTS].next()?;
         visitor.visit_u128(number)
     }
@@ -884,10 +883,10 @@ impl<'de> de::Deserializer<'de> for &mut Decoder {
         if name == NAME_ROW {
             return self.row(visitor);
         }
-        self.naming = name == NAME_32;
-        let value = visitor.visit_newtype_struct(&mut *self);
-        self.naming = false;
-        value
+        if name == NAME_32 {
+            return visitor.visit_bytes(self.names.slice(NAME_BYTES)?);
+        }
+        visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ColumnError> {

@@ -178,11 +178,11 @@ impl Folder {
     }
 }
 
-/// Logs of formats 1 and 2 have another kind of root, and may go on with this one.
+/// Logs of older formats have other kinds of roots, and may go on with this one.
 fn check_root(state: &mut State, header: &Header) -> Result<(), FoldError> {
     let checked = check(header.height, "the state root", state.root(), header.state_root);
     match checked {
-        Err(_) if state.root_by_trees() == header.state_root => Ok(()),
+        Err(_) if state.older_roots().any(|root| root == header.state_root) => Ok(()),
         checked => checked,
     }
 }

@@ -10,7 +10,7 @@ use protocol::event::{Event, Sealed};
 use protocol::frame::{CallRecord, Facts, Frame, Header, RefusedCount};
 
 /// The format that this build writes.
-pub const FORMAT: u16 = 3;
+pub const FORMAT: u16 = 4;
 /// The oldest format that this build reads.
 pub const FORMAT_OLDEST: u16 = 1;
 
@@ -32,7 +32,7 @@ pub fn write(frame: &Frame) -> Vec<u8> {
 pub fn read(format: u16, bytes: &[u8]) -> Result<Frame, CodecError> {
     match format {
         1 => codec::decode(bytes),
-        // Between 2 and 3 only the kind of state root differs, which `fold` tells by itself.
+        // From 2 on only the kind of state root differs, which `fold` tells by itself.
         _ => {
             let (header, used) = codec::decode_front::<Header>(bytes)?;
             let (calls, refused, events, sealed, facts) = columns::decode::<Body>(&bytes[used..])?;

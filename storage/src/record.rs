@@ -28,6 +28,9 @@ pub const HEAD_BYTES: usize = 4 + 2 + 1 + 1 + 8 + 8 + 8 + 32 + 32 + 4;
 
 const ZSTD_LEVEL: i32 = 1;
 
+/// Room for a block that is kept for the next one; block 0 may take far more.
+const ROOM_KEPT_MAX: usize = 4 << 20;
+
 /// What block 0 of a log holds.
 #[derive(Clone, Debug)]
 pub struct Genesis<P> {
@@ -227,12 +230,13 @@ impl<'a> Record<'a> {
     /// # Errors
     /// It is not block 0, or cannot be unpacked.
     pub fn genesis<P: DeserializeOwned>(&self) -> Result<Genesis<P>, RecordError> {
-        let raw = self.raw(Kind::Genesis, self.height)?;
-        let ((build, header), used) = decode_front::<(String, Header)>(&raw)?;
-        if header.height != self.height {
-            return Err(RecordError::Misplaced);
-        }
-        Ok(Genesis { build, header, plan: decode_named(&raw[used..])? })
+        self.unpacked(Kind::Genesis, self.height, |raw| {
+            let ((build, header), used) = decode_front::<(String, Header)>(raw)?;
+            if header.height != self.height {
+                return Err(RecordError::Misplaced);
+            }
+            Ok(Genesis { build, header, plan: decode_named(&raw[used..])? })
+        })
     }
 
     /// The header of a block, or of block 0.
@@ -241,11 +245,12 @@ impl<'a> Record<'a> {
     /// It cannot be unpacked.
     pub fn header(&self) -> Result<Header, RecordError> {
         if self.is_genesis() {
-            let raw = self.raw(Kind::Genesis, self.height)?;
-            let ((_, header), _) = decode_front::<(String, Header)>(&raw)?;
-            return Ok(header);
+            return self.unpacked(Kind::Genesis, self.height, |raw| {
+                let ((_, header), _) = decode_front::<(String, Header)>(raw)?;
+                Ok(header)
+            });
         }
-        Ok(decode_front(&self.raw(Kind::Block, self.height)?)?.0)
+        self.unpacked(Kind::Block, self.height, |raw| Ok(decode_front(raw)?.0))
     }
 
     /// The block that belongs at a height.
@@ -253,7 +258,8 @@ impl<'a> Record<'a> {
     /// # Errors
     /// It belongs elsewhere, or cannot be unpacked.
     pub fn frame(&self, height: Height) -> Result<Frame, RecordError> {
-        let frame = formats::read(self.format, &self.raw(Kind::Block, height)?)?;
+        let read = |raw: &[u8]| Ok(formats::read(self.format, raw)?);
+        let frame = self.unpacked(Kind::Block, height, read)?;
         if frame.header.height == height { Ok(frame) } else { Err(RecordError::Misplaced) }
     }
 
@@ -263,7 +269,13 @@ impl<'a> Record<'a> {
         pack_body(head, previous, self.raw_len, self.body)
     }
 
-    fn raw(&self, kind: Kind, height: Height) -> Result<Vec<u8>, RecordError> {
+    /// What `read` makes of the unpacked body.
+    fn unpacked<T>(
+        &self,
+        kind: Kind,
+        height: Height,
+        read: impl FnOnce(&[u8]) -> Result<T, RecordError>,
+    ) -> Result<T, RecordError> {
         if self.kind != kind as u8 || self.height != height {
             return Err(RecordError::Misplaced);
         }
@@ -273,22 +285,40 @@ impl<'a> Record<'a> {
             return Err(RecordError::Head);
         }
         thread_local! {
-            static UNPACKER: RefCell<Decompressor<'static>> =
-                RefCell::new(Decompressor::new().expect("memory takes an unpacker"));
+            // With the room for what it unpacks: as much memory anew for every block costs more than the block's numbers.
+            static UNPACKER: RefCell<(Decompressor<'static>, Vec<u8>)> =
+                RefCell::new((Decompressor::new().expect("memory takes an unpacker"), Vec::new()));
         }
-        let raw = UNPACKER.with_borrow_mut(|unpacker| unpacker.decompress(self.body, capacity));
-        let raw = raw.map_err(|_| RecordError::Body)?;
-        if raw.len() != capacity {
-            return Err(RecordError::Body);
-        }
-        Ok(raw)
+        UNPACKER.with_borrow_mut(|(unpacker, room)| {
+            room.clear();
+            room.reserve_exact(capacity);
+            let unpacked = unpacker.decompress_to_buffer(self.body, room);
+            let value = match unpacked {
+                Ok(length) if length == capacity && room.len() == capacity => read(room),
+                _ => Err(RecordError::Body),
+            };
+            if room.capacity() > ROOM_KEPT_MAX {
+                *room = Vec::new();
+            }
+            value
+        })
     }
 }
 
 fn frame_hash(previous: Hash32, body: &[u8]) -> Hash32 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"btemu frame 1");
-    hasher.update(&previous.0);
-    hasher.update(body);
-    Hash32(hasher.finalize().into())
+    thread_local! {
+        static PREIMAGE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    // In one run: handed over in parts, the first would keep the rest from being hashed in parallel lanes.
+    PREIMAGE.with_borrow_mut(|preimage| {
+        preimage.clear();
+        preimage.extend_from_slice(b"btemu frame 1");
+        preimage.extend_from_slice(&previous.0);
+        preimage.extend_from_slice(body);
+        let hash = Hash32(blake3::hash(preimage).into());
+        if preimage.capacity() > ROOM_KEPT_MAX {
+            *preimage = Vec::new();
+        }
+        hash
+    })
 }

@@ -4,9 +4,9 @@ use crate::program::{folder, json, json_lines, number, root, say, text};
 use serde_json::Value;
 use std::path::Path;
 
-/// What the run of `tests/golden/log/scenario.toml` came to by its log's format: tip hash and state root. From format 3
-/// on the root is of another kind, which the block hash covers.
-const CAME_TO: [(&str, &str); 3] = [
+/// What the run of `tests/golden/log/scenario.toml` came to by its log's format: tip hash and state root. In formats
+/// 3 and 4 the root is of another kind each, which the block hash covers.
+const CAME_TO: [(&str, &str); 4] = [
     (
         "6b3b0eb52907f0c29a7ccd30c948b482eeb2cea281be7218b670c463886085fe",
         "9145c87ee699b456fcb7505a0e1478dade316a8399b3fa8a97761dc9ca5b6a79",
@@ -19,11 +19,16 @@ const CAME_TO: [(&str, &str); 3] = [
         "d0c06f802f8782e6ce91a38f1d2c6acb104eaa9bf8c6c37de8d6cf3bad5fa9fb",
         "00eb9b57660cff1a7f0f93588bedea237b7b7e27eac3b107c996d70610f15dcb",
     ),
+    (
+        "09ddb407ca93c5ad454368fbca0d3a4e12c0dc6e424862fa7508214483a22c90",
+        "7b871d796373fb789c7711e9975ce1881761b1d143ddfad63cbb6963d69312f8",
+    ),
 ];
 const EVENTS: u64 = 2_043;
+const BLOCKS: u64 = 150;
 
 /// The newest format; every one up to it has a golden log.
-const FORMAT: u16 = 3;
+const FORMAT: u16 = 4;
 
 fn golden(format: u16) -> String {
     root().join(format!("tests/golden/log/format-{format}.log")).display().to_string()
@@ -60,6 +65,28 @@ fn a_log_of_every_format_replays_and_lists_the_same_events() {
     };
     assert!(others(&listed[1]).len() > 1_000, "payouts are the smaller part");
     assert!(others(&listed[1]) == others(&listed[2]), "a later build lists the same events");
+    assert!(listed[2] == listed[3], "only the kind of root differs");
+    for format in 3..=FORMAT {
+        let run = format!("format-{format}");
+        let verified = json(folder, &["verify", &run, "--re-execute", "--json"]);
+        assert_eq!(verified["sound"], true, "its calls are decided alike: {verified}");
+        assert_eq!(number(&verified, "re_executed_blocks"), BLOCKS);
+    }
+}
+
+/// A run of the format before goes on from its first block on, and its log then holds both kinds of roots.
+#[test]
+fn a_run_of_the_format_before_is_resumed() {
+    let folder = folder();
+    let folder = folder.path();
+    let run = import(folder, FORMAT - 1);
+    let blocks = (BLOCKS + 20).to_string();
+    let ran = json(folder, &["run", "--resume", &run, "--blocks", &blocks, "--json"]);
+    assert_eq!(number(&ran, "blocks"), BLOCKS + 20);
+    let verified = json(folder, &["verify", &run, "--re-execute", "--re-simulate", "--json"]);
+    assert_eq!(verified["sound"], true, "{verified}");
+    assert_eq!(number(&verified, "re_executed_blocks"), BLOCKS + 20);
+    assert_eq!(number(&verified, "re_simulated_blocks"), BLOCKS + 20);
 }
 
 /// The bytes of a record's head that name its format, and its checksum.
@@ -93,7 +120,7 @@ fn any_block_is_reached_with_and_without_snapshots() {
     let set = "log.snapshot_interval=20";
     let run = ["run", &scenario, "--out", "run", "--processes", "0", "--set", set, "--json"];
     let ran = json(folder, &run);
-    assert_eq!(text(&ran, "tip_hash"), CAME_TO[2].0, "the golden logs are of this run");
+    assert_eq!(text(&ran, "tip_hash"), CAME_TO[3].0, "the golden logs are of this run");
     let cache = folder.join("run/cache");
     let snapshots = || {
         let files = std::fs::read_dir(&cache).expect("there is one").filter_map(Result::ok);

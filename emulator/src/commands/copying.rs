@@ -65,7 +65,7 @@ pub fn copy(
     let genesis = genesis.map_err(|error| genesis_failure(first.record().height, error))?;
     let (plan, header) = (genesis.plan, genesis.header);
     let known = plan.simulation_hash() == header.parent
-        || plan.genesis_header_by_trees().parent == header.parent;
+        || plan.older_genesis_headers().any(|older| older.parent == header.parent);
     if !known {
         let error = "the plan has another simulation hash than the header says";
         return Err(genesis_failure(header.height, error));

@@ -255,14 +255,14 @@ fn check_genesis(reading: &Reading) -> Option<Damage> {
     let height = reading.genesis.height;
     let mut header = reading.plan.genesis_header();
     if header.parent != reading.genesis.parent {
-        let older = reading.plan.genesis_header_by_trees();
-        if older.parent != reading.genesis.parent {
+        let mut older = reading.plan.older_genesis_headers();
+        let Some(older) = older.find(|older| older.parent == reading.genesis.parent) else {
             let (simulation, stated) = (header.parent, reading.genesis.parent);
             let sentence = format!(
                 "block {height}: the plan has the simulation hash {simulation}, the header says {stated}"
             );
             return Some(Damage::at(height, sentence));
-        }
+        };
         header = older;
     }
     if header != reading.genesis {

@@ -5,6 +5,7 @@
 
 use super::difference::difference;
 use super::engine::{Checkpoint, EngineError};
+use super::re_execution::take_kind_of_root;
 use super::totals::Totals;
 use crate::metrics::Metrics;
 use protocol::block::{BlockInput, Decided, Opened, decide_block, decide_opened, open_block, seal};
@@ -117,7 +118,12 @@ impl Books {
     pub fn seal(&mut self, entry: Entry) -> Frame {
         let Entry { input, decided, facts } = entry;
         let parent = self.header.hash();
-        let header = seal(&mut self.state, parent, &input, &decided, &facts);
+        let mut header = seal(&mut self.state, parent, &input, &decided, &facts);
+        if header.height <= self.log.tip()
+            && let Ok(held) = self.log.header(header.height)
+        {
+            take_kind_of_root(&self.state, &mut header, &held);
+        }
         let Decided { calls, refused, events, sealed, .. } = decided;
         Frame { header, calls, refused, events, sealed, facts }
     }

@@ -48,7 +48,9 @@ impl<'a> ReExecution<'a> {
         };
         // What was only counted has no bodies to decide again; `check_calls` has seen to it.
         decided.refused.extend(held.refused.iter().cloned());
-        let header = seal(&mut self.state, self.header.hash(), &input, &decided, &held.facts);
+        let parent = self.header.hash();
+        let mut header = seal(&mut self.state, parent, &input, &decided, &held.facts);
+        take_kind_of_root(&self.state, &mut header, &held.header);
         let made = Frame {
             header,
             calls: decided.calls,
@@ -60,6 +62,15 @@ impl<'a> ReExecution<'a> {
         let found = difference(held, &made);
         self.header = made.header;
         found
+    }
+}
+
+/// Gives a block that a log of an older format holds the state root that it has there, if that is one of the state's by
+/// an older kind: the same block otherwise has another hash, and so has every one behind it.
+pub fn take_kind_of_root(state: &State, made: &mut Header, held: &Header) {
+    let stated = held.state_root;
+    if made.state_root != stated && state.older_roots().any(|root| root == stated) {
+        made.state_root = stated;
     }
 }
 

@@ -23,21 +23,23 @@ pub(super) fn swap_hotkey(
         state.coldkey_mut(new).last_tx_block = copied;
     }
     let before = state.hotkeys.get(&old).cloned().unwrap_or_default();
-    let entry = state.hotkey_mut(new);
+    let mut entry = state.hotkey_mut(new);
     entry.owner = Some(coldkey);
     entry.take_changed_at = before.take_changed_at;
     let everywhere = netuid.is_none();
     if everywhere && before.take.is_some() {
         entry.take = before.take;
     }
+    drop(entry);
     if everywhere {
-        let entry = state.hotkey_mut(old);
+        let mut entry = state.hotkey_mut(old);
         (entry.owner, entry.take, entry.take_changed_at) = (None, None, 0);
+        drop(entry);
         if copied != 0 {
             state.coldkey_mut(old).last_tx_block = 0;
         }
     }
-    let keys = state.coldkey_mut(coldkey);
+    let mut keys = state.coldkey_mut(coldkey);
     if !keys.owned.contains(&new) {
         keys.owned.push(new);
     }
@@ -215,7 +217,8 @@ fn move_claim_rates(state: &mut State, old: AccountId, new: AccountId) {
         state.hotkey_mut(old).root_claimable = None;
     }
     if rates.is_some() || !known {
-        let own = state.hotkey_mut(new).root_claimable.get_or_insert_default();
+        let mut entry = state.hotkey_mut(new);
+        let own = entry.root_claimable.get_or_insert_default();
         for (netuid, rate) in rates.unwrap_or_default() {
             let sum = own.get(&netuid).copied().unwrap_or(0).saturating_add(rate);
             own.insert(netuid, sum);
@@ -251,10 +254,11 @@ pub(super) fn swap_coldkey(state: &mut State, facts: &ColdkeySwapped) -> Fit<()>
     for hotkey in &before.owned {
         state.hotkey_mut(*hotkey).owner = Some(new);
     }
-    let keys = state.coldkey_mut(old);
+    let mut keys = state.coldkey_mut(old);
     (keys.owned, keys.staking) = (Vec::new(), Vec::new());
     let identity = keys.identity.clone();
-    let keys = state.coldkey_mut(new);
+    drop(keys);
+    let mut keys = state.coldkey_mut(new);
     for hotkey in &before.staking {
         if !keys.staking.contains(hotkey) {
             keys.staking.push(*hotkey);
@@ -268,6 +272,7 @@ pub(super) fn swap_coldkey(state: &mut State, facts: &ColdkeySwapped) -> Fit<()>
     keys.last_tx_block = height;
     if identity.is_some() && keys.identity.is_none() {
         keys.identity = identity;
+        drop(keys);
         state.coldkey_mut(old).identity = None;
     }
     Ok(())

@@ -158,7 +158,7 @@ fn claims(state: &State) -> Hash32 {
 
 impl State {
     /// The state root of logs of formats 1 and 2, computed from scratch.
-    pub fn root_by_trees(&self) -> Hash32 {
+    pub(super) fn root_by_trees(&self) -> Hash32 {
         let mut buffer = Vec::new();
         let fast = Preimage::new("fast", &mut buffer);
         for (id, subnet) in &self.subnets {

@@ -9,6 +9,8 @@ use super::{
     TimelockedCommit,
 };
 use crate::pool::Pool;
+use crate::root::entries::{Entries, Entry as Counted, Was, Written};
+use crate::root::{put_on_pool, take_off_pool};
 use crate::rules::Rules;
 use crate::units::{AccountId, Alpha, Height, NetUid, Rao};
 use alloc::boxed::Box;
@@ -123,7 +125,7 @@ impl State {
             Undo::Leaks(old) => self.leaks = old,
             Undo::Subnet(id, old) => {
                 self.index.forget_holders();
-                self.cache.forget_subnet(id);
+                self.cache.forget_subnet(id, self.subnets.get(&id));
                 put_back(&mut self.subnets, id, old.map(|old| *old));
             }
             Undo::Fast(id, old) => self.subnet_entry(id).fast = *old,
@@ -147,35 +149,35 @@ impl State {
                 self.subnet_entry(id).neurons = *old;
             }
             Undo::Mechanisms(id, old) => {
-                self.cache.subnet(id).forget_mechanisms();
+                self.cache.forget_mechanisms(id);
                 self.subnet_entry(id).mechanisms = old;
             }
             Undo::Row(id, mechanism, uid, old) => {
-                self.cache.subnet(id).mark_row(mechanism, uid);
+                self.cache.mark_row(id, mechanism, uid);
                 *row_entry(self.subnet_entry(id), mechanism, uid) = old;
             }
             Undo::LastUpdate(id, mechanism, uid, old) => {
-                self.cache.subnet(id).mark_row(mechanism, uid);
+                self.cache.mark_row(id, mechanism, uid);
                 *last_update_entry(self.subnet_entry(id), mechanism, uid) = old;
             }
             Undo::Pool(id, hotkey, old) => {
-                self.cache.subnet(id).mark_pool(&hotkey);
-                let pools = &mut self.subnet_entry(id).pools;
-                match old {
-                    None => {
-                        pools.remove(&hotkey);
-                    }
-                    Some((alpha, shares, alpha_last_epoch)) => {
-                        let pool = pools.entry(hotkey).or_default();
-                        (pool.alpha, pool.shares) = (alpha, shares);
-                        pool.alpha_last_epoch = alpha_last_epoch;
-                    }
+                if let Some((alpha, shares, alpha_last_epoch)) = old {
+                    let mut pool = self.write_pool(id, hotkey);
+                    (pool.alpha, pool.shares) = (alpha, shares);
+                    pool.alpha_last_epoch = alpha_last_epoch;
+                } else {
+                    self.remove_pool(id, hotkey);
                 }
             }
             Undo::WholePool(id, hotkey, old) => {
                 self.index.forget_holders();
-                self.cache.subnet(id).mark_whole_pool(&hotkey);
-                put_back(&mut self.subnet_entry(id).pools, hotkey, old.map(|old| *old));
+                self.remove_pool(id, hotkey);
+                if let Some(old) = old {
+                    if let Some(entries) = self.cache.stakes(id) {
+                        put_on_pool(entries, id, &hotkey, &old);
+                    }
+                    self.subnet_entry(id).pools.insert(hotkey, *old);
+                }
             }
             Undo::Holder(id, hotkey, coldkey, old) => {
                 self.put_holder(id, hotkey, coldkey, old.unwrap_or(0));
@@ -185,8 +187,7 @@ impl State {
                 self.subnet_entry(id).last_dividends = old;
             }
             Undo::RootClaimed(key, old) => {
-                self.cache.mark_claims(&key.0, &key.1);
-                put_back(&mut self.root_claimed, key, old);
+                put_back_counted(&mut self.cache.entries, &mut self.root_claimed, key, old);
             }
             Undo::Axon(id, hotkey, old) => {
                 self.cache.subnet(id).axons = None;
@@ -205,21 +206,21 @@ impl State {
                 put_back(&mut self.subnet_entry(id).commits, key, old);
             }
             Undo::Timelocked(id, key, old) => {
-                self.cache.subnet(id).mark_sealed(key);
+                self.cache.mark_sealed(id, key, 0);
                 put_back(&mut self.subnet_entry(id).timelocked, key, old);
             }
             Undo::TimelockedPushed(id, key) => {
-                self.cache.subnet(id).mark_sealed(key);
-                let queues = &mut self.subnet_entry(id).timelocked;
+                let queues = &mut self.subnets.entry(id).or_default().timelocked;
                 if let Entry::Occupied(mut queue) = queues.entry(key) {
                     queue.get_mut().pop();
+                    self.cache.mark_sealed(id, key, queue.get().len());
                     if queue.get().is_empty() {
                         queue.remove();
                     }
                 }
             }
             Undo::TimelockedRemoved(id, key, place, commit) => {
-                self.cache.subnet(id).mark_sealed(key);
+                self.cache.mark_sealed(id, key, place);
                 let queue = self.subnet_entry(id).timelocked.entry(key).or_default();
                 queue.insert(place, *commit);
             }
@@ -228,17 +229,16 @@ impl State {
                 put_back(&mut self.subnet_entry(id).stamps, stamp, old);
             }
             Undo::Account(id, old) => {
-                self.cache.mark_account(&id);
-                put_back(&mut self.accounts, id, old);
+                put_back_counted(&mut self.cache.entries, &mut self.accounts, id, old);
             }
             Undo::Hotkey(id, old) => {
-                self.cache.mark_hotkey(&id);
-                put_back(&mut self.hotkeys, id, old.map(|old| *old));
+                let old = old.map(|old| *old);
+                put_back_counted(&mut self.cache.entries, &mut self.hotkeys, id, old);
             }
             Undo::Coldkey(id, old) => {
                 self.index.forget_root_stakers();
-                self.cache.mark_coldkey(&id);
-                put_back(&mut self.coldkeys, id, old.map(|old| *old));
+                let old = old.map(|old| *old);
+                put_back_counted(&mut self.cache.entries, &mut self.coldkeys, id, old);
             }
             Undo::Marker(hotkey, coldkey, id) => {
                 self.stake_markers.remove(&(hotkey, coldkey, id));
@@ -254,6 +254,25 @@ impl State {
         }
     }
 
+    /// A hotkey's pool for writing, its holders apart; created when absent.
+    fn write_pool(
+        &mut self,
+        id: NetUid,
+        hotkey: AccountId,
+    ) -> Written<'_, (NetUid, AccountId), HotkeyPool> {
+        let pools = &mut self.subnets.entry(id).or_default().pools;
+        write_counted(self.cache.stakes(id), (id, hotkey), pools.entry(hotkey)).0
+    }
+
+    /// Removes a hotkey's pool with its holders, if there is one.
+    fn remove_pool(&mut self, id: NetUid, hotkey: AccountId) -> Option<HotkeyPool> {
+        let pool = self.subnet_entry(id).pools.remove(&hotkey)?;
+        if let Some(entries) = self.cache.stakes(id) {
+            take_off_pool(entries, id, &hotkey, &pool);
+        }
+        Some(pool)
+    }
+
     fn subnet_entry(&mut self, id: NetUid) -> &mut Subnet {
         self.subnets.entry(id).or_default()
     }
@@ -265,6 +284,52 @@ fn put_back<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, old: Option<V>) {
         Some(old) => map.insert(key, old),
         None => map.remove(&key),
     };
+}
+
+/// The same with a map whose entries are in the sum.
+fn put_back_counted<K: Ord, V: Counted<K>>(
+    entries: &mut Entries,
+    map: &mut BTreeMap<K, V>,
+    key: K,
+    old: Option<V>,
+) {
+    if let Some(now) = map.get(&key) {
+        entries.take_off(&key, now);
+    }
+    if let Some(old) = &old {
+        entries.put_on(&key, old);
+    }
+    put_back(map, key, old);
+}
+
+/// A map's entry for writing, created when absent, and whether it was there.
+fn write_counted<'a, K, V: Counted<K> + Default>(
+    entries: Option<&'a mut Entries>,
+    key: K,
+    entry: Entry<'a, AccountId, V>,
+) -> (Written<'a, K, V>, Was) {
+    let (value, was) = match entry {
+        Entry::Occupied(entry) => (entry.into_mut(), Was::There),
+        Entry::Vacant(entry) => (entry.insert(V::default()), Was::Absent),
+    };
+    (Written::new(entries, key, value, was), was)
+}
+
+/// A holder's shares come, go or change.
+fn note_holder(
+    entries: Option<&mut Entries>,
+    key: (NetUid, AccountId, AccountId),
+    old: Option<u128>,
+    share: u128,
+) {
+    if let Some(entries) = entries {
+        if let Some(old) = &old {
+            entries.take_off(&key, old);
+        }
+        if share != 0 {
+            entries.put_on(&key, &share);
+        }
+    }
 }
 
 /// A mechanism with columns as long as the neurons are many.
@@ -324,7 +389,7 @@ impl State {
     pub(crate) fn whole_subnet_mut(&mut self, id: NetUid) -> &mut Subnet {
         self.remember(|state| Undo::Subnet(id, state.subnets.get(&id).cloned().map(Box::new)));
         self.index.forget_holders();
-        self.cache.forget_subnet(id);
+        self.cache.forget_subnet(id, self.subnets.get(&id));
         self.subnet_entry(id)
     }
 
@@ -405,9 +470,8 @@ impl State {
             let mechanisms = state.subnets.get(&id).map(|subnet| subnet.mechanisms.clone());
             Undo::Mechanisms(id, mechanisms.unwrap_or_default())
         });
-        let cache = self.cache.subnet(id);
-        cache.neurons = None;
-        cache.forget_mechanisms();
+        self.cache.subnet(id).neurons = None;
+        self.cache.forget_mechanisms(id);
         let subnet = self.subnet_entry(id);
         (&mut subnet.neurons, &mut subnet.mechanisms)
     }
@@ -430,7 +494,7 @@ impl State {
 
     pub(crate) fn row_mut(&mut self, id: NetUid, mechanism: u8, uid: u16) -> &mut Row {
         self.pad_mechanism(id, mechanism);
-        self.cache.subnet(id).mark_row(mechanism, uid);
+        self.cache.mark_row(id, mechanism, uid);
         if self.undo.depth > 0 {
             let old = row_entry(self.subnet_entry(id), mechanism, uid).clone();
             self.undo.entries.push(Undo::Row(id, mechanism, uid, old));
@@ -440,7 +504,7 @@ impl State {
 
     pub(crate) fn last_update_mut(&mut self, id: NetUid, mechanism: u8, uid: u16) -> &mut u64 {
         self.pad_mechanism(id, mechanism);
-        self.cache.subnet(id).mark_row(mechanism, uid);
+        self.cache.mark_row(id, mechanism, uid);
         if self.undo.depth > 0 {
             let old = *last_update_entry(self.subnet_entry(id), mechanism, uid);
             self.undo.entries.push(Undo::LastUpdate(id, mechanism, uid, old));
@@ -448,15 +512,34 @@ impl State {
         last_update_entry(self.subnet_entry(id), mechanism, uid)
     }
 
-    /// A hotkey's pool without its holders; created when absent.
-    pub(crate) fn pool_mut(&mut self, id: NetUid, hotkey: AccountId) -> &mut HotkeyPool {
-        self.remember(|state| {
-            let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
-            let old = pool.map(|pool| (pool.alpha, pool.shares, pool.alpha_last_epoch));
-            Undo::Pool(id, hotkey, old)
-        });
-        self.cache.subnet(id).mark_pool(&hotkey);
-        self.subnet_entry(id).pools.entry(hotkey).or_default()
+    /// Sets a pool's alpha right after an epoch's dividends, where there were any. A pool that holds nothing goes, as the
+    /// chain deletes zero values when it adds to them.
+    pub(crate) fn end_epoch_of_pool(
+        &mut self,
+        id: NetUid,
+        hotkey: AccountId,
+        alpha: Option<Alpha>,
+    ) {
+        let subnet = self.subnets.get_mut(&id);
+        let Some(pool) = subnet.and_then(|subnet| subnet.pools.get_mut(&hotkey)) else {
+            if let Some(alpha) = alpha.filter(|alpha| *alpha != Alpha::ZERO) {
+                self.remember(|_| Undo::Pool(id, hotkey, None));
+                self.write_pool(id, hotkey).alpha_last_epoch = alpha;
+            }
+            return;
+        };
+        if let Some(alpha) = alpha.filter(|alpha| *alpha != pool.alpha_last_epoch) {
+            if self.undo.depth > 0 {
+                let old = (pool.alpha, pool.shares, pool.alpha_last_epoch);
+                self.undo.entries.push(Undo::Pool(id, hotkey, Some(old)));
+            }
+            let entries = self.cache.stakes(id);
+            Written::new(entries, (id, hotkey), pool, Was::There).alpha_last_epoch = alpha;
+        }
+        if *pool == HotkeyPool::default() {
+            self.remember(|_| Undo::WholePool(id, hotkey, Some(Box::default())));
+            self.remove_pool(id, hotkey);
+        }
     }
 
     /// A hotkey's pool after a payout, its shares and those of some holders; created when absent.
@@ -466,30 +549,35 @@ impl State {
         id: NetUid,
         hotkey: AccountId,
         holders: impl Iterator<Item = (AccountId, u128)>,
-    ) -> &mut HotkeyPool {
+    ) -> Written<'_, (NetUid, AccountId), HotkeyPool> {
         self.remember(|state| {
             let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
             Undo::WholePool(id, hotkey, pool.cloned().map(Box::new))
         });
-        let cache = self.cache.subnet(id);
-        cache.mark_pool(&hotkey);
-        let pool = self.subnets.entry(id).or_default().pools.entry(hotkey).or_default();
+        let pools = &mut self.subnets.entry(id).or_default().pools;
+        let entry = pools.entry(hotkey);
+        let mut entries = self.cache.stakes(id);
+        let (pool, was) = match entry {
+            Entry::Occupied(entry) => (entry.into_mut(), Was::There),
+            Entry::Vacant(entry) => (entry.insert(HotkeyPool::default()), Was::Absent),
+        };
         for (coldkey, share) in holders {
-            cache.mark_holder(&hotkey, &coldkey);
-            if let Some(came) = pool.hold(coldkey, share) {
-                self.index.note_holder(&hotkey, &coldkey, id, came);
+            let old = pool.hold(coldkey, share);
+            note_holder(entries.as_deref_mut(), (id, hotkey, coldkey), old, share);
+            if old.is_some() != (share != 0) {
+                self.index.note_holder(&hotkey, &coldkey, id, share != 0);
             }
         }
-        pool
+        Written::new(entries, (id, hotkey), pool, was)
     }
 
     fn put_holder(&mut self, id: NetUid, hotkey: AccountId, coldkey: AccountId, share: u128) {
-        let cache = self.cache.subnet(id);
-        cache.mark_pool(&hotkey);
-        cache.mark_holder(&hotkey, &coldkey);
-        let pool = self.subnets.entry(id).or_default().pools.entry(hotkey).or_default();
-        if let Some(came) = pool.hold(coldkey, share) {
-            self.index.note_holder(&hotkey, &coldkey, id, came);
+        let mut pool = self.write_pool(id, hotkey);
+        let old = pool.hold(coldkey, share);
+        drop(pool);
+        note_holder(self.cache.stakes(id), (id, hotkey, coldkey), old, share);
+        if old.is_some() != (share != 0) {
+            self.index.note_holder(&hotkey, &coldkey, id, share != 0);
         }
     }
 
@@ -499,9 +587,13 @@ impl State {
     pub(crate) fn change_share(&mut self, id: NetUid, change: &ShareWrite) -> Option<()> {
         let ShareWrite { hotkey, coldkey, alpha, shares, share } = *change;
         let pools = &mut self.subnets.get_mut(&id).filter(|subnet| subnet.added)?.pools;
+        let mut entries = self.cache.stakes(id);
         let (pool, old) = match pools.entry(hotkey) {
             Entry::Occupied(entry) => {
                 let pool = entry.into_mut();
+                if let Some(entries) = &mut entries {
+                    entries.take_off(&(id, hotkey), pool);
+                }
                 let old = (pool.alpha, pool.shares, pool.alpha_last_epoch);
                 (pool, Some(old))
             }
@@ -509,13 +601,13 @@ impl State {
         };
         pool.alpha = Alpha(pool.alpha.0.checked_add_signed(alpha)?);
         pool.shares = shares;
-        let held = match share {
-            0 => pool.holders.remove(&coldkey),
-            share => pool.holders.insert(coldkey, share),
-        };
+        let held = pool.hold(coldkey, share);
         if pool.alpha == Alpha::ZERO && shares == 0 && pool.holders.is_empty() {
             pools.remove(&hotkey);
+        } else if let Some(entries) = &mut entries {
+            entries.put_on(&(id, hotkey), pool);
         }
+        note_holder(entries, (id, hotkey, coldkey), held, share);
         if self.undo.depth > 0 {
             self.undo.entries.push(Undo::Pool(id, hotkey, old));
             self.undo.entries.push(Undo::Holder(id, hotkey, coldkey, held));
@@ -523,9 +615,6 @@ impl State {
         if held.is_some() != (share != 0) {
             self.index.note_holder(&hotkey, &coldkey, id, share != 0);
         }
-        let cache = self.cache.subnet(id);
-        cache.mark_pool(&hotkey);
-        cache.mark_holder(&hotkey, &coldkey);
         Some(())
     }
 
@@ -549,8 +638,16 @@ impl State {
         let mut claimed = claimed.into_iter().peekable();
         if claimed.peek().is_some() {
             self.remember(|state| Undo::RootClaimed(key, state.root_claimed.get(&key).cloned()));
-            self.cache.mark_claims(&hotkey, &coldkey);
-            self.root_claimed.entry(key).or_default().extend(claimed);
+            let entries = &mut self.cache.entries;
+            let entry = match self.root_claimed.entry(key) {
+                Entry::Occupied(entry) => {
+                    entries.take_off(&key, entry.get());
+                    entry.into_mut()
+                }
+                Entry::Vacant(entry) => entry.insert(BTreeMap::new()),
+            };
+            entry.extend(claimed);
+            entries.put_on(&key, entry);
         }
     }
 
@@ -559,11 +656,14 @@ impl State {
         let key = (hotkey, coldkey);
         if self.claimed(&hotkey, &coldkey, id).is_some() {
             self.remember(|state| Undo::RootClaimed(key, state.root_claimed.get(&key).cloned()));
-            self.cache.mark_claims(&hotkey, &coldkey);
+            let entries = &mut self.cache.entries;
             if let Entry::Occupied(mut entry) = self.root_claimed.entry(key) {
+                entries.take_off(&key, entry.get());
                 entry.get_mut().remove(&id);
                 if entry.get().is_empty() {
                     entry.remove();
+                } else {
+                    entries.put_on(&key, entry.get());
                 }
             }
         }
@@ -590,12 +690,10 @@ impl State {
                 let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
                 Undo::WholePool(id, hotkey, pool.cloned().map(Box::new))
             });
-            self.cache.subnet(id).mark_whole_pool(&hotkey);
         }
         self.index.forget_holders();
-        let pools = &mut self.subnet_entry(id).pools;
-        let old = pools.remove(&from).unwrap_or_default();
-        let new = pools.entry(to).or_default();
+        let old = self.remove_pool(id, from).unwrap_or_default();
+        let mut new = self.remove_pool(id, to).unwrap_or_default();
         new.alpha = Alpha(new.alpha.0.checked_add(old.alpha.0).ok_or("a hotkey's alpha")?);
         new.alpha_last_epoch = new.alpha_last_epoch.plus(old.alpha_last_epoch);
         new.shares = new.shares.checked_add(old.shares).ok_or("a hotkey's shares")?;
@@ -603,18 +701,11 @@ impl State {
             let held = new.holders.entry(coldkey).or_default();
             *held = held.checked_add(share).ok_or("a holder's shares")?;
         }
-        Ok(())
-    }
-
-    /// Removes a pool that holds nothing, as the chain deletes zero values when it adds to them.
-    pub(crate) fn drop_empty_pool(&mut self, id: NetUid, hotkey: AccountId) {
-        let pool = self.subnets.get(&id).and_then(|subnet| subnet.pools.get(&hotkey));
-        let old = pool.filter(|pool| **pool == HotkeyPool::default()).cloned();
-        if let Some(old) = old {
-            self.remember(|_| Undo::WholePool(id, hotkey, Some(Box::new(old))));
-            self.cache.subnet(id).mark_pool(&hotkey);
-            self.subnet_entry(id).pools.remove(&hotkey);
+        if let Some(entries) = self.cache.stakes(id) {
+            put_on_pool(entries, id, &to, &new);
         }
+        self.subnet_entry(id).pools.insert(to, new);
+        Ok(())
     }
 
     /// Adds a coldkey's shares behind a hotkey to another's.
@@ -642,8 +733,7 @@ impl State {
     pub(crate) fn drop_empty_hotkey(&mut self, id: AccountId) {
         if self.hotkeys.get(&id).is_some_and(|entry| *entry == Hotkey::default()) {
             self.remember(|_| Undo::Hotkey(id, Some(Box::default())));
-            self.cache.mark_hotkey(&id);
-            self.hotkeys.remove(&id);
+            put_back_counted(&mut self.cache.entries, &mut self.hotkeys, id, None);
         }
     }
 
@@ -737,14 +827,15 @@ impl State {
 
     /// Appends to a queue of sealed weights.
     pub(crate) fn push_timelocked(&mut self, id: NetUid, key: (u8, u64), commit: TimelockedCommit) {
-        self.cache.subnet(id).mark_sealed(key);
-        self.subnet_entry(id).timelocked.entry(key).or_default().push(commit);
+        let queue = self.subnets.entry(id).or_default().timelocked.entry(key).or_default();
+        self.cache.mark_sealed(id, key, queue.len());
+        queue.push(commit);
         self.remember(|_| Undo::TimelockedPushed(id, key));
     }
 
     /// Takes a commit out of a queue of sealed weights, in which it must be; an empty queue goes.
     pub(crate) fn remove_timelocked(&mut self, id: NetUid, key: (u8, u64), place: usize) {
-        self.cache.subnet(id).mark_sealed(key);
+        self.cache.mark_sealed(id, key, place);
         if let Entry::Occupied(mut queue) = self.subnet_entry(id).timelocked.entry(key) {
             let commit = queue.get_mut().remove(place);
             if queue.get().is_empty() {
@@ -756,7 +847,7 @@ impl State {
 
     /// Drops a queue of sealed weights.
     pub(crate) fn drop_timelocked(&mut self, id: NetUid, key: (u8, u64)) {
-        self.cache.subnet(id).mark_sealed(key);
+        self.cache.mark_sealed(id, key, 0);
         let old = self.subnet_entry(id).timelocked.remove(&key);
         self.remember(|_| Undo::Timelocked(id, key, old));
     }
@@ -803,17 +894,11 @@ impl State {
         (&mut subnet.neurons, &mut subnet.mechanisms)
     }
 
-    pub(crate) fn account_mut(&mut self, id: AccountId) -> &mut Account {
-        self.cache.mark_account(&id);
-        let (account, old) = match self.accounts.entry(id) {
-            Entry::Occupied(entry) => {
-                let account = entry.into_mut();
-                let old = *account;
-                (account, Some(old))
-            }
-            Entry::Vacant(entry) => (entry.insert(Account::default()), None),
-        };
+    pub(crate) fn account_mut(&mut self, id: AccountId) -> Written<'_, AccountId, Account> {
+        let entry = self.accounts.entry(id);
+        let (account, was) = write_counted(Some(&mut self.cache.entries), id, entry);
         if self.undo.depth > 0 {
+            let old = (was == Was::There).then_some(*account);
             self.undo.entries.push(Undo::Account(id, old));
         }
         account
@@ -822,30 +907,38 @@ impl State {
     /// Removes an account that fell below the existential deposit.
     pub(crate) fn reap_account(&mut self, id: AccountId) {
         self.remember(|state| Undo::Account(id, state.accounts.get(&id).copied()));
-        self.cache.mark_account(&id);
-        self.accounts.remove(&id);
+        put_back_counted(&mut self.cache.entries, &mut self.accounts, id, None);
     }
 
-    pub(crate) fn hotkey_mut(&mut self, id: AccountId) -> &mut Hotkey {
+    pub(crate) fn hotkey_mut(&mut self, id: AccountId) -> Written<'_, AccountId, Hotkey> {
         self.remember(|state| Undo::Hotkey(id, state.hotkeys.get(&id).cloned().map(Box::new)));
-        self.cache.mark_hotkey(&id);
-        self.hotkeys.entry(id).or_default()
+        write_counted(Some(&mut self.cache.entries), id, self.hotkeys.entry(id)).0
     }
 
-    /// Sets what a unit of root stake may claim. An epoch names every hotkey of its subnet, most of
-    /// them with the rate they have: those stay as they are, and so do their hashes.
+    /// Sets what a unit of root stake may claim, unless it is that already.
     pub(crate) fn set_claim_rate(&mut self, hotkey: AccountId, netuid: NetUid, rate: i128) {
-        let known = self.hotkeys.get(&hotkey).and_then(|entry| entry.claim_rate(netuid));
-        if known != Some(rate) {
-            let rates = &mut self.hotkey_mut(hotkey).root_claimable;
-            rates.get_or_insert_default().insert(netuid, rate);
+        let (value, old) = match self.hotkeys.entry(hotkey) {
+            Entry::Occupied(entry) => {
+                let entry = entry.into_mut();
+                if entry.claim_rate(netuid) == Some(rate) {
+                    return;
+                }
+                let old = (self.undo.depth > 0).then(|| Box::new(entry.clone()));
+                self.cache.entries.take_off(&hotkey, entry);
+                (entry, old)
+            }
+            Entry::Vacant(entry) => (entry.insert(Hotkey::default()), None),
+        };
+        value.root_claimable.get_or_insert_default().insert(netuid, rate);
+        self.cache.entries.put_on(&hotkey, value);
+        if self.undo.depth > 0 {
+            self.undo.entries.push(Undo::Hotkey(hotkey, old));
         }
     }
 
-    pub(crate) fn coldkey_mut(&mut self, id: AccountId) -> &mut Coldkey {
+    pub(crate) fn coldkey_mut(&mut self, id: AccountId) -> Written<'_, AccountId, Coldkey> {
         self.remember(|state| Undo::Coldkey(id, state.coldkeys.get(&id).cloned().map(Box::new)));
-        self.cache.mark_coldkey(&id);
-        self.coldkeys.entry(id).or_default()
+        write_counted(Some(&mut self.cache.entries), id, self.coldkeys.entry(id)).0
     }
 
     pub(crate) fn mark_stake(&mut self, hotkey: AccountId, coldkey: AccountId, id: NetUid) {
@@ -884,6 +977,114 @@ mod tests {
             assert!(state.subnets.is_empty());
             assert_eq!(state.root(), root);
             assert_eq!(state.root_from_scratch(), root);
+        }
+    }
+
+    const SUBNETS: u8 = 2;
+    const NEURONS: u8 = 4;
+
+    fn account(number: u8) -> AccountId {
+        AccountId([number % 6; 32])
+    }
+
+    fn peopled() -> State {
+        let mut state = State::default();
+        for id in 0..SUBNETS {
+            let subnet = state.whole_subnet_mut(NetUid(id.into()));
+            subnet.added = true;
+            subnet.neurons.hotkeys = (0..NEURONS).map(account).collect();
+            mechanism_entry(subnet, 0);
+        }
+        state
+    }
+
+    fn shares(state: &State, id: NetUid, hotkey: &AccountId, coldkey: &AccountId) -> u128 {
+        let pool = state.subnets.get(&id).and_then(|subnet| subnet.pools.get(hotkey));
+        pool.and_then(|pool| pool.holders.get(coldkey)).copied().unwrap_or(0)
+    }
+
+    /// One write that `apply` may make, by four numbers.
+    fn write(state: &mut State, [what, who, whom, amount]: [u8; 4]) {
+        let (id, hotkey, coldkey) = (NetUid((who % SUBNETS).into()), account(who), account(whom));
+        let queue = (0, u64::from(whom % 3));
+        let share = u128::from(amount % 4);
+        let commits = |state: &State| {
+            let queues = state.subnets.get(&id).map(|subnet| &subnet.timelocked);
+            queues.and_then(|queues| queues.get(&queue)).map_or(0, Vec::len)
+        };
+        match what % 22 {
+            0 => state.account_mut(hotkey).free = Rao(amount.into()),
+            1 => state.reap_account(hotkey),
+            2 => state.hotkey_mut(hotkey).take = Some(amount.into()),
+            3 => *state.hotkey_mut(hotkey) = Hotkey::default(),
+            4 => state.drop_empty_hotkey(hotkey),
+            5 => state.set_claim_rate(hotkey, id, i128::from(amount % 3)),
+            6 => state.coldkey_mut(coldkey).staking.push(hotkey),
+            7 | 8 => {
+                let (alpha, shares) = (i64::from(amount % 3), u128::from(amount % 5));
+                let change = ShareWrite { hotkey, coldkey, alpha, shares, share };
+                state.change_share(id, &change).expect("the subnet is there");
+            }
+            9 => {
+                let holders = [(coldkey, share), (account(amount), 0)].into_iter();
+                state.pay_pool(id, hotkey, holders).shares = amount.into();
+            }
+            10 => {
+                let alpha = (amount % 2 == 0).then_some(Alpha((amount % 3).into()));
+                state.end_epoch_of_pool(id, hotkey, alpha);
+            }
+            11 => state.move_pool(id, hotkey, coldkey).expect("small numbers"),
+            // Only shares that there are move.
+            12 if shares(state, id, &hotkey, &coldkey) > 0 => {
+                state.move_holder(id, hotkey, coldkey, account(amount)).expect("small numbers");
+            }
+            12 => {}
+            13 => state.set_root_claimed(hotkey, coldkey, [(id, amount.into())]),
+            14 => state.drop_root_claimed(id, hotkey, coldkey),
+            15 => {
+                let commit = TimelockedCommit { block: amount.into(), ..Default::default() };
+                state.push_timelocked(id, queue, commit);
+            }
+            16 => {
+                if let Some(place) = usize::from(amount).checked_rem(commits(state)) {
+                    state.remove_timelocked(id, queue, place);
+                }
+            }
+            17 => state.drop_timelocked(id, queue),
+            18 => *state.row_mut(id, 0, (whom % NEURONS).into()) = vec![(1, amount.into())],
+            19 => *state.last_update_mut(id, 0, (whom % NEURONS).into()) = amount.into(),
+            20 => state.neurons_mut(id).1[0].weights[0] = vec![(2, amount.into())],
+            _ => state.whole_subnet_mut(id).pools.retain(|key, _| *key != hotkey),
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig {
+            failure_persistence: None,
+            ..proptest::prelude::ProptestConfig::default()
+        })]
+
+        #[test]
+        fn kept_hashes_are_those_from_scratch_after_any_writes_and_undos(
+            steps in proptest::collection::vec(proptest::prelude::any::<[u8; 5]>(), 1..120),
+        ) {
+            let mut state = peopled();
+            let mut marks = Vec::new();
+            for [step, numbers @ ..] in steps {
+                match step % 16 {
+                    0 => marks.push((state.open_savepoint(), state.root_from_scratch())),
+                    1 => {
+                        if let Some((mark, root)) = marks.pop() {
+                            state.roll_back(mark);
+                            state.close_savepoint();
+                            assert_eq!(state.root_from_scratch(), root, "undone");
+                        }
+                    }
+                    2 | 3 => assert_eq!(state.root(), state.root_from_scratch()),
+                    _ => write(&mut state, numbers),
+                }
+            }
+            assert_eq!(state.root(), state.root_from_scratch());
         }
     }
 }
