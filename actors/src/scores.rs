@@ -26,7 +26,7 @@ impl Scores {
     }
 
     /// How many there are.
-    pub const fn len(&self) -> usize {
+    pub const fn count(&self) -> usize {
         self.tags.len()
     }
 
@@ -106,7 +106,7 @@ mod tests {
             }
             let all: Vec<AccountId> = (0..=255).map(hotkey).collect();
             let held = |scores: &Scores, map: &BTreeMap<_, _>| {
-                assert_eq!(scores.len(), map.len());
+                assert_eq!(scores.count(), map.len());
                 for hotkey in &all {
                     assert_eq!(scores.get(hotkey), map.get(hotkey).copied());
                 }

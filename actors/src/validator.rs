@@ -266,7 +266,7 @@ impl Sampler {
         if let (Some(netuid), Some(subnet)) = (context.me.netuid, subnet) {
             let hotkeys = &subnet.neurons.hotkeys;
             let mut scores = self.scores_of(hotkeys);
-            if scores.iter().flatten().count() < self.scores.len() {
+            if scores.iter().flatten().count() < self.scores.count() {
                 self.scores.keep_only(hotkeys);
             }
             if self.settings.penalise_silence {

@@ -51,6 +51,8 @@ mod scenarios;
 mod sealed;
 /// Memory over a long run.
 mod soak;
+/// The stories that ship.
+mod stories;
 /// Grids of runs.
 mod sweep;
 /// Grids of runs over a broker.

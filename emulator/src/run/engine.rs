@@ -397,8 +397,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Looks whether a condition holds after the last block.
+    /// Looks whether a condition holds after the last block; genesis is none.
     fn meet(&mut self, manner: &Manner) {
+        if self.height == self.plan.genesis.height {
+            return;
+        }
         let state = &self.books.here().state;
         let held = manner.conditions.iter().find(|condition| condition.holds(state));
         self.met = held.map(Condition::to_string);

@@ -368,7 +368,10 @@ const SHIPPED: &[(&str, &str)] = &[
     ("configs/whale.toml", include_str!("../../../configs/whale.toml")),
     ("configs/market.toml", include_str!("../../../configs/market.toml")),
     ("configs/living-network.toml", include_str!("../../../configs/living-network.toml")),
-    ("configs/bench-mainnet-quarter.toml", include_str!("../../../configs/bench-mainnet-quarter.toml")),
+    (
+        "configs/bench-mainnet-quarter.toml",
+        include_str!("../../../configs/bench-mainnet-quarter.toml"),
+    ),
     ("configs/bench-idle.toml", include_str!("../../../configs/bench-idle.toml")),
     ("configs/bench-mainnet.toml", include_str!("../../../configs/bench-mainnet.toml")),
 ];
