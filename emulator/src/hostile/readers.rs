@@ -102,7 +102,7 @@ fn try_history(past: &Past, plan: &Plan, choices: &mut Choices<'_>, tally: &Tall
 
 #[test]
 fn any_history_that_folds_can_be_read() {
-    let golden = Golden::read(3);
+    let golden = Golden::read(4);
     let record = RawRecord::new(golden.records[0].clone()).expect("it is sound");
     let plan = record.record().genesis::<Plan>().expect("it is sound").plan;
     let past = Past::of(golden);

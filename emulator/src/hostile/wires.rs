@@ -24,7 +24,7 @@ const INPUTS: u64 = 12_000;
 const KNOCKS: u64 = 2_000;
 
 fn golden_plan() -> (Golden, Plan) {
-    let golden = Golden::read(3);
+    let golden = Golden::read(4);
     let record = RawRecord::new(golden.records[0].clone()).expect("it is sound");
     let plan = record.record().genesis::<Plan>().expect("it is sound").plan;
     (golden, plan)

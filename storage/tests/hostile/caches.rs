@@ -37,7 +37,7 @@ struct Shelf {
 
 impl Shelf {
     fn new(folder: &Path) -> Self {
-        let log = Golden::read(3);
+        let log = Golden::read(4);
         let mut folder_of_log = Folder::new(log.state.clone(), &log.header).expect("it is sound");
         for frame in &log.frames[..BLOCKS] {
             folder_of_log.fold(frame).expect("it is sound");

@@ -41,7 +41,7 @@ fn try_history(past: &Past, choices: &mut Choices<'_>, tally: &Tally) {
 
 #[test]
 fn any_history_is_folded_or_refused() {
-    let past = Past::of(Golden::read(3));
+    let past = Past::of(Golden::read(4));
     let tally = Tally::default();
     try_inputs!("any_history_is_folded_or_refused", INPUTS, |choices| {
         let ((), held) = most_held(|| try_history(&past, choices, &tally));

@@ -131,7 +131,7 @@ fn any_file_is_read_or_refused() {
 /// No block is so high that the next one has no height: a file that begins at the end of all numbers is refused.
 #[test]
 fn no_log_begins_at_the_end_of_all_heights() {
-    let log = Golden::read(3);
+    let log = Golden::read(4);
     let mut records = [Loose::of(&log.records[0]), Loose::of(&log.records[1])];
     records[0].height = u64::MAX;
     records[1].height = 0;

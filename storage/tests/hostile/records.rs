@@ -126,7 +126,7 @@ fn any_record_is_read_or_refused() {
 /// Columns of zeros hold no bytes: what they announce is not believed beyond what a block can need.
 #[test]
 fn announced_columns_take_no_memory() {
-    let log = Golden::read(3);
+    let log = Golden::read(4);
     let sound = Loose::of(&log.records[1]);
     let header = storage::codec::encode(&log.frames[0].header);
     // Shapes, names, bytes, then four columns of each width; each with a count and the planes it holds.
@@ -159,7 +159,7 @@ fn announced_columns_take_no_memory() {
 /// Deep nesting in block 0, which is read by name, ends in an error and not at the end of the stack.
 #[test]
 fn a_deeply_nested_genesis_is_refused() {
-    let log = Golden::read(3);
+    let log = Golden::read(4);
     let sound = Loose::of(&log.records[0]);
     let mut raw = storage::codec::encode(&("build", &log.header));
     // A map with one unknown field that holds arrays of one within each other.
