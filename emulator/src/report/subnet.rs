@@ -224,7 +224,7 @@ fn flow(
 ) -> FlowReport {
     let Flow { in_rao, out_rao } = past.flow();
     let sum = |from: u64, to: u64| -> i128 { past.days.range(from..to).map(|(_, net)| *net).sum() };
-    let days = TREND_DAYS.min((last_day + 1) / 2);
+    let days = TREND_DAYS.min(last_day.div_ceil(2));
     let trend = (days > 0).then(|| {
         let from = last_day + 1 - days;
         let (recent_rao, before_rao) = (sum(from, last_day + 1), sum(from - days, from));
