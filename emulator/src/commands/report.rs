@@ -22,7 +22,7 @@ use storage::fold::Folder;
 
 /// Subnets that the table shows unless all are asked for.
 const SUBNETS_SHOWN: usize = 20;
-/// The position whose sale the table quotes: the third of [`crate::report::EXITS`].
+/// The position whose sale the table quotes: the third that a report has.
 const EXIT_SHOWN: usize = 2;
 
 /// `btemu report`
