@@ -386,7 +386,18 @@ fn the_sweeps_that_ship_say_something() {
         let path = entry.as_ref().expect("readable").path();
         fs::read_to_string(path).expect("readable").contains("[sweep]")
     });
-    assert_eq!(sweeps.count(), 2, "each is run here");
+    assert_eq!(sweeps.count(), 3, "each is run here");
+    // This one at a size that tests can bear.
+    let years = fs::read_to_string(file("index-vs-alpha.toml")).expect("it ships");
+    let small = years
+        .replace("blocks = \"30d\"", "blocks = 200")
+        .replace("\"1..8\"", "\"1..2\"")
+        .replace("../index-vs-alpha.toml", &scenario("index-vs-alpha.toml"));
+    fs::write(folder.path().join("years.toml"), &small).expect("it can be written");
+    let said = say(folder.path(), &["sweep", "years.toml", "--out", "years"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stdout.contains("2 cells, 4 jobs: 4 made now"), "{said:?}");
+    assert!(said.stdout.contains("players.believers.wealth_rao (TAO)"), "{said:?}");
 }
 
 #[test]

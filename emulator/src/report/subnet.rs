@@ -201,12 +201,15 @@ fn product(past: &SubnetPast, subnet: Option<&Subnet>, state: &State) -> Product
 fn agree(subnet: &Subnet, state: &State) -> (u64, Option<f64>) {
     let neurons = &subnet.neurons;
     let cutoff = u64::from(subnet.params.activity_cutoff);
-    let updates = subnet.mechanism(0).map_or(&[][..], |mechanism| &mechanism.last_update);
+    let (updates, rows) = subnet.mechanism(0).map_or((&[][..], &[][..]), |mechanism| {
+        (mechanism.last_update.as_slice(), mechanism.weights.as_slice())
+    });
     let (mut count, mut stake, mut kept) = (0, 0.0, 0.0);
     for (uid, trust) in neurons.validator_trust.iter().enumerate() {
         let permitted = neurons.validator_permit.get(uid) == Some(&true);
         let recent = updates.get(uid).is_some_and(|at| at + cutoff >= state.height.0);
-        if permitted && recent {
+        let has_row = rows.get(uid).is_some_and(|row| !row.is_empty());
+        if permitted && recent && has_row {
             let weight = neurons.stake_weight.get(uid).map_or(0.0, |weight| f64::from(*weight));
             count += 1;
             stake += weight;
