@@ -71,7 +71,7 @@ const WORDS: &[(&str, &str, &[&str])] = &[
     ("actors", "Atomic", &[]),
     ("actors", "Mutex", &["src/machine.rs", "src/shell.rs"]),
     ("actors", "vault", &[]),
-    ("actors", "Sealed", &["src/commitment.rs"]),
+    ("actors", "Sealed", &[]),
     // The canonical encoder must name floats to refuse them.
     ("protocol", "f64", &["src/canon.rs"]),
     ("protocol", "f32", &["src/canon.rs"]),
