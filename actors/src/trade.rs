@@ -1,7 +1,7 @@
 //! Orders with a limit price, as those players give them who do not want to pay any price: what the chain would take
 //! of them now.
 //!
-//! What belongs here: one buy, one sale, and what alpha is worth. What does not: when and how much somebody trades.
+//! What belongs here: one buy, one sale, what alpha is worth, and behind whom to stake. What does not: when and how much somebody trades.
 
 use crate::calendar::{block_ms, next_tick};
 use crate::machine::Context;
@@ -11,6 +11,7 @@ use protocol::ledger::{STAKE_MIN, simulate_buy, simulate_sell};
 use protocol::limits::{max_add, max_remove};
 use protocol::state::{State, Subnet};
 use protocol::units::{AccountId, Alpha, BLOCK_MS, NetUid, Rao, UNITS_PER_TOKEN};
+use std::cmp::Reverse;
 
 const PPM: u64 = 1_000_000;
 
@@ -94,6 +95,24 @@ fn price(subnet: &Subnet, ppm: u64) -> u64 {
 pub fn worth(subnet: &Subnet, alpha: Alpha) -> Rao {
     let rao = u128::from(alpha.0).saturating_mul(subnet.price()) >> 32;
     Rao(u64::try_from(rao).unwrap_or(u64::MAX))
+}
+
+/// The hotkeys of a subnet that may set weights, by uid.
+pub fn permitted(subnet: &Subnet) -> impl Iterator<Item = &AccountId> {
+    let neurons = subnet.neurons.hotkeys.iter().zip(&subnet.neurons.validator_permit);
+    neurons.filter(|(_, permit)| **permit).map(|(hotkey, _)| hotkey)
+}
+
+/// The one with most stake on a subnet; of equals the lowest account. It has an owner: behind others nobody can stake.
+pub fn most_staked<'a>(
+    state: &State,
+    netuid: NetUid,
+    hotkeys: impl Iterator<Item = &'a AccountId>,
+) -> Option<AccountId> {
+    hotkeys
+        .filter(|hotkey| state.owner(hotkey).is_some())
+        .min_by_key(|hotkey| (Reverse(state.hotkey_alpha(hotkey, netuid)), **hotkey))
+        .copied()
 }
 
 /// A share of an amount, rounded down.

@@ -337,7 +337,14 @@ impl State {
     pub fn root(&mut self) -> Hash32 {
         let mut buffer = core::mem::take(&mut self.cache.buffer);
         let sum = self.slow_sum(&mut buffer);
-        let root = Preimage::new("btemu state root 4", &mut buffer);
+        let hash = self.root_over("btemu state root 4", sum, &mut buffer);
+        self.cache.buffer = buffer;
+        hash
+    }
+
+    /// The hash of what changes every block, and of the sum over everything else.
+    fn root_over(&self, kind: &str, sum: Sum, buffer: &mut Vec<u8>) -> Hash32 {
+        let root = Preimage::new(kind, buffer);
         self.height.canon(root.bytes);
         sized(root.bytes, |out| self.rules.canon(out));
         sized(root.bytes, |out| self.global.canon(out));
@@ -347,9 +354,7 @@ impl State {
             sized(root.bytes, |out| subnet.fast.canon(out));
         }
         sum.bytes().canon(root.bytes);
-        let hash = root.hash();
-        self.cache.buffer = buffer;
-        hash
+        root.hash()
     }
 
     /// Over everything that does not change every block.

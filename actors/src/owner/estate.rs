@@ -6,13 +6,12 @@
 
 use crate::calendar::block_ms;
 use crate::machine::{Context, Input};
-use crate::trade::{Desk, after_epoch_ms};
+use crate::trade::{Desk, after_epoch_ms, most_staked, permitted};
 use protocol::call::Call;
 use protocol::rejection::Outcome;
 use protocol::state::Subnet;
 use protocol::units::{AccountId, Alpha, BLOCK_MS, NetUid, Rao};
 use serde::{Deserialize, Serialize};
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 
 const TAG_LOOK: u64 = 0;
@@ -280,16 +279,11 @@ impl Behind {
     pub fn hotkey(self, netuid: NetUid, context: &Context<'_>) -> Option<AccountId> {
         let state = context.view.state();
         let subnet = state.subnet(netuid)?;
-        let neurons = &subnet.neurons;
-        let permitted = neurons.hotkeys.iter().zip(&neurons.validator_permit);
-        let first = permitted
-            .filter(|(hotkey, permit)| **permit && state.owner(hotkey).is_some())
-            .map(|(hotkey, _)| hotkey)
-            .min_by_key(|hotkey| (Reverse(state.hotkey_alpha(hotkey, netuid)), **hotkey));
-        match self {
-            Self::Validator if first.is_some() => first.copied(),
-            Self::Validator | Self::Owner => subnet.info.owner_hotkey,
-        }
+        let validator = match self {
+            Self::Validator => most_staked(state, netuid, permitted(subnet)),
+            Self::Owner => None,
+        };
+        validator.or(subnet.info.owner_hotkey)
     }
 }
 

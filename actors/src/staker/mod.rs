@@ -46,6 +46,7 @@ pub use value::{Value, ValueSettings};
 use crate::calendar::gap_ms;
 use crate::machine::{Context, Input};
 use crate::registry::{InvalidSetting, within};
+use crate::trade::{most_staked, part, permitted, worth};
 use protocol::call::Call;
 use protocol::ledger::{STAKE_MIN, simulate_buy, simulate_sell};
 use protocol::state::{State, Subnet};
@@ -192,18 +193,9 @@ fn traded<'a>(
 /// The hotkey to stake behind: of those that may set weights the one with most stake, else of all neurons, else
 /// of all that hold stake there; of equals the lowest account. It has an owner, or the order would fail.
 fn first_validator(state: &State, netuid: NetUid, subnet: &Subnet) -> Option<AccountId> {
-    let neurons = &subnet.neurons;
-    let permitted = neurons.hotkeys.iter().zip(&neurons.validator_permit);
-    let validators = permitted.filter(|(_, permit)| **permit).map(|(hotkey, _)| hotkey);
-    let first = |hotkeys: &mut dyn Iterator<Item = &AccountId>| {
-        hotkeys
-            .filter(|hotkey| state.owner(hotkey).is_some())
-            .min_by_key(|hotkey| (Reverse(state.hotkey_alpha(hotkey, netuid)), **hotkey))
-            .copied()
-    };
-    first(&mut { validators })
-        .or_else(|| first(&mut neurons.hotkeys.iter()))
-        .or_else(|| first(&mut subnet.pools.keys()))
+    most_staked(state, netuid, permitted(subnet))
+        .or_else(|| most_staked(state, netuid, subnet.neurons.hotkeys.iter()))
+        .or_else(|| most_staked(state, netuid, subnet.pools.keys()))
 }
 
 /// Whether the pool would take this much TAO (20 §14.2, checks 2, 3 and 7 to 9).
@@ -230,18 +222,6 @@ fn sell_allowed(subnet: &Subnet, amount: Alpha, held: Alpha) -> bool {
         && sold.paid_out > 0
         && (amount == held || Rao(sold.paid_out) >= STAKE_MIN)
         && payable
-}
-
-/// Alpha at the spot price, rounded down.
-fn worth(subnet: &Subnet, alpha: Alpha) -> Rao {
-    let rao = u128::from(alpha.0).saturating_mul(subnet.price()) >> 32;
-    Rao(u64::try_from(rao).unwrap_or(u64::MAX))
-}
-
-/// A share of an amount, rounded down.
-fn part(amount: u64, share_ppm: u32) -> u64 {
-    let product = u128::from(amount) * u128::from(share_ppm) / PPM;
-    u64::try_from(product).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::run::launcher::{Happened, LaunchError, launch};
 use crate::run::link::is_host_and_port;
 use crate::run::secret;
 use crate::run::totals::Summary;
+use crate::scenario::amount::ends;
 use crate::scenario::{self, Overrides, Scenario};
 use protocol::units::Height;
 use serde::{Deserialize, Serialize};
@@ -111,11 +112,8 @@ impl FromStr for SeedRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let ends = text.split_once("..").and_then(|(first, last)| {
-            Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
-        });
-        let (first, last): (u64, u64) =
-            ends.ok_or_else(|| "seeds are a range with both its ends, as in 1..8".to_owned())?;
+        let (first, last) = ends(text)
+            .ok_or_else(|| "seeds are a range with both its ends, as in 1..8".to_owned())?;
         match last.checked_sub(first) {
             Some(more) if more < SEEDS_MAX => Ok(Self { first, last }),
             Some(_) => Err(format!("they are more than {SEEDS_MAX}; a sweep makes as many")),

@@ -17,8 +17,7 @@ pub use populate::nobodies;
 use crate::plan::{Limits, Network, Plan, TimelineCall};
 use crate::scenario::amount::Tao;
 use crate::scenario::document::{
-    At, BeaconSection, Document, EQUAL_FLOW_SHARE, FlowShares, Group, LimitSection, NetworkSection,
-    SubnetEntry, TimelineEntry,
+    At, BeaconSection, Document, Group, LimitSection, NetworkSection, SubnetEntry, TimelineEntry,
 };
 use crate::scenario::{ScenarioError, meant, readable};
 use actors::registry::{BehaviourSettings, Role, Seats};
@@ -508,10 +507,7 @@ fn snapshot_subnets(
             // Four decimals are all the explorer gives.
             flow_share: of(
                 |entry| entry.flow_share.map(u64::from),
-                match document.genesis.flow_shares {
-                    FlowShares::Snapshot => (row.emission_tao_day * 1e4).round() as u64,
-                    FlowShares::Equal => EQUAL_FLOW_SHARE,
-                },
+                document.genesis.flow_shares.of((row.emission_tao_day * 1e4).round() as u64),
             ),
             moving_price: (price * (1u64 << 32) as f64) as i128,
             registered_at,
@@ -580,13 +576,7 @@ fn generated_subnets(
                 tao,
                 alpha_in,
                 alpha_out: entry.alpha_out.map_or(50_000_000_000_000, |alpha| alpha.0),
-                flow_share: entry.flow_share.map_or(
-                    match document.genesis.flow_shares {
-                        FlowShares::Snapshot => 1,
-                        FlowShares::Equal => EQUAL_FLOW_SHARE,
-                    },
-                    u64::from,
-                ),
+                flow_share: entry.flow_share.map_or(document.genesis.flow_shares.of(1), u64::from),
                 moving_price: ((u128::from(tao) << 32) / u128::from(alpha_in)) as i128,
                 registered_at: height,
                 blocks_since_last_step: 0,

@@ -123,7 +123,7 @@ pub struct Gathered {
     pub genesis: Height,
     /// Roles of coldkeys.
     roles: BTreeMap<AccountId, &'static str>,
-    /// Coldkeys of hotkeys, for calls that hotkeys sign.
+    /// Roles of hotkeys, which sign calls as well.
     signers: BTreeMap<AccountId, &'static str>,
     /// Subnets of players that have a place on one.
     places: BTreeMap<PlayerId, NetUid>,
@@ -137,7 +137,7 @@ pub struct Gathered {
     pub dissolved: Vec<Turnover>,
     /// TAO emission in all.
     pub emission: Rao,
-    /// The state of genesis, of which some figures are a difference.
+    /// What each role had at genesis.
     pub wealth_start: BTreeMap<&'static str, WealthPoint>,
 }
 

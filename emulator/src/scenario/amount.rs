@@ -161,6 +161,12 @@ impl Visitor<'_> for BlocksVisitor {
     }
 }
 
+/// The ends of a range such as `1..20`, both of which are in it.
+pub fn ends(text: &str) -> Option<(u64, u64)> {
+    let (first, last) = text.split_once("..")?;
+    Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -126,8 +126,18 @@ pub enum FlowShares {
     Equal,
 }
 
+impl FlowShares {
+    /// A subnet's relative flow average, by what is estimated of it.
+    pub const fn of(self, estimate: u64) -> u64 {
+        match self {
+            Self::Snapshot => estimate,
+            Self::Equal => EQUAL_FLOW_SHARE,
+        }
+    }
+}
+
 /// What each subnet's relative flow average is where all are equal.
-pub const EQUAL_FLOW_SHARE: u64 = 10_000;
+const EQUAL_FLOW_SHARE: u64 = 10_000;
 
 /// `[genesis]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

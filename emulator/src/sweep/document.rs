@@ -2,6 +2,7 @@
 //!
 //! What belongs here: the shape, and what can be told from the file alone. What does not: scenarios (`plan`).
 
+use crate::scenario::amount::ends;
 use crate::scenario::{ScenarioError, parse};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -241,12 +242,8 @@ fn seeds(seeds: &Seeds) -> Result<Vec<u64>, String> {
     let (list, first, last) = match seeds {
         Seeds::List(list) => (list.clone(), 1, 0),
         Seeds::Range(text) => {
-            let ends = text.split_once("..");
-            let ends = ends.and_then(|(first, last)| {
-                Some((first.trim().parse::<u64>().ok()?, last.trim().parse::<u64>().ok()?))
-            });
-            let (first, last) =
-                ends.ok_or_else(|| format!("{text:?} is no range: write \"1..20\" for 1 to 20"))?;
+            let (first, last) = ends(text)
+                .ok_or_else(|| format!("{text:?} is no range: write \"1..20\" for 1 to 20"))?;
             if first > last {
                 return Err(format!("{text:?} ends before it begins"));
             }

@@ -6,7 +6,7 @@
 use super::entries::Entry;
 use super::sum::{Part, Sum};
 use super::{canon_bonds, canon_entries, rows_of, says_anything, write_row};
-use crate::canon::{Canon, Preimage, sized};
+use crate::canon::{Canon, sized};
 use crate::state::{State, Subnet};
 use crate::units::{Hash32, NetUid};
 use alloc::vec::Vec;
@@ -96,17 +96,6 @@ impl State {
         singles.add_all(&self.coldkeys);
         singles.add_all(&self.root_claimed);
         self.subnets.iter().for_each(|(id, subnet)| singles.add_subnet(*id, subnet));
-        let mut buffer = Vec::new();
-        let root = Preimage::new("btemu state root 3", &mut buffer);
-        self.height.canon(root.bytes);
-        sized(root.bytes, |out| self.rules.canon(out));
-        sized(root.bytes, |out| self.global.canon(out));
-        sized(root.bytes, |out| self.leaks.canon(out));
-        for (id, subnet) in &self.subnets {
-            id.canon(root.bytes);
-            sized(root.bytes, |out| subnet.fast.canon(out));
-        }
-        singles.sum.bytes().canon(root.bytes);
-        root.hash()
+        self.root_over("btemu state root 3", singles.sum, &mut Vec::new())
     }
 }
