@@ -44,9 +44,11 @@ const KEPT_BYTES: usize = 4 + 8 + 8 + 1 + 4;
 const LOCK_ATTEMPTS: u64 = 3;
 const SEGMENT_BYTES: usize = 8 << 20;
 const CACHE_BYTES: u64 = 8 << 20;
-/// How often a block's page is asked for: of the store's 256 lists of pages each is worked off after 64 askings, and a
-/// page, which is in one of them, holds eight blocks at least.
-const LOOKS_PER_BLOCK: u32 = 8;
+/// How often the newest page is asked for at once: of the store's 256 lists of pages each is worked off after 64 askings,
+/// and a page, which is in one of them, holds eight large blocks at least.
+const LOOKS: u32 = 8;
+/// Bytes of records after which it is asked for.
+const LOOK_BYTES: usize = 16 << 10;
 
 /// When what was appended is on disk for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -287,6 +289,8 @@ pub struct SledLog {
     since: Since,
     blobs_synced: BTreeSet<OsString>,
     packed_bytes: u64,
+    /// Bytes appended since the newest page was asked for.
+    unlooked_bytes: usize,
 }
 
 impl SledLog {
@@ -350,6 +354,7 @@ impl SledLog {
             since: Since::Written,
             blobs_synced: BTreeSet::new(),
             packed_bytes: 0,
+            unlooked_bytes: 0,
         };
         log.write(header.height, record)?;
         log.sync()?;
@@ -393,6 +398,7 @@ impl SledLog {
             since: Since::Opened,
             blobs_synced: BTreeSet::new(),
             packed_bytes: 0,
+            unlooked_bytes: 0,
         };
         log.genesis = log.end(|store| store.first())?;
         log.tip = log.end(|store| store.last())?;
@@ -534,7 +540,7 @@ impl SledLog {
             self.tell_kept()?;
         }
         self.write(height, record)?;
-        self.let_go(height)?;
+        self.let_go(height, record.len())?;
         self.packed_bytes += record.len() as u64;
         (self.tip, self.tip_hash, self.frame_hash) = (height, block_hash, frame_hash);
         let due = match self.durability {
@@ -579,10 +585,15 @@ impl SledLog {
     }
 
     fn write(&mut self, height: Height, record: &[u8]) -> Result<(), LogError> {
-        let mut batch = sled::Batch::default();
+        if record.len() <= PART_BYTES_MAX {
+            // An insertion is whole or not there by itself. A batch has the store hand over what is in its buffer, twice.
+            let (key, part) = (key(height, 0), part_of(height, 0, 1, record));
+            return self.guarded("written", || self.store.insert(key, part.as_slice()).map(drop));
+        }
         let chunks = record.chunks(PART_BYTES_MAX);
         let parts = u8::try_from(chunks.len())
             .map_err(|_| self.store_error("written", "the record is longer than 255 parts"))?;
+        let mut batch = sled::Batch::default();
         for (part, bytes) in (0..).zip(chunks) {
             batch.insert(key(height, part).as_slice(), part_of(height, part, parts, bytes));
         }
@@ -591,11 +602,14 @@ impl SledLog {
 
     /// Has the store let go of older pages. It does so only as often as pages are asked for, and a log that is only
     /// written asks for none: a day of large blocks would stay in memory.
-    fn let_go(&self, newest: Height) -> Result<(), LogError> {
+    fn let_go(&mut self, newest: Height, bytes: usize) -> Result<(), LogError> {
+        self.unlooked_bytes += bytes;
+        if self.unlooked_bytes < LOOK_BYTES {
+            return Ok(());
+        }
+        self.unlooked_bytes = 0;
         let key = key(newest, 0);
-        self.guarded("read", || {
-            (0..LOOKS_PER_BLOCK).try_for_each(|_| self.store.contains_key(key).map(drop))
-        })
+        self.guarded("read", || (0..LOOKS).try_for_each(|_| self.store.contains_key(key).map(drop)))
     }
 
     /// All parts of a record.

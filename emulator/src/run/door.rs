@@ -172,6 +172,8 @@ struct Room {
     genesis: Height,
     launcher_pid: u32,
     progress: watch::Sender<Progress>,
+    /// Whether the run is over, for those who need not wake at every block.
+    over: watch::Sender<bool>,
     names: Mutex<NameBook>,
     reader: LogReader,
     control: Control,
@@ -221,11 +223,13 @@ impl Door {
         forget(&link)?;
         std::os::unix::fs::symlink(&socket, &link)?;
         let (progress, _) = watch::channel(Progress { tip, made: tip, is_over: false });
+        let (over, _) = watch::channel(false);
         let names = Mutex::new(NameBook { first: names, changes: VecDeque::new() });
         let room = Arc::new(Room {
             genesis: about.genesis,
             launcher_pid: about.launcher_pid,
             progress,
+            over,
             names,
             reader,
             control,
@@ -278,6 +282,7 @@ impl Room {
 impl Drop for Door {
     fn drop(&mut self) {
         self.room.progress.send_modify(|progress| progress.is_over = true);
+        self.room.over.send_replace(true);
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -317,7 +322,7 @@ fn serve(listener: StdListener, room: &Arc<Room>) {
 
 async fn serve_all(listener: StdListener, room: &Arc<Room>) -> io::Result<()> {
     let listener = UnixListener::from_std(listener)?;
-    let mut progress = room.progress.subscribe();
+    let mut over = room.over.subscribe();
     let mut visitors = JoinSet::new();
     loop {
         tokio::select! {
@@ -326,7 +331,7 @@ async fn serve_all(listener: StdListener, room: &Arc<Room>) -> io::Result<()> {
                 visitors.spawn(answer(socket, room.clone()));
             }
             Some(_) = visitors.join_next() => {}
-            _ = progress.wait_for(|progress| progress.is_over) => break,
+            _ = over.wait_for(|over| *over) => break,
         }
     }
     let rest = async { while visitors.join_next().await.is_some() {} };
@@ -382,8 +387,8 @@ async fn obey(wire: &mut Wire, room: &Room, command: Command) -> Result<(), Wire
         Command::Stop => Some(control.end(Ended::Stopped)),
     };
     if let Some(number) = number {
-        let mut progress = room.progress.subscribe();
-        let over = async { drop(progress.wait_for(|progress| progress.is_over).await) };
+        let mut over = room.over.subscribe();
+        let over = async { drop(over.wait_for(|over| *over).await) };
         tokio::select! {
             () = control.obeyed(number) => {}
             () = over => {}
