@@ -116,6 +116,6 @@ mod index;
 #[cfg(feature = "planted")]
 pub mod planted;
 /// The state root.
-mod root;
+pub mod root;
 /// What a player may see.
 pub mod view;

@@ -23,10 +23,36 @@ use crate::state::{
 use crate::units::{AccountId, Hash32, NetUid};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use entries::{Entries, Entry};
+use entries::{Changes, Entries, Entry, Tally};
 use lanes::{Lanes, hash_one};
 use places::{Rows, Sealed};
 use sum::{Part, Sum};
+
+/// What the hash of this kind of root begins with.
+const KIND: &str = "btemu state root 4";
+
+/// A root but for its last hashes.
+#[derive(Debug)]
+pub struct UnhashedRoot {
+    changes: Changes,
+    /// Over what is no entry.
+    sum: Sum,
+    preimage: Vec<u8>,
+}
+
+/// Hashes roots of a state elsewhere than the state is.
+#[derive(Debug)]
+pub struct RootHasher(Tally);
+
+impl RootHasher {
+    /// The root.
+    pub fn root(&mut self, unhashed: &mut UnhashedRoot) -> Hash32 {
+        let mut sum = unhashed.sum;
+        sum.add(self.0.settle(&mut unhashed.changes));
+        sum.bytes().canon(&mut unhashed.preimage);
+        Hash32(blake3::hash(&unhashed.preimage).into())
+    }
+}
 
 /// Kept hashes.
 #[derive(Clone, Debug, Default)]
@@ -336,14 +362,48 @@ impl State {
     /// The state root. Hashes what changed since the last call; equal states have equal roots.
     pub fn root(&mut self) -> Hash32 {
         let mut buffer = core::mem::take(&mut self.cache.buffer);
-        let sum = self.slow_sum(&mut buffer);
-        let hash = self.root_over("btemu state root 4", sum, &mut buffer);
+        self.count_entries();
+        let mut sum = self.sum_of_subnets(&mut buffer);
+        sum.add(self.cache.entries.sum().unwrap_or_default());
+        let hash = self.root_over(KIND, sum, &mut buffer);
         self.cache.buffer = buffer;
         hash
     }
 
+    /// Lets another thread hash: gives what [`Self::unhashed_root`] leaves to be hashed a place to go. `None` where the sum is
+    /// away already, or no root was asked for yet.
+    pub fn give_hashing_away(&mut self) -> Option<RootHasher> {
+        self.cache.entries.give_away().map(RootHasher)
+    }
+
+    /// The root, its last hashes left to the hasher that was given away; they must come to it in order. `room` is one that was
+    /// hashed. `None` where nobody has the sum, or too much changed since the last one: [`Self::root`] finds it anew.
+    pub fn unhashed_root(&mut self, room: Option<UnhashedRoot>) -> Option<UnhashedRoot> {
+        let (changes, mut preimage) = match room {
+            Some(UnhashedRoot { changes, preimage, .. }) => (Some(changes), preimage),
+            None => (None, Vec::new()),
+        };
+        let changes = self.cache.entries.changes(changes)?;
+        self.count_subnets();
+        let sum = self.sum_of_subnets(&mut preimage);
+        self.write_scalars(KIND, &mut preimage);
+        Some(UnhashedRoot { changes, sum, preimage })
+    }
+
+    /// Ends what [`Self::give_hashing_away`] began.
+    pub fn take_hashing_back(&mut self, hasher: RootHasher) {
+        self.cache.entries.take_back(hasher.0);
+    }
+
     /// The hash of what changes every block, and of the sum over everything else.
     fn root_over(&self, kind: &str, sum: Sum, buffer: &mut Vec<u8>) -> Hash32 {
+        let root = self.write_scalars(kind, buffer);
+        sum.bytes().canon(root.bytes);
+        root.hash()
+    }
+
+    /// What changes every block.
+    fn write_scalars<'a>(&self, kind: &str, buffer: &'a mut Vec<u8>) -> Preimage<'a> {
         let root = Preimage::new(kind, buffer);
         self.height.canon(root.bytes);
         sized(root.bytes, |out| self.rules.canon(out));
@@ -353,16 +413,14 @@ impl State {
             id.canon(root.bytes);
             sized(root.bytes, |out| subnet.fast.canon(out));
         }
-        sum.bytes().canon(root.bytes);
-        root.hash()
+        root
     }
 
-    /// Over everything that does not change every block.
-    fn slow_sum(&mut self, buffer: &mut Vec<u8>) -> Sum {
-        self.count_entries();
+    /// Over what subnets have that does not change every block and is no entry.
+    fn sum_of_subnets(&mut self, buffer: &mut Vec<u8>) -> Sum {
         self.hash_stale_rows();
         let cache = &mut self.cache;
-        let mut sum = cache.entries.sum();
+        let mut sum = Sum::default();
         for (id, subnet) in &self.subnets {
             let cache = cache.subnets.entry(*id).or_default();
             sum.add(cache.parts_sum(*id, subnet, buffer));
@@ -375,7 +433,7 @@ impl State {
     /// Has every entry in the sum: all of them at first, later those of a subnet that came.
     fn count_entries(&mut self) {
         let RootCache { entries, subnets, .. } = &mut self.cache;
-        if !entries.is_kept() {
+        if !entries.is_here() {
             entries.start();
             self.accounts.iter().for_each(|(id, entry)| entries.count(id, entry));
             self.hotkeys.iter().for_each(|(id, entry)| entries.count(id, entry));
@@ -383,6 +441,12 @@ impl State {
             self.root_claimed.iter().for_each(|(key, claimed)| entries.count(key, claimed));
             subnets.values_mut().for_each(|cache| cache.is_counted = false);
         }
+        self.count_subnets();
+    }
+
+    /// Has the pools and holders of subnets that came in the sum.
+    fn count_subnets(&mut self) {
+        let RootCache { entries, subnets, .. } = &mut self.cache;
         for (id, subnet) in &self.subnets {
             let cache = subnets.entry(*id).or_default();
             if !cache.is_counted {

@@ -13,9 +13,19 @@ pub const BLOCKS_AHEAD_MAX: usize = 64;
 /// What became of the blocks of a range, ascending. Ends after the first error.
 pub type Ahead<T> = IntoIter<Result<T, LogError>>;
 
-/// Hands a range of blocks with the hashes of their parts to `fold` as they come; each is checked against the frame
-/// hash of the one before.
+/// Hands a range of blocks to `fold` as they come; the stored bytes of each are checked, and that they follow those of
+/// the one before.
 pub fn read_ahead<R>(
+    log: &SledLog,
+    from: Height,
+    to: Height,
+    fold: impl FnOnce(Ahead<Frame>) -> R,
+) -> R {
+    read_ahead_as(log, from, to, |frame| frame, fold)
+}
+
+/// The same with the hashes of their parts.
+pub fn read_ahead_hashed<R>(
     log: &SledLog,
     from: Height,
     to: Height,
@@ -29,7 +39,7 @@ pub fn read_ahead<R>(
 }
 
 /// The same with what `prepare` makes of a block, on the reading thread.
-pub fn read_ahead_as<T: Send, R>(
+fn read_ahead_as<T: Send, R>(
     log: &SledLog,
     from: Height,
     to: Height,

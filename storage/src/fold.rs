@@ -1,11 +1,12 @@
 //! Replay: the state as a fold of frames, every hash and root checked on the way.
 
-use crate::ahead::{read_ahead, read_ahead_as};
+use crate::ahead::{read_ahead, read_ahead_hashed};
 use crate::cache::{Cache, CacheError, CacheKind};
 use crate::codec::Pieces;
 use crate::log::{EventLog, LogError, SledLog};
 use protocol::apply::{Inconsistent, apply};
 use protocol::frame::{Frame, Header, calls_root, events_root, facts_root};
+use protocol::root::{RootHasher, UnhashedRoot};
 use protocol::state::State;
 use protocol::units::{Hash32, Height};
 use protocol::vault::Vault;
@@ -123,16 +124,55 @@ impl Folder {
     pub fn fold_with(&mut self, frame: &Frame, digests: &Digests) -> Result<(), FoldError> {
         let header = &frame.header;
         let height = header.height;
-        let expected = Height(self.header.height.0.saturating_add(1));
-        if height != expected {
-            return Err(FoldError::Height { expected, found: height });
-        }
-        check(height, "the hash of the block before", self.header.hash(), header.parent)?;
+        self.check_place(header)?;
         check(height, "the root of calls", digests.calls, header.calls_root)?;
         check(height, "the root of events", digests.events, header.events_root)?;
         check(height, "the root of off-chain facts", digests.facts, header.facts_root)?;
         self.follow(frame)?;
         self.check_root()
+    }
+
+    /// Follows the next block of a log whose stored bytes are checked: its place and its state root, not what else its
+    /// header covers. That the bytes are those that were written says their frame hash; that a writer hashed its calls,
+    /// events and facts rightly is for whoever verifies ([`Self::fold_with`]).
+    ///
+    /// # Errors
+    /// Its place, its root or an event is wrong; the state is then of no use.
+    pub fn fold_stored(&mut self, frame: &Frame) -> Result<(), FoldError> {
+        self.follow_stored(frame)?;
+        self.check_root()
+    }
+
+    /// The same but for the state root, which whoever does so checks.
+    ///
+    /// # Errors
+    /// Its place or an event is wrong; the state is then of no use.
+    pub(crate) fn follow_stored(&mut self, frame: &Frame) -> Result<(), FoldError> {
+        self.check_place(&frame.header)?;
+        self.follow(frame)
+    }
+
+    /// Lets another thread hash roots, where they are of the newest kind.
+    pub(crate) fn give_hashing_away(&mut self) -> Option<RootHasher> {
+        let is_newest = self.state.root() == self.header.state_root;
+        is_newest.then(|| self.state.give_hashing_away()).flatten()
+    }
+
+    pub(crate) fn unhashed_root(&mut self, room: Option<UnhashedRoot>) -> Option<UnhashedRoot> {
+        self.state.unhashed_root(room)
+    }
+
+    pub(crate) fn take_hashing_back(&mut self, hasher: RootHasher) {
+        self.state.take_hashing_back(hasher);
+    }
+
+    fn check_place(&self, header: &Header) -> Result<(), FoldError> {
+        let height = header.height;
+        let expected = Height(self.header.height.0.saturating_add(1));
+        if height != expected {
+            return Err(FoldError::Height { expected, found: height });
+        }
+        check(height, "the hash of the block before", self.header.hash(), header.parent)
     }
 
     /// Follows the next block by its events alone, and looks at nothing that its header covers: whoever does so calls
@@ -180,11 +220,15 @@ impl Folder {
 
 /// Logs of older formats have other kinds of roots, and may go on with this one.
 fn check_root(state: &mut State, header: &Header) -> Result<(), FoldError> {
-    let checked = check(header.height, "the state root", state.root(), header.state_root);
-    match checked {
+    match check_state_root(header, state.root()) {
         Err(_) if state.older_roots().any(|root| root == header.state_root) => Ok(()),
         checked => checked,
     }
+}
+
+/// Compares a root with what its header says.
+pub(crate) fn check_state_root(header: &Header, found: Hash32) -> Result<(), FoldError> {
+    check(header.height, "the state root", found, header.state_root)
 }
 
 fn check(
@@ -235,24 +279,18 @@ pub fn state_at(
     let mut folder = start(Roots::InTheEnd)?;
     let next = |folder: &Folder| Height(folder.header().height.0.saturating_add(1));
     let first = next(&folder);
-    let followed = read_ahead_as(
-        log,
-        first,
-        at,
-        |frame| frame,
-        |blocks| {
-            for block in blocks {
-                folder.follow(&block?)?;
-            }
-            folder.check_root()?;
-            Ok(folder)
-        },
-    );
+    let followed = read_ahead(log, first, at, |blocks| {
+        for block in blocks {
+            folder.follow(&block?)?;
+        }
+        folder.check_root()?;
+        Ok(folder)
+    });
     if !matches!(followed, Err(ReadError::Fold(_))) {
         return followed;
     }
     let mut folder = start(Roots::Everywhere)?;
-    read_ahead(log, next(&folder), at, |blocks| {
+    read_ahead_hashed(log, next(&folder), at, |blocks| {
         for block in blocks {
             let (frame, digests) = block?;
             folder.fold_with(&frame, &digests)?;

@@ -20,6 +20,8 @@ pub mod journal;
 pub mod log;
 /// A whole log as one file.
 pub mod portable;
+/// Replay on several threads.
+pub mod pursuit;
 /// What one stored value holds.
 pub mod record;
 /// Run folders.

@@ -12,6 +12,7 @@ use storage::cache::{Cache, CacheKind};
 use storage::fold::{FoldError, Folder, ReadError, state_at, store_snapshot};
 use storage::journal::Journal;
 use storage::log::{Durability, EventLog, LogError, SledLog};
+use storage::pursuit::pursue;
 use storage::record::{Genesis, RecordError};
 use storage::runfolder::{RunFolder, RunFolderError};
 
@@ -240,6 +241,75 @@ fn one_rao_more_in_one_event_fails_at_its_block_by_the_state_root() {
             }
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// Follows a log on three threads; tells which blocks were shown.
+fn pursued(log: &SledLog, to: Height) -> (Result<Folder, ReadError>, Vec<Height>) {
+    let mut shown = Vec::new();
+    let pursued = || {
+        let genesis = log.genesis::<State>()?;
+        let mut folder = Folder::new(genesis.plan, &genesis.header)?;
+        pursue(&mut folder, log, to, |frame, state| {
+            assert_eq!(frame.header.height, state.height);
+            shown.push(state.height);
+        })?;
+        Ok(folder)
+    };
+    let pursued = pursued();
+    (pursued, shown)
+}
+
+#[test]
+fn three_threads_come_to_what_one_comes_to() {
+    let folder = tempfile::tempdir().expect("writable");
+    let frames = frames();
+    let log = log_of(&folder.path().join("log"), &frames, Durability::End);
+    for blocks in [0, 1, 7, BLOCKS] {
+        let (folder, shown) = pursued(&log, Height(GENESIS + blocks));
+        let mut folder = folder.expect("it folds");
+        assert_eq!(shown.len() as u64, blocks);
+        // Whoever goes on alone has the hashes that the third thread kept.
+        for frame in &frames[blocks as usize..] {
+            folder.fold(frame).expect("it follows");
+        }
+        assert_eq!(folder.header(), &frames[frames.len() - 1].header);
+        let mut state = folder.into_state();
+        let root = state.root();
+        state.forget_cached_hashes();
+        assert_eq!(state.root(), root);
+    }
+}
+
+#[test]
+fn three_threads_tell_of_the_first_block_that_is_wrong() {
+    let folder = tempfile::tempdir().expect("writable");
+    for (name, at) in [("first", 0), ("middle", 5), ("last", BLOCKS as usize - 1)] {
+        let mut frames = frames();
+        let credited = frames[at].events.iter_mut().find_map(|event| match event {
+            Event::BalanceCredited { amount, .. } => Some(amount),
+            _ => None,
+        });
+        credited.expect("every block has a transfer").0 += 1;
+        if let Some(next) = frames.get_mut(at + 1) {
+            // Behind a wrong root: an event that fits no state at all.
+            next.events.push(Event::BalanceWithdrawn { account: POOR, amount: Rao::whole(9_999) });
+        }
+        let forged = rechained(frames, at);
+        let log = log_of(&folder.path().join(name), &forged, Durability::End);
+        match pursued(&log, log.tip()).0 {
+            Err(ReadError::Fold(FoldError::Hash { height, what, .. })) => {
+                assert_eq!((height.0, what), (GENESIS + 1 + at as u64, "the state root"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let mut frames = frames();
+    frames[4].events.push(Event::BalanceWithdrawn { account: POOR, amount: Rao::whole(9_999) });
+    let log = log_of(&folder.path().join("event"), &rechained(frames, 4), Durability::End);
+    match pursued(&log, log.tip()).0 {
+        Err(ReadError::Fold(FoldError::Event { height, .. })) => assert_eq!(height.0, GENESIS + 5),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -4,7 +4,7 @@
 //! itself (`accounting`).
 
 use super::inspect::numbers_table;
-use super::reading::{Reading, log_failure, verify_hint};
+use super::reading::{Reading, read_failure, verify_hint};
 use super::{Failure, print, print_json};
 use crate::accounting::{
     Accounts, Amount, Book, Position, Quote, Size, Source, Watch, Yield, quote, value,
@@ -20,6 +20,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use storage::fold::Folder;
+use storage::pursuit::pursue;
 
 /// `btemu inspect RUN account`
 #[derive(Debug, clap::Args)]
@@ -255,7 +256,7 @@ pub fn show(
     if json { print_json(&facts) } else { print(&text(&facts)) }
 }
 
-/// The accounts of one coldkey and the state after a block, every hash checked on the way.
+/// The accounts of one coldkey and the state after a block, every frame hash and state root checked on the way.
 fn fold(
     reading: &Reading,
     at: Height,
@@ -269,15 +270,14 @@ fn fold(
     let mut folder = Folder::new(before.clone(), &reading.genesis).map_err(failed)?;
     let mut accounts = Accounts::open(Watch::One(account), &before).measuring(from, &before);
     let progress = Progress::counting(reading.genesis.height.0, at.0, showing);
-    for frame in reading.log.frames(Height(reading.genesis.height.0 + 1), at) {
-        let frame = frame.map_err(log_failure)?;
-        folder.fold(&frame).map_err(failed)?;
-        accounts.block(&frame, &before, folder.state());
+    let pursued = pursue(&mut folder, &reading.log, at, |frame, after| {
+        accounts.block(frame, &before, after);
         for event in &frame.events {
-            apply(&mut before, event).map_err(|error| Failure::failed(error, verify_hint()))?;
+            apply(&mut before, event).expect("it fitted the same state a moment ago");
         }
         progress.at(frame.header.height.0);
-    }
+    });
+    pursued.map_err(read_failure)?;
     progress.finish();
     Ok((accounts, folder))
 }

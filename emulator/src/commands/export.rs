@@ -231,8 +231,8 @@ fn fold(
     }
     read_ahead(&reading.log, Height(before.0 + 1), span.to, |blocks| {
         for block in blocks {
-            let (frame, digests) = block.map_err(log_failure)?;
-            let folded = folder.fold_with(&frame, &digests);
+            let frame = block.map_err(log_failure)?;
+            let folded = folder.fold_stored(&frame);
             folded.map_err(|error| Failure::failed(error, verify_hint()))?;
             let (header, state) = (folder.header(), folder.state());
             let sampled = span.samples(header.height);

@@ -66,10 +66,7 @@ impl Reading {
     /// The state after a block.
     pub fn state_at(&self, at: Height) -> Result<Folder, Failure> {
         let genesis = || Ok((self.plan.genesis.clone(), self.genesis.clone()));
-        state_at(&self.log, &self.folder.cache(), genesis, at).map_err(|error| match error {
-            ReadError::Log(error) => log_failure(error),
-            ReadError::Fold(error) => Failure::failed(error, verify_hint()),
-        })
+        state_at(&self.log, &self.folder.cache(), genesis, at).map_err(read_failure)
     }
 
     /// What was counted from genesis to a block, beginning at the newest count that was kept.
@@ -104,6 +101,14 @@ pub fn log_failure(error: LogError) -> Failure {
     match error.is_damage() {
         true => failure.at_damage(error.damaged_block().map(|block| block.0)),
         false => failure,
+    }
+}
+
+/// A log that cannot be read or does not fold.
+pub fn read_failure(error: ReadError) -> Failure {
+    match error {
+        ReadError::Log(error) => log_failure(error),
+        ReadError::Fold(error) => Failure::failed(error, verify_hint()),
     }
 }
 

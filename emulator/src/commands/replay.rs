@@ -1,17 +1,16 @@
 //! `btemu replay`: folds a log back into the protocol state.
 
-use super::reading::{Reading, log_failure, verify_hint};
+use super::reading::{Reading, read_failure, verify_hint};
 use super::telling::tell_summary;
 use super::{BlockArgument, Failure, print, print_json};
 use crate::clock::Stopwatch;
 use crate::progress::{Progress, Showing};
 use crate::run::death;
 use crate::run::totals::{Account, Summary, Totals};
-use protocol::units::Height;
 use std::path::PathBuf;
-use storage::ahead::read_ahead;
 use storage::fold::Folder;
 use storage::log::EventLog;
+use storage::pursuit::pursue;
 
 /// `btemu replay`
 #[derive(Debug, clap::Args)]
@@ -26,7 +25,7 @@ pub struct ReplayArguments {
     json: bool,
 }
 
-/// Folds every block from genesis on and checks every hash and state root.
+/// Folds every block from genesis on and checks every frame hash and state root.
 pub fn run(arguments: &ReplayArguments) -> Result<(), Failure> {
     let stopwatch = Stopwatch::start();
     let reading = Reading::open(&arguments.run)?;
@@ -36,15 +35,11 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Failure> {
     let mut totals = Totals::default();
     let showing = Showing::unless_json(arguments.json);
     let progress = Progress::counting(reading.genesis.height.0, to.0, showing);
-    read_ahead(&reading.log, Height(reading.genesis.height.0 + 1), to, |blocks| {
-        for block in blocks {
-            let (frame, digests) = block.map_err(log_failure)?;
-            folder.fold_with(&frame, &digests).map_err(failed)?;
-            totals.add(&frame);
-            progress.at(frame.header.height.0);
-        }
-        Ok::<(), Failure>(())
-    })?;
+    let pursued = pursue(&mut folder, &reading.log, to, |frame, _| {
+        totals.add(frame);
+        progress.at(frame.header.height.0);
+    });
+    pursued.map_err(read_failure)?;
     progress.finish();
     let account = Account {
         run: arguments.run.display().to_string(),
@@ -63,5 +58,5 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Failure> {
         return print_json(&summary);
     }
     print(&tell_summary(&summary))?;
-    print("every hash and every state root holds\n")
+    print("every frame hash and every state root holds\n")
 }

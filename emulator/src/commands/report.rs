@@ -4,7 +4,7 @@
 //! (`report`, docs/report.md).
 
 use super::inspect::numbers_table;
-use super::reading::{Reading, log_failure, verify_hint};
+use super::reading::{Reading, read_failure, verify_hint};
 use super::telling::thousands;
 use super::{BlockArgument, Failure, print, print_json};
 use crate::accounting::{Accounts, Watch};
@@ -17,8 +17,8 @@ use protocol::frame::Projection;
 use protocol::units::{Height, Rao, UNITS_PER_TOKEN};
 use std::fmt::Write;
 use std::path::PathBuf;
-use storage::ahead::read_ahead;
 use storage::fold::Folder;
+use storage::pursuit::pursue;
 
 /// Subnets that the table shows unless all are asked for.
 const SUBNETS_SHOWN: usize = 20;
@@ -77,23 +77,18 @@ fn fold(reading: &Reading, at: Height, showing: Showing) -> Result<Report, Failu
     let mut folder = Folder::new(before.clone(), &reading.genesis).map_err(failed)?;
     let mut accounts = Accounts::open(Watch::All, &before);
     let mut gathered = Gathered::new(&reading.plan);
-    let first = Height(reading.genesis.height.0 + 1);
     let progress = Progress::counting(reading.genesis.height.0, at.0, showing);
-    read_ahead(&reading.log, first, at, |blocks| {
-        for block in blocks {
-            let (frame, digests) = block.map_err(log_failure)?;
-            folder.fold_with(&frame, &digests).map_err(failed)?;
-            let parts: [&mut dyn Projection; 2] = [&mut accounts, &mut gathered];
-            for part in parts {
-                part.block(&frame, &before, folder.state());
-            }
-            for event in &frame.events {
-                apply(&mut before, event).map_err(|error| Failure::failed(error, verify_hint()))?;
-            }
-            progress.at(frame.header.height.0);
+    let pursued = pursue(&mut folder, &reading.log, at, |frame, after| {
+        let parts: [&mut dyn Projection; 2] = [&mut accounts, &mut gathered];
+        for part in parts {
+            part.block(frame, &before, after);
         }
-        Ok::<(), Failure>(())
-    })?;
+        for event in &frame.events {
+            apply(&mut before, event).expect("it fitted the same state a moment ago");
+        }
+        progress.at(frame.header.height.0);
+    });
+    pursued.map_err(read_failure)?;
     progress.finish();
     if let Err(what) = accounts.check(folder.state()) {
         tracing::warn!(what, "the books do not balance");

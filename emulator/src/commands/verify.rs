@@ -11,7 +11,7 @@ use protocol::frame::Header;
 use protocol::units::Height;
 use serde::Serialize;
 use std::path::PathBuf;
-use storage::ahead::read_ahead;
+use storage::ahead::read_ahead_hashed;
 use storage::fold::Folder;
 use storage::log::EventLog;
 
@@ -178,7 +178,7 @@ fn check_blocks(arguments: &VerifyArguments, reading: &Reading) -> Result<Checke
     let mut again = arguments.re_execute.then(again);
     let progress = progress(arguments, genesis, tip);
     let (mut re_executed, mut found) = (0, None);
-    read_ahead(&reading.log, Height(genesis.0 + 1), tip, |blocks| {
+    read_ahead_hashed(&reading.log, Height(genesis.0 + 1), tip, |blocks| {
         for block in blocks {
             if damage.is_some() {
                 break;

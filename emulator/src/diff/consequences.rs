@@ -122,7 +122,7 @@ pub fn samples(
         samples.push(sample(folder.state(), &roles));
     }
     for frame in log.frames(Height(at.0 + 1), last) {
-        folder.fold(&frame?)?;
+        folder.fold_stored(&frame?)?;
         let height = folder.header().height;
         if blocks.get(samples.len()) == Some(&height) {
             samples.push(sample(folder.state(), &roles));

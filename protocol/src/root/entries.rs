@@ -35,23 +35,92 @@ enum Change {
 /// The sum over entries, and the changes to it that are not hashed yet.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Entries {
-    /// `None` before it is first asked for, and after more changes than are worth noting.
-    sum: Option<Sum>,
+    kept: Kept,
     waiting: Lanes<Change>,
     /// Since the sum was last asked for.
     changes: usize,
 }
 
+/// Where the sum is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Kept {
+    /// Nowhere: before it is first asked for, and after more changes than are worth noting.
+    #[default]
+    Nowhere,
+    /// Here.
+    Here(Sum),
+    /// With a [`Tally`]; here is what it does not have yet.
+    Away(Sum),
+}
+
+/// Changes that were noted, to be hashed by whoever has the sum.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    /// Those that are hashed already.
+    sum: Sum,
+    waiting: Lanes<Change>,
+}
+
+/// The sum over entries, away from them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally(Sum);
+
+impl Tally {
+    /// The sum with more changes. What they took room in can be used again.
+    pub fn settle(&mut self, changes: &mut Changes) -> Sum {
+        self.0.add(changes.sum);
+        settle(&mut self.0, &mut changes.waiting);
+        self.0
+    }
+}
+
+fn settle(sum: &mut Sum, waiting: &mut Lanes<Change>) {
+    waiting.settle(|change, hash| match change {
+        Change::On => sum.add(hash),
+        Change::Off => sum.subtract(hash),
+    });
+}
+
 impl Entries {
     /// Whether changes are noted.
     pub const fn is_kept(&self) -> bool {
-        self.sum.is_some()
+        !matches!(self.kept, Kept::Nowhere)
+    }
+
+    /// Whether the sum is here.
+    pub const fn is_here(&self) -> bool {
+        matches!(self.kept, Kept::Here(_))
     }
 
     /// Starts with no entries.
     pub fn start(&mut self) {
         self.waiting.clear();
-        (self.sum, self.changes) = (Some(Sum::default()), 0);
+        (self.kept, self.changes) = (Kept::Here(Sum::default()), 0);
+    }
+
+    /// Gives the sum away, if it is here; from then on the changes to it are asked for.
+    pub fn give_away(&mut self) -> Option<Tally> {
+        let Kept::Here(sum) = self.kept else { return None };
+        self.kept = Kept::Away(Sum::default());
+        Some(Tally(sum))
+    }
+
+    /// The changes since they were last asked for, with `room` for the next ones. `None` unless the sum is away.
+    pub fn changes(&mut self, room: Option<Changes>) -> Option<Changes> {
+        let Kept::Away(sum) = &mut self.kept else { return None };
+        self.changes = 0;
+        let room = room.map_or_else(Lanes::default, |room| room.waiting);
+        let waiting = core::mem::replace(&mut self.waiting, room);
+        Some(Changes { sum: core::mem::take(sum), waiting })
+    }
+
+    /// Has the sum again.
+    pub fn take_back(&mut self, tally: Tally) {
+        if let Kept::Away(changed) = self.kept {
+            let mut sum = tally.0;
+            sum.add(changed);
+            self.kept = Kept::Here(sum);
+        }
     }
 
     /// An entry that is there already: all of them at first, later those of a subnet that came.
@@ -78,7 +147,7 @@ impl Entries {
     }
 
     fn note(&mut self, change: Change, part: Part, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.sum.is_some() {
+        if self.is_kept() {
             self.waiting.push(change, part, write);
             if self.waiting.len() >= WAITING_MAX {
                 self.settle();
@@ -86,20 +155,20 @@ impl Entries {
         }
     }
 
-    fn settle(&mut self) -> Sum {
-        let mut sum = self.sum.unwrap_or_default();
-        self.waiting.settle(|change, hash| match change {
-            Change::On => sum.add(hash),
-            Change::Off => sum.subtract(hash),
-        });
-        self.sum = Some(sum);
-        sum
+    fn settle(&mut self) {
+        if let Kept::Here(sum) | Kept::Away(sum) = &mut self.kept {
+            settle(sum, &mut self.waiting);
+        }
     }
 
-    /// The sum over all entries put on and not taken off.
-    pub fn sum(&mut self) -> Sum {
+    /// The sum over all entries put on and not taken off; `None` unless it is here.
+    pub fn sum(&mut self) -> Option<Sum> {
+        self.settle();
         self.changes = 0;
-        self.settle()
+        match self.kept {
+            Kept::Here(sum) => Some(sum),
+            Kept::Nowhere | Kept::Away(_) => None,
+        }
     }
 }
 
@@ -167,7 +236,7 @@ mod tests {
         accounts
             .iter()
             .for_each(|(id, free)| entries.count(&AccountId([*id; 32]), &account(*free)));
-        entries.sum()
+        entries.sum().expect("it is here")
     }
 
     #[test]
@@ -177,19 +246,55 @@ mod tests {
         entries.put_on(&one, &account(5));
         assert_eq!(entries.waiting.len(), 0, "nothing is noted before the sum is first asked for");
         entries.start();
-        assert_eq!(entries.sum(), Sum::default());
+        assert_eq!(entries.sum(), Some(Sum::default()));
         let mut value = account(5);
         Written::new(Some(&mut entries), one, &mut value, Was::Absent).free = Rao(7);
         entries.put_on(&two, &account(9));
-        assert_eq!(entries.sum(), sum_of(&[(2, 9), (1, 7)]), "the order does not matter");
+        assert_eq!(entries.sum(), Some(sum_of(&[(2, 9), (1, 7)])), "the order does not matter");
         for free in [8, 9] {
             Written::new(Some(&mut entries), one, &mut value, Was::There).free = Rao(free);
         }
         entries.take_off(&two, &account(9));
-        assert_eq!(entries.sum(), sum_of(&[(1, 9)]), "what is gone leaves no trace");
-        assert_ne!(entries.sum(), sum_of(&[(2, 9)]));
+        assert_eq!(entries.sum(), Some(sum_of(&[(1, 9)])), "what is gone leaves no trace");
+        assert_ne!(entries.sum(), Some(sum_of(&[(2, 9)])));
         Written::new(None, one, &mut value, Was::There).free = Rao(1);
-        assert_eq!(entries.sum(), sum_of(&[(1, 9)]), "what is not counted changes nothing");
+        assert_eq!(entries.sum(), Some(sum_of(&[(1, 9)])), "what is not counted changes nothing");
+    }
+
+    #[test]
+    fn a_sum_that_is_away_follows_the_changes_it_is_handed() {
+        let mut entries = Entries::default();
+        assert!(entries.give_away().is_none(), "there is none yet");
+        entries.start();
+        entries.put_on(&AccountId([1; 32]), &account(5));
+        assert_eq!(entries.sum(), Some(sum_of(&[(1, 5)])));
+        let mut tally = entries.give_away().expect("it is here");
+        assert!(entries.give_away().is_none() && !entries.is_here() && entries.is_kept());
+        assert_eq!(entries.sum(), None);
+        let mut room = None;
+        for turn in 0..3_u64 {
+            entries.take_off(&AccountId([1; 32]), &account(5 + turn));
+            entries.put_on(&AccountId([1; 32]), &account(6 + turn));
+            let mut changes = entries.changes(room.take()).expect("the sum is away");
+            assert_eq!(tally.settle(&mut changes), sum_of(&[(1, 6 + turn)]));
+            room = Some(changes);
+        }
+        // More than wait to be hashed at once.
+        for free in (0..WAITING_MAX as u64).rev() {
+            entries.put_on(&AccountId([2; 32]), &account(free));
+            entries.take_off(&AccountId([2; 32]), &account(free));
+        }
+        entries.put_on(&AccountId([2; 32]), &account(1));
+        let mut changes = entries.changes(room).expect("the sum is away");
+        assert_eq!(tally.settle(&mut changes), sum_of(&[(1, 8), (2, 1)]));
+        entries.put_on(&AccountId([3; 32]), &account(1));
+        entries.take_back(tally);
+        assert_eq!(
+            entries.sum(),
+            Some(sum_of(&[(1, 8), (2, 1), (3, 1)])),
+            "nothing is lost on the way back"
+        );
+        assert!(entries.changes(None).is_none());
     }
 
     #[test]
@@ -209,6 +314,10 @@ mod tests {
         for turn in (1..many).rev() {
             entries.take_off(&AccountId([1; 32]), &account(turn as u64));
         }
-        assert_eq!(entries.sum(), sum_of(&[(1, 0)]), "what was hashed early counts like the rest");
+        assert_eq!(
+            entries.sum(),
+            Some(sum_of(&[(1, 0)])),
+            "what was hashed early counts like the rest"
+        );
     }
 }
