@@ -124,7 +124,8 @@ fn import(arguments: &ImportArguments) -> Result<(), Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::failed(error, None);
     let mut dumps = Vec::new();
     for file in metagraphs {
-        let text = scenario::file_text(file).map_err(|error| failed(&error))?;
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| failed(&format!("cannot read {}: {error}", file.display())))?;
         dumps.push(snapshot::parse(file, &text).map_err(|error| failed(&error))?);
     }
     let weights = weights.as_deref().map(import::weights).transpose();

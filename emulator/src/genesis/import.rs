@@ -237,7 +237,9 @@ fn rao(units: u64) -> String {
 
 fn whole(name: &str, value: &Value) -> Result<u64, Unusable> {
     let number = value.as_u64();
-    number.ok_or_else(|| Unusable(format!("{name} is {value}, not a whole number (amounts are in rao)")))
+    number.ok_or_else(|| {
+        Unusable(format!("{name} is {value}, not a whole number (amounts are in rao)"))
+    })
 }
 
 fn truth(name: &str, value: &Value) -> Result<bool, Unusable> {
@@ -272,12 +274,15 @@ fn part(name: &str, value: &Value, of: f64) -> Result<f64, Unusable> {
 /// A line is not what it should be.
 pub fn weights(file: &Path) -> Result<Vec<UidRow>, Unusable> {
     let lines = table(file, &["validator_uid", "miner_uid", "weight"])?;
-    let place = |line: u64, what: &str| Unusable(format!("{}: line {line}: {what}", file.display()));
+    let place =
+        |line: u64, what: &str| Unusable(format!("{}: line {line}: {what}", file.display()));
     let parts = lines.iter().any(|(_, fields)| fields[2].contains(['.', 'e', 'E']));
     let mut rows: BTreeMap<u16, Vec<(u16, f64)>> = BTreeMap::new();
     for (line, fields) in &lines {
         let uid = |at: usize| {
-            fields[at].parse::<u16>().map_err(|_| place(*line, &format!("{:?} is no uid", fields[at])))
+            fields[at]
+                .parse::<u16>()
+                .map_err(|_| place(*line, &format!("{:?} is no uid", fields[at])))
         };
         let most = if parts { 1.0 } else { WHOLE_16 };
         let weight = fields[2].parse::<f64>().ok().filter(|weight| (0.0..=most).contains(weight));
@@ -299,13 +304,15 @@ pub fn weights(file: &Path) -> Result<Vec<UidRow>, Unusable> {
 /// A line is not what it should be.
 pub fn holders(file: &Path) -> Result<Vec<Holder>, Unusable> {
     let lines = table(file, &["hotkey", "coldkey", "stake_rao"])?;
-    let place = |line: u64, what: String| Unusable(format!("{}: line {line}: {what}", file.display()));
+    let place =
+        |line: u64, what: String| Unusable(format!("{}: line {line}: {what}", file.display()));
     let read = |(line, fields): (u64, Vec<String>)| {
         let key = |at: usize| {
             fields[at].parse().map_err(|_| place(line, format!("{:?} is no address", fields[at])))
         };
         let stake = fields[2].parse();
-        let stake = stake.map_err(|_| place(line, format!("{:?} is no amount in rao", fields[2])))?;
+        let stake =
+            stake.map_err(|_| place(line, format!("{:?} is no amount in rao", fields[2])))?;
         Ok(Holder { hotkey: key(0)?, coldkey: key(1)?, stake })
     };
     lines.into_iter().map(read).collect()
@@ -372,20 +379,16 @@ mod tests {
         let raw = json!({ "source_call": "any", "metagraph": dump() });
         let of_chain = snapshot(&[raw], None, Vec::new()).expect("it is sound");
         let mut sdk = dump();
-        for (key, whole) in [
-            ("dividends", WHOLE_16),
-            ("incentives", WHOLE_16),
-            ("consensus", WHOLE_16),
-        ] {
+        for (key, whole) in
+            [("dividends", WHOLE_16), ("incentives", WHOLE_16), ("consensus", WHOLE_16)]
+        {
             for value in sdk[key].as_array_mut().expect("a column") {
                 *value = json!(value.as_f64().expect("a number") / whole);
             }
         }
-        for (key, whole) in [
-            ("kappa", WHOLE_16),
-            ("min_allowed_weights", WHOLE_16),
-            ("bonds_moving_avg", WHOLE_64),
-        ] {
+        for (key, whole) in
+            [("kappa", WHOLE_16), ("min_allowed_weights", WHOLE_16), ("bonds_moving_avg", WHOLE_64)]
+        {
             sdk[key] = json!(sdk[key].as_f64().expect("a number") / whole);
         }
         sdk["moving_price"] = json!(40_869_489.0 / PRICE_FRACTION);
@@ -412,7 +415,11 @@ mod tests {
             ("hotkeys", json!("all"), "hotkeys is not a list"),
             ("coldkeys", json!([key(9)]), "coldkeys has 1 entries, hotkeys has 2"),
             ("coldkeys", json!([key(9), "nobody"]), "coldkeys[1] is \"nobody\", no address"),
-            ("alpha_stake", json!([1.5, 2]), "alpha_stake[0] is 1.5, not a whole number (amounts are in rao)"),
+            (
+                "alpha_stake",
+                json!([1.5, 2]),
+                "alpha_stake[0] is 1.5, not a whole number (amounts are in rao)",
+            ),
             ("incentives", json!([0, 65_536]), "incentives[1] is 65536, no ratio of 65535"),
             ("incentives", json!([0, 1.5]), "incentives[1] is 1.5, no part of a whole"),
             ("active", json!([1, false]), "active[0] is 1, not true or false"),
@@ -437,7 +444,8 @@ mod tests {
         let path = folder.path().join("t.csv");
         let said = |text: &str| {
             std::fs::write(&path, text).expect("writable");
-            let told = |error: Unusable| error.to_string().replace(&path.display().to_string(), "t.csv");
+            let told =
+                |error: Unusable| error.to_string().replace(&path.display().to_string(), "t.csv");
             weights(&path).map_err(told)
         };
         let header = "validator_uid,miner_uid,weight\n";
@@ -461,7 +469,10 @@ mod tests {
         let metagraph = read(&rows);
         assert_eq!(metagraph.weights, Some(vec![(0, vec![(1, 9)])]));
         assert_eq!(metagraph.holders.len(), 1);
-        assert_eq!((metagraph.holders[0].coldkey.to_ss58(), metagraph.holders[0].stake), (key(7), 12));
+        assert_eq!(
+            (metagraph.holders[0].coldkey.to_ss58(), metagraph.holders[0].stake),
+            (key(7), 12)
+        );
         std::fs::write(&path, "hotkey,coldkey,stake_rao\nx,y,12\n").expect("writable");
         let told = holders(&path).expect_err("no addresses").to_string();
         assert!(told.ends_with("line 2: \"x\" is no address"), "{told}");

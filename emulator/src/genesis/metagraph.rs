@@ -6,9 +6,9 @@
 
 use super::snapshot;
 use crate::scenario::ScenarioError;
-use protocol::state::{Params, Row};
 use protocol::issuance::SUPPLY_MAX_RAO;
-use protocol::units::{AccountId, Alpha, Rao};
+use protocol::state::{Params, Row};
+use protocol::units::{AccountId, Rao};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +51,7 @@ pub struct Neuron {
     /// Alpha of the last epoch, in rao.
     #[serde(default, skip_serializing_if = "is_default")]
     pub emission: u64,
-    /// Block of the last weights; absent for its registration.
+    /// Block of the last weights; absent for that of genesis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_update: Option<u64>,
     /// Block of its registration; absent for one just beyond immunity.
@@ -252,9 +252,8 @@ impl Metagraph {
         let others = held.iter().filter(|(hotkey, _)| !neurons.contains(hotkey));
         let sum = of_neurons.chain(others.map(|(_, stake)| *stake)).map(u128::from).sum::<u128>();
         if sum > u128::from(around.stake) {
-            let there = Alpha(around.stake);
-            let sum = u64::try_from(sum).map_or_else(|_| sum.to_string(), |sum| Alpha(sum).to_string());
-            return Err(format!("its neurons and holders have {sum}, but there are {there}"));
+            let there = around.stake;
+            return Err(format!("its neurons and holders have {sum} rao, but there are {there}"));
         }
         let block = self.block.unwrap_or(around.height);
         let mut imported = Imported {
@@ -274,7 +273,8 @@ impl Metagraph {
                 return Err(format!("uid {uid}: take is {take}, above the highest, {most}"));
             }
             let unknown = around.height.saturating_sub(u64::from(around.immunity_period) + 1);
-            let shift = |key: &str, at: Option<u64>| match at {
+            let shift = |key: &str, at: Option<u64>| {
+                match at {
                 None => Ok(None),
                 Some(at) if at > block => {
                     Err(format!("uid {uid}: {key} is {at}, after its block, {block}"))
@@ -283,10 +283,11 @@ impl Metagraph {
                     let (age, height) = (block - at, around.height);
                     format!("uid {uid}: {key} is {age} blocks ago, before block 0 of a network at {height}")
                 }),
+            }
             };
             let registered = shift("block_at_registration", neuron.block_at_registration)?;
             let registered = registered.unwrap_or(unknown);
-            let updated = shift("last_update", neuron.last_update)?.unwrap_or(registered);
+            let updated = shift("last_update", neuron.last_update)?.unwrap_or(around.height);
             neuron.block_at_registration = Some(registered);
             neuron.last_update = Some(updated);
         }
@@ -409,8 +410,13 @@ mod tests {
         read.map(|mut found| found.remove(0)).map_err(|error| error.to_string())
     }
 
-    const AROUND: Surroundings =
-        Surroundings { height: 1_500, stake: 610, uids_max: 3, take_max: 11_796, immunity_period: 9 };
+    const AROUND: Surroundings = Surroundings {
+        height: 1_500,
+        stake: 610,
+        uids_max: 3,
+        take_max: 11_796,
+        immunity_period: 9,
+    };
 
     #[test]
     fn ages_are_kept_at_another_block() {
@@ -422,7 +428,7 @@ mod tests {
         };
         assert_eq!(dates(0), (Some(510), Some(1_490)));
         assert_eq!(dates(1), (Some(1_490), Some(1_400)), "just beyond immunity");
-        assert_eq!(dates(2), (Some(1_490), Some(1_490)), "nothing is known");
+        assert_eq!(dates(2), (Some(1_490), Some(1_500)), "nothing is known");
         assert_eq!(imported.neurons[2].alpha_stake, Some(40), "what its holders have");
         assert_eq!(imported.neurons[1].owner(), imported.neurons[1].hotkey);
         assert!(!imported.same_block);
@@ -438,7 +444,11 @@ mod tests {
         let at = "m.json: netuid 7: ";
         let rows = [
             ("/neurons/1/uid", json!(0), format!("{at}uid 0 occurs twice")),
-            ("/neurons/2/uid", json!(3), format!("{at}uid 2 is missing; uids go from 0 without a gap")),
+            (
+                "/neurons/2/uid",
+                json!(3),
+                format!("{at}uid 2 is missing; uids go from 0 without a gap"),
+            ),
             (
                 "/neurons/1/hotkey",
                 json!(key(1)),
@@ -471,12 +481,18 @@ mod tests {
             (
                 "/holders/2/stake",
                 json!(u64::MAX),
-                format!("{at}holders: {} on {}: {} rao, which cannot be", key(12), key(4), u64::MAX),
+                format!(
+                    "{at}holders: {} on {}: {} rao, which cannot be",
+                    key(12),
+                    key(4),
+                    u64::MAX
+                ),
             ),
             (
                 "/netuid",
                 json!(0),
-                "m.json: netuid 0: root's neurons follow from its stake: it has holders only".to_owned(),
+                "m.json: netuid 0: root's neurons follow from its stake: it has holders only"
+                    .to_owned(),
             ),
             (
                 "/neurons/0/take",
@@ -486,7 +502,8 @@ mod tests {
             (
                 "/neurons/0/active",
                 json!("yes"),
-                "m.json: neurons[0].active: invalid type: string \"yes\", expected a boolean".to_owned(),
+                "m.json: neurons[0].active: invalid type: string \"yes\", expected a boolean"
+                    .to_owned(),
             ),
             ("/kappa", json!(0.5), "m.json: kappa: invalid type: floating point `0.5`".to_owned()),
             ("/weights/0", json!([0]), "m.json: weights[0]: invalid length 1".to_owned()),
@@ -500,7 +517,8 @@ mod tests {
         let mut mistyped = small();
         mistyped["neurons"][0]["alpha_steak"] = json!(5);
         let told = read(&mistyped).expect_err("it is no key");
-        let expected = "m.json: neurons[0].alpha_steak: unknown field `alpha_steak`, expected one of";
+        let expected =
+            "m.json: neurons[0].alpha_steak: unknown field `alpha_steak`, expected one of";
         assert!(told.starts_with(expected), "{told}");
     }
 
@@ -510,7 +528,7 @@ mod tests {
             (Surroundings { uids_max: 2, ..AROUND }, "3 neurons, but at most 2 uids (max_uids)"),
             (
                 Surroundings { stake: 609, ..AROUND },
-                "its neurons and holders have 0.000000610, but there are 0.000000609",
+                "its neurons and holders have 610 rao, but there are 609",
             ),
             (
                 Surroundings { take_max: 899, ..AROUND },

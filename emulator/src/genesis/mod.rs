@@ -290,7 +290,8 @@ impl Metagraphs {
         let around =
             Surroundings { height, stake: root_stake, uids_max: 0, take_max, immunity_period: 0 };
         let root = root.fit(around);
-        let root = root.map_err(|what| ScenarioError::new(format!("{file}: netuid 0: {what}"), None))?;
+        let root =
+            root.map_err(|what| ScenarioError::new(format!("{file}: netuid 0: {what}"), None))?;
         Ok(root.holders)
     }
 }
@@ -657,14 +658,8 @@ fn snapshot_subnets(
             symbol: text(|entry| entry.symbol.clone(), &row.symbol),
             params: params(place, document, &base, entry)?,
             tao: of(|entry| entry.tao_reserve.map(|tao| tao.0), row.tau_in.units),
-            alpha_in: of(
-                |entry| entry.alpha_in.map(|alpha| alpha.0),
-                row.alpha_in.units,
-            ),
-            alpha_out: of(
-                |entry| entry.alpha_out.map(|alpha| alpha.0),
-                row.alpha_out.units,
-            ),
+            alpha_in: of(|entry| entry.alpha_in.map(|alpha| alpha.0), row.alpha_in.units),
+            alpha_out: of(|entry| entry.alpha_out.map(|alpha| alpha.0), row.alpha_out.units),
             // Four decimals are all the explorer gives.
             flow_share: of(
                 |entry| entry.flow_share.map(u64::from),

@@ -382,13 +382,14 @@ impl Seating {
     ) {
         let owner = self.subnet(plan.netuid).info.owner_hotkey;
         let validates = cast.group.role == Role::Validator;
-        let earned =
-            |neuron: &Neuron| if validates { neuron.dividends } else { neuron.incentive };
+        let earned = |neuron: &Neuron| if validates { neuron.dividends } else { neuron.incentive };
         let mut free: Vec<&Neuron> = imported
             .neurons
             .iter()
             .filter(|neuron| neuron.validator_permit == validates)
-            .filter(|neuron| Some(neuron.hotkey) != owner && !self.taken.contains(&(plan.netuid, neuron.hotkey)))
+            .filter(|neuron| {
+                Some(neuron.hotkey) != owner && !self.taken.contains(&(plan.netuid, neuron.hotkey))
+            })
             .collect();
         free.sort_by_key(|neuron| {
             (Reverse((neuron.active, earned(neuron), neuron.alpha_stake)), neuron.uid)
@@ -514,7 +515,9 @@ impl Seating {
         } else {
             let hotkeys = &subnet.neurons.hotkeys;
             let weigh = |uid: &u16| {
-                let rank = |ranked: &BTreeMap<AccountId, u64>| ranked.get(&hotkeys[usize::from(*uid)]).copied();
+                let rank = |ranked: &BTreeMap<AccountId, u64>| {
+                    ranked.get(&hotkeys[usize::from(*uid)]).copied()
+                };
                 ranked.as_ref().and_then(rank).unwrap_or(1)
             };
             (0..hotkeys.len() as u16)
@@ -525,9 +528,8 @@ impl Seating {
         let row = upscaled(&weighted);
         if let Some(imported) = &plan.imported {
             let told = imported.weights.is_some();
-            setters.retain(|uid| {
-                *uid >= named || !told && imported.neurons[usize::from(*uid)].active
-            });
+            setters
+                .retain(|uid| *uid >= named || !told && imported.neurons[usize::from(*uid)].active);
         }
         for setter in setters {
             subnet.mechanisms[0].weights[usize::from(setter)].clone_from(&row);
@@ -1102,6 +1104,21 @@ mod tests {
             let parts: Vec<u64> = split(*whole, &weighted).into_iter().map(|part| part.1).collect();
             assert_eq!(parts, *expected);
             assert_eq!(parts.iter().sum::<u64>(), *whole);
+        }
+    }
+
+    #[test]
+    fn a_row_has_its_largest_weight_at_the_most() {
+        type Weighted = &'static [(u16, u64)];
+        let rows: &[(Weighted, &[(u16, u16)])] = &[
+            (&[(1, 1), (4, 1)], &[(1, 65_535), (4, 65_535)]),
+            (&[(1, 2), (4, 1), (5, 0)], &[(1, 65_535), (4, 32_767)]),
+            (&[(1, u64::MAX), (4, 1)], &[(1, 65_535)]),
+            (&[(1, 0)], &[]),
+            (&[], &[]),
+        ];
+        for (weighted, expected) in rows {
+            assert_eq!(upscaled(weighted), *expected);
         }
     }
 }

@@ -16,14 +16,8 @@ const SHIPPED: [(&str, &str); 3] = [
         "finney_subnets_taostats_2026-04-11.json",
         include_str!("../../../configs/data/finney_subnets_taostats_2026-04-11.json"),
     ),
-    (
-        "sn1_block6852690.json",
-        include_str!("../../../configs/data/sn1_block6852690.json"),
-    ),
-    (
-        "sn15_block4769998.json",
-        include_str!("../../../configs/data/sn15_block4769998.json"),
-    ),
+    ("sn1_block6852690.json", include_str!("../../../configs/data/sn1_block6852690.json")),
+    ("sn15_block4769998.json", include_str!("../../../configs/data/sn15_block4769998.json")),
 ];
 
 /// Most TAO or alpha that can exist.
@@ -80,26 +74,24 @@ pub struct Tokens {
 
 impl<'de> Deserialize<'de> for Tokens {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected a number of tokens, or a text such as \"500 rao\"")]
-        enum Written {
-            Number(f64),
-            Text(String),
-        }
-        match Written::deserialize(from)? {
+        let value = serde_json::Value::deserialize(from)?;
+        let exact = |text: &str| {
+            let tao = text.parse::<Tao>().map(|amount| amount.0);
+            tao.or_else(|()| text.parse::<AlphaAmount>().map(|amount| amount.0)).ok()
+        };
+        let amount = match (value.as_f64(), value.as_str()) {
             // To the nearest unit; what is out of range is refused by what it is.
-            Written::Number(tokens) => {
-                Ok(Self { tokens, units: (tokens * UNITS_PER_TOKEN as f64).round() as u64 })
+            (Some(tokens), _) => {
+                Some(Self { tokens, units: (tokens * UNITS_PER_TOKEN as f64).round() as u64 })
             }
-            Written::Text(text) => {
-                let tao = text.parse::<Tao>().map(|amount| amount.0);
-                let units = tao.or_else(|()| text.parse::<AlphaAmount>().map(|amount| amount.0));
-                let units = units.map_err(|()| {
-                    D::Error::custom(format!("{text:?} is no amount such as \"500 rao\""))
-                })?;
-                Ok(Self { tokens: units as f64 / UNITS_PER_TOKEN as f64, units })
-            }
-        }
+            (_, Some(text)) => exact(text)
+                .map(|units| Self { tokens: units as f64 / UNITS_PER_TOKEN as f64, units }),
+            _ => None,
+        };
+        amount.ok_or_else(|| {
+            let what = "expected a number of tokens, or a text such as \"500 rao\"";
+            D::Error::custom(format!("{value} is no amount, {what}"))
+        })
     }
 }
 

@@ -43,9 +43,13 @@ fn units(row: &serde_json::Value, key: &str) -> u64 {
 
 #[test]
 fn every_invariant_holds_at_genesis_and_after_blocks() {
-    for name in
-        ["quickstart.toml", "mainnet.toml", "bench-mainnet-quarter.toml", "living-network.toml", "sn15-weights.toml"]
-    {
+    for name in [
+        "quickstart.toml",
+        "mainnet.toml",
+        "bench-mainnet-quarter.toml",
+        "living-network.toml",
+        "sn15-weights.toml",
+    ] {
         let mut state = plan(name, &[]).genesis;
         let mut checker = Checker::new(&state);
         checker.check(&state).unwrap_or_else(|violation| panic!("{name}: {violation}"));
@@ -222,10 +226,12 @@ fn key(number: u8) -> AccountId {
 
 impl Small {
     fn new() -> Self {
-        let neuron = |uid: u16, hot: u8, cold: u8| serde_json::json!({
-            "uid": uid, "hotkey": key(hot).to_ss58(), "coldkey": key(cold).to_ss58(),
-            "last_update": 900 + uid, "block_at_registration": 100 + uid,
-        });
+        let neuron = |uid: u16, hot: u8, cold: u8| {
+            serde_json::json!({
+                "uid": uid, "hotkey": key(hot).to_ss58(), "coldkey": key(cold).to_ss58(),
+                "last_update": 900 + uid, "block_at_registration": 100 + uid,
+            })
+        };
         let mut neurons = [neuron(0, 1, 11), neuron(1, 2, 12), neuron(2, 3, 13), neuron(3, 4, 13)];
         for (uid, stake, tao) in [(0, 500, 7_000), (1, 300, 1_000)] {
             neurons[uid]["alpha_stake"] = (stake * 1_000_000_000_u64).into();
@@ -287,7 +293,9 @@ impl Small {
         write("s.toml", &self.scenario);
         let scenario = load(&folder.path().join("s.toml"), &Overrides::default());
         let plan = scenario.and_then(|scenario| scenario.plan());
-        plan.map_err(|error| error.to_string().replace(&format!("{}/", folder.path().display()), ""))
+        plan.map_err(|error| {
+            error.to_string().replace(&format!("{}/", folder.path().display()), "")
+        })
     }
 
     fn state(&self) -> State {
@@ -413,7 +421,7 @@ fn metagraphs_that_do_not_fit_are_refused() {
     let rows: &[(Change, &str)] = &[
         (
             |small| small.scenario = small.scenario.replace("1000 alpha", "800 alpha"),
-            "m.json: netuid 1: its neurons and holders have 821.000000000, but there are 800.000000000",
+            "m.json: netuid 1: its neurons and holders have 821000000000 rao, but there are 800000000000",
         ),
         (
             |small| small.scenario = small.scenario.replace("10000 TAO", "7000 TAO"),
@@ -444,11 +452,16 @@ fn metagraphs_that_do_not_fit_are_refused() {
             "s.toml: neurons_min: 9, but subnet 1 has 3 uids",
         ),
         (
-            |small| small.scenario = small.scenario.replacen("takes = \"neurons\"", "count = 13", 1),
+            |small| {
+                small.scenario = small.scenario.replacen("takes = \"neurons\"", "count = 13", 1)
+            },
             "s.toml: players.validators.count: subnet 1 would have more than its 16 uids",
         ),
         (
-            |small| small.scenario = small.scenario.replace("\"index\"", "\"index\"\ntakes = \"neurons\""),
+            |small| {
+                small.scenario =
+                    small.scenario.replace("\"index\"", "\"index\"\ntakes = \"neurons\"")
+            },
             "s.toml: players.stakers.takes: only validators and miners have neurons to take over",
         ),
         (
@@ -456,7 +469,10 @@ fn metagraphs_that_do_not_fit_are_refused() {
             "s.toml: players.stakers.ranks: only validators and miners are ranked",
         ),
         (
-            |small| small.scenario = small.scenario.replace("\"sampler\"", "\"sampler\"\nranks = [1, 0]"),
+            |small| {
+                small.scenario =
+                    small.scenario.replace("\"sampler\"", "\"sampler\"\nranks = [1, 0]")
+            },
             "s.toml: players.validators.ranks: a weight of 0 is no rank",
         ),
     ];
