@@ -155,8 +155,8 @@ fn an_imported_metagraph_is_played_and_holds_against_its_log() {
     assert_eq!(number(&subnet, "tao_reserve_rao"), 30_000_000_000_123, "exact");
     assert_eq!(number(&subnet, "tempo"), 19);
     // Three validators are played and set weights; the fourth stays what it is.
-    for uid in 0..3 {
-        assert!(number(&after[uid], "last_update") > 500_000, "{}", after[uid]);
+    for row in &after[..3] {
+        assert!(number(row, "last_update") > 500_000, "{row}");
     }
     assert_eq!(number(&after[3], "last_update"), 499_903);
     let earning = after.iter().filter(|row| number(row, "incentive") > 0).count();

@@ -549,4 +549,43 @@ mod tests {
         let told = read(&late).expect("it is sound").fit(AROUND).expect_err("it is later");
         assert_eq!(told, "uid 1: last_update is 1001, after its block, 1000");
     }
+
+    /// docs/snapshots.md names every key, and its example is one.
+    #[test]
+    fn the_page_tells_what_is_read() {
+        let page = include_str!("../../../docs/snapshots.md");
+        let (_, example) = page.split_once("```json\n").expect("there is one");
+        let (example, _) = example.split_once("```").expect("it ends");
+        let found = parsed(Path::new("m.json"), example).expect("it is sound").remove(0);
+        assert_eq!((found.neurons.len(), found.holders.len()), (2, 1));
+        let around = Surroundings { stake: 500_000_000_000, uids_max: 256, ..AROUND };
+        assert!(found.fit(around).is_ok());
+        let full = Neuron {
+            uid: 1,
+            coldkey: Some(AccountId([1; 32])),
+            alpha_stake: Some(1),
+            tao_stake: 1,
+            take: Some(1),
+            active: true,
+            validator_permit: true,
+            incentive: 1,
+            dividends: 1,
+            consensus: 1,
+            validator_trust: 1,
+            emission: 1,
+            last_update: Some(1),
+            block_at_registration: Some(1),
+            ..found.neurons[0].clone()
+        };
+        let full = serde_json::to_value(full).expect("it is plain data");
+        let keys = full.as_object().expect("it is a struct").keys().map(String::as_str);
+        let parameters = Hyperparameters::NAMES.iter().map(|(name, _)| *name);
+        let mut count = 0;
+        for key in keys.chain(parameters).chain(["block", "neurons", "weights", "bonds", "holders"])
+        {
+            assert!(page.contains(&format!("`{key}`")), "{key} is not documented");
+            count += 1;
+        }
+        assert_eq!(count, 15 + 25 + 5);
+    }
 }
