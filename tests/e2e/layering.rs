@@ -47,7 +47,7 @@ const WORDS: &[(&str, &str, &[&str])] = &[
         ],
     ),
     ("emulator", "socket2::", &["src/run/link/sockets.rs"]),
-    ("emulator", "::csv::", &["src/export/csv.rs"]),
+    ("emulator", "::csv::", &["src/export/csv.rs", "src/genesis/import.rs"]),
     ("emulator", "Instant::now", &["src/clock.rs"]),
     ("emulator", "SystemTime", &["src/clock.rs"]),
     ("actors", "Instant", &[]),

@@ -35,6 +35,8 @@ mod interruption;
 mod layering;
 /// Links between processes, hosts from outside, and strangers.
 mod links;
+/// Metagraphs, imported and played.
+mod metagraph;
 /// Metrics over HTTP.
 mod metrics;
 /// Players that come and go.

@@ -305,3 +305,22 @@ fn the_kitchen_sink_has_a_bit_of_everything() {
     }
     assert!(number(&summary, "rejected") * 20 < number(&summary, "extrinsics"), "{summary}");
 }
+
+/// What Yuma makes of a real matrix. Expected: the stake-weighted mean of the rows, cut off at their stake-weighted median,
+/// worked out by itself from the table that the rows were published in.
+#[test]
+fn real_weights_bring_the_incentives_that_their_median_allows() {
+    let folder = folder();
+    run(folder.path(), "weights", "sn15-weights.toml", 400, &[]);
+    let rows = json_lines(folder.path(), &["inspect", "weights", "neurons", "15", "--json"]);
+    assert_eq!(rows.len(), 256);
+    let expected = [(126, 522_066), (244, 188_128), (116, 73_237), (201, 58_259), (153, 44_714)];
+    for (uid, ppm) in expected {
+        let found = number(&rows[uid], "incentive") as f64 / 65_535.0;
+        assert!((found - f64::from(ppm) / 1e6).abs() < 0.001, "{uid}: {found}");
+    }
+    let earning = rows.iter().filter(|row| number(row, "incentive") > 0).count();
+    assert!((24..=30).contains(&earning), "{earning}");
+    let validators = rows.iter().filter(|row| number(row, "dividends") > 0).count();
+    assert_eq!(validators, 11, "those with a permit");
+}

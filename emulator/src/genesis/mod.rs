@@ -5,6 +5,10 @@
 
 /// What a fork changes.
 pub mod amendment;
+/// Snapshots from what a node says.
+pub mod import;
+/// Neurons, weights and holders of a subnet.
+pub mod metagraph;
 /// Holdings, neurons and balances.
 mod populate;
 /// Settings as a timeline writes them.
@@ -18,9 +22,11 @@ use crate::plan::{Limits, Network, Plan, TimelineCall};
 use crate::scenario::amount::Tao;
 use crate::scenario::document::{
     At, BeaconSection, Document, Group, LimitSection, NetworkSection, SubnetEntry, TimelineEntry,
+    Where,
 };
 use crate::scenario::{ScenarioError, meant, readable};
 use actors::registry::{BehaviourSettings, Role, Seats};
+use metagraph::{Holder, Imported, Metagraph, Surroundings};
 use populate::{Population, Seating};
 use protocol::beacon::Beacon;
 use protocol::call::{Call, Setting};
@@ -56,6 +62,8 @@ const COMPUTED: &[&str] = &[
 pub const PLAYERS_MAX: u64 = 1_000_000;
 /// Deviation of the logarithm of what members of a group have, in millionths, at most.
 const SPREAD_PPM_MAX: u32 = 5_000_000;
+/// A whole of parts in millionths.
+const PPM_WHOLE: u64 = 1_000_000;
 /// Draws of positions by all members of a group on all subnets, at most.
 pub const DRAWS_MAX: u64 = 1 << 30;
 
@@ -78,6 +86,12 @@ pub struct SubnetPlan {
     burn: u64,
     /// Hotkey and coldkey of its owner, if the snapshot names them.
     owner: Option<(AccountId, AccountId)>,
+    /// Its neurons and holders, if a file names them.
+    imported: Option<Imported>,
+    /// The file that does.
+    file: String,
+    /// Neurons it has at least.
+    neurons_min: u16,
 }
 
 /// A group with its behaviour's settings, read and checked.
@@ -110,18 +124,31 @@ pub fn plan(
         None => None,
     };
     let height = document.genesis.height;
-    if rows.is_some() && height == 0 {
-        return Err(wrong("genesis.height: a snapshot needs the block it was taken at".to_owned()));
+    if let Some((_, metagraphs)) = rows.as_ref().filter(|_| height == 0) {
+        let what = format!("{place}: genesis.height: a snapshot needs the block it was taken at");
+        let block = metagraphs.iter().filter_map(|metagraph| metagraph.block).max();
+        let hint = block.map(|block| format!("its metagraph is of block {block}"));
+        return Err(ScenarioError::new(what, hint));
     }
     state.height = Height(height);
-    let (subnets, root_stake) = match rows {
-        Some(rows) => snapshot_subnets(place, document, &rows)?,
+    let mut metagraphs = Metagraphs::read(place, document, folder)?;
+    let (mut subnets, root_stake) = match rows {
+        Some((rows, beside)) => {
+            metagraphs.add(document.genesis.snapshot.as_deref(), folder, beside);
+            snapshot_subnets(place, document, &rows, &metagraphs)?
+        }
         None => {
             let counts = document.subnet.iter().map(|entry| entry.count.unwrap_or(1));
             check_count(counts.map(usize::from).sum(), state.global.subnet_limit).map_err(wrong)?;
-            (generated_subnets(place, document, height)?, document.genesis.root_stake.0)
+            let subnets = generated_subnets(place, document, height, &metagraphs)?;
+            (subnets, document.genesis.root_stake.0)
         }
     };
+    let take_max = state.global.delegate_take_max;
+    check_neurons_min(&subnets).map_err(wrong)?;
+    for subnet in &mut subnets {
+        metagraphs.fit(subnet, height, take_max)?;
+    }
     check_count(subnets.len(), state.global.subnet_limit).map_err(wrong)?;
     check_pools(&subnets).map_err(wrong)?;
     let population = Population {
@@ -129,6 +156,7 @@ pub fn plan(
         subnets: &subnets,
         casts: &casts,
         root_stake,
+        root_holders: metagraphs.root_holders(root_stake, take_max, height)?,
         total_issuance: document.genesis.total_issuance.0,
         flow_ema_total: document.genesis.flow_ema_total.0,
     };
@@ -185,6 +213,99 @@ pub fn write_out(place: &str, document: &mut Document) -> Result<(), ScenarioErr
         group.settings = settings;
     }
     Ok(())
+}
+
+/// The metagraphs that a scenario names or its snapshot holds, by netuid, each with its file.
+#[derive(Debug, Default)]
+struct Metagraphs(BTreeMap<u16, (String, Metagraph)>);
+
+impl Metagraphs {
+    /// Reads those of files of their own.
+    fn read(place: &str, document: &Document, folder: &Path) -> Result<Self, ScenarioError> {
+        let mut metagraphs = Self::default();
+        for entry in &document.subnet {
+            let Some(name) = &entry.metagraph else { continue };
+            let key = snapshot::metagraph_key(entry.netuid);
+            let wrong = |what: String| ScenarioError::new(format!("{place}: {key}: {what}"), None);
+            let netuid = entry.netuid.ok_or_else(|| {
+                wrong("an entry with a metagraph has the netuid of that".to_owned())
+            })?;
+            let (text, _) = snapshot::text(place, &key, name, folder)?;
+            let path = folder.join(name);
+            let file = path.display().to_string();
+            let found = metagraph::parsed(&path, &text)?;
+            let found = found.into_iter().find(|metagraph| metagraph.netuid == netuid);
+            let found = found.filter(Metagraph::has_people).ok_or_else(|| {
+                wrong(format!("{file} has no neurons or holders of netuid {netuid}"))
+            })?;
+            metagraphs.0.insert(netuid, (file, found));
+        }
+        Ok(metagraphs)
+    }
+
+    /// Adds those that a snapshot holds itself, where there is none of a file of its own.
+    fn add(&mut self, snapshot: Option<&str>, folder: &Path, beside: Vec<Metagraph>) {
+        let file = folder.join(snapshot.unwrap_or_default()).display().to_string();
+        for metagraph in beside {
+            self.0.entry(metagraph.netuid).or_insert_with(|| (file.clone(), metagraph));
+        }
+    }
+
+    /// A subnet's parameters, if its metagraph tells some.
+    fn over(&self, netuid: u16, params: Params) -> Params {
+        match self.0.get(&netuid) {
+            Some((_, metagraph)) => metagraph.hyperparameters.over(params),
+            None => params,
+        }
+    }
+
+    /// Gives a subnet its neurons and holders.
+    fn fit(&self, plan: &mut SubnetPlan, height: u64, take_max: u16) -> Result<(), ScenarioError> {
+        let found = self.0.get(&plan.netuid.0).filter(|(_, metagraph)| metagraph.has_people());
+        let Some((file, metagraph)) = found else { return Ok(()) };
+        let around = Surroundings {
+            height,
+            stake: plan.alpha_out,
+            uids_max: plan.params.max_allowed_uids,
+            take_max,
+            immunity_period: plan.params.immunity_period,
+        };
+        let imported = metagraph.fit(around).map_err(|what| {
+            ScenarioError::new(format!("{file}: netuid {}: {what}", plan.netuid), None)
+        })?;
+        plan.imported = Some(imported);
+        plan.owner = plan.owner.or(metagraph.owner_hk.zip(metagraph.owner_ck));
+        plan.file.clone_from(file);
+        Ok(())
+    }
+
+    /// Those who are named as holding stake on root.
+    fn root_holders(
+        &self,
+        root_stake: u64,
+        take_max: u16,
+        height: u64,
+    ) -> Result<Vec<Holder>, ScenarioError> {
+        let Some((file, root)) = self.0.get(&NetUid::ROOT.0) else { return Ok(Vec::new()) };
+        let around =
+            Surroundings { height, stake: root_stake, uids_max: 0, take_max, immunity_period: 0 };
+        let root = root.fit(around);
+        let root =
+            root.map_err(|what| ScenarioError::new(format!("{file}: netuid 0: {what}"), None))?;
+        Ok(root.holders)
+    }
+}
+
+/// No more neurons from the start than there are uids.
+fn check_neurons_min(subnets: &[SubnetPlan]) -> Result<(), String> {
+    let crowded = subnets.iter().find(|plan| plan.neurons_min > plan.params.max_allowed_uids);
+    crowded.map_or(Ok(()), |plan| {
+        let SubnetPlan { netuid, neurons_min, params, .. } = plan;
+        let most = params.max_allowed_uids;
+        Err(format!(
+            "neurons_min: {neurons_min}, but subnet {netuid} has {most} uids (max_allowed_uids)"
+        ))
+    })
 }
 
 /// The rules in force from genesis on.
@@ -319,6 +440,17 @@ fn casts<'a>(place: &str, document: &'a Document) -> Result<Vec<Cast<'a>>, Scena
             let spread = group.spread_ppm;
             return Err(at(format!(".spread_ppm: {spread} is more than {SPREAD_PPM_MAX}"), None));
         }
+        if group.takes.is_some() && !matches!(group.role, Role::Validator | Role::Miner) {
+            let what = ".takes: only validators and miners have neurons to take over".to_owned();
+            return Err(at(what, None));
+        }
+        if !group.ranks.is_empty() && !matches!(group.role, Role::Validator | Role::Miner) {
+            let what = ".ranks: only validators and miners are ranked".to_owned();
+            return Err(at(what, None));
+        }
+        if group.ranks.contains(&0) {
+            return Err(at(".ranks: a weight of 0 is no rank".to_owned(), None));
+        }
         if let Some([first, last]) = group.arrives {
             let wrong =
                 |what: &str| at(format!(".arrives: [{}, {}]: {what}", first.0, last.0), None);
@@ -330,6 +462,10 @@ fn casts<'a>(place: &str, document: &'a Document) -> Result<Vec<Cast<'a>>, Scena
             }
         }
         let nowhere = settings.seats() == Seats::Nowhere;
+        if nowhere && (group.takes.is_some() || !group.ranks.is_empty()) {
+            let key = if group.takes.is_some() { "takes" } else { "ranks" };
+            return Err(at(format!(".{key}: who has no place yet has none to take"), None));
+        }
         if group.role == Role::Owner && !nowhere && group.count != 1 {
             return Err(at(".count: a subnet has one owner".to_owned(), None));
         }
@@ -343,17 +479,41 @@ fn casts<'a>(place: &str, document: &'a Document) -> Result<Vec<Cast<'a>>, Scena
         }
         casts.push(Cast { group, settings });
     }
-    type Part = fn(&Group) -> u32;
-    let parts: [(&str, Part); 2] =
-        [("stake_ppm", |group| group.stake_ppm), ("root_stake_ppm", |group| group.root_stake_ppm)];
-    for (key, part) in parts {
-        let sum: u64 = document.players.iter().map(|group| u64::from(part(group))).sum();
-        if sum > 1_000_000 {
-            let what = format!("{place}: players: {key} of all groups is {sum}, more than a whole");
-            return Err(ScenarioError::new(what, None));
+    check_parts(document).map_err(|what| ScenarioError::new(format!("{place}: {what}"), None))?;
+    Ok(casts)
+}
+
+/// Groups claim no more than there is: of the alpha of any subnet, and of the stake on root.
+fn check_parts(document: &Document) -> Result<(), String> {
+    let too_much = |key: &str, at: &str, sum: u64| {
+        Err(format!("players: {key} of all groups is {sum}{at}, more than a whole"))
+    };
+    let sum = |groups: &mut dyn Iterator<Item = u32>| groups.map(u64::from).sum::<u64>();
+    let on_root = sum(&mut document.players.iter().map(|group| group.root_stake_ppm));
+    if on_root > PPM_WHOLE {
+        return too_much("root_stake_ppm", "", on_root);
+    }
+    // A subnet that no group names is like any other of those.
+    let unnamed = Where::default();
+    let lists = document.players.iter().map(|group| &group.subnets).chain([&unnamed]);
+    let named: BTreeSet<Option<u16>> = lists
+        .flat_map(|list| match list {
+            Where::Word(_) => vec![None],
+            Where::These(netuids) => netuids.iter().copied().map(Some).collect(),
+        })
+        .collect();
+    for netuid in named {
+        let groups = document.players.iter().filter(|group| match netuid {
+            Some(netuid) => group.subnets.has(netuid),
+            None => matches!(group.subnets, Where::Word(_)),
+        });
+        let sum = sum(&mut groups.map(|group| group.stake_ppm));
+        if sum > PPM_WHOLE {
+            let at = netuid.map_or_else(String::new, |netuid| format!(" on subnet {netuid}"));
+            return too_much("stake_ppm", &at, sum);
         }
     }
-    Ok(casts)
+    Ok(())
 }
 
 fn global(place: &str, document: &Document) -> Result<Global, ScenarioError> {
@@ -451,6 +611,7 @@ fn snapshot_subnets(
     place: &str,
     document: &Document,
     rows: &[snapshot::Row],
+    metagraphs: &Metagraphs,
 ) -> Result<(Vec<SubnetPlan>, u64), ScenarioError> {
     let wrong = |what: String| ScenarioError::new(format!("{place}: {what}"), None);
     let mut entries: BTreeMap<u16, &SubnetEntry> = BTreeMap::new();
@@ -473,7 +634,7 @@ fn snapshot_subnets(
     let height = document.genesis.height;
     for row in rows {
         if row.netuid == 0 {
-            root_stake = snapshot::units(row.alpha_out);
+            root_stake = row.alpha_out.units;
             continue;
         }
         let registered_at = row.registered_at_block.unwrap_or(0);
@@ -486,6 +647,7 @@ fn snapshot_subnets(
             entry.and_then(pick).unwrap_or(otherwise)
         };
         let base = Params { tempo: row.tempo, immunity_period: row.immunity_period, ..started() };
+        let base = metagraphs.over(row.netuid, base);
         let text = |pick: fn(&SubnetEntry) -> Option<String>, otherwise: &str| {
             entry.and_then(pick).unwrap_or_else(|| otherwise.to_owned())
         };
@@ -495,15 +657,9 @@ fn snapshot_subnets(
             name: text(|entry| entry.name.clone(), &row.name),
             symbol: text(|entry| entry.symbol.clone(), &row.symbol),
             params: params(place, document, &base, entry)?,
-            tao: of(|entry| entry.tao_reserve.map(|tao| tao.0), snapshot::units(row.tau_in)),
-            alpha_in: of(
-                |entry| entry.alpha_in.map(|alpha| alpha.0),
-                snapshot::units(row.alpha_in),
-            ),
-            alpha_out: of(
-                |entry| entry.alpha_out.map(|alpha| alpha.0),
-                snapshot::units(row.alpha_out),
-            ),
+            tao: of(|entry| entry.tao_reserve.map(|tao| tao.0), row.tau_in.units),
+            alpha_in: of(|entry| entry.alpha_in.map(|alpha| alpha.0), row.alpha_in.units),
+            alpha_out: of(|entry| entry.alpha_out.map(|alpha| alpha.0), row.alpha_out.units),
             // Four decimals are all the explorer gives.
             flow_share: of(
                 |entry| entry.flow_share.map(u64::from),
@@ -512,8 +668,13 @@ fn snapshot_subnets(
             moving_price: (price * (1u64 << 32) as f64) as i128,
             registered_at,
             blocks_since_last_step: row.blocks_since_last_step,
-            burn: snapshot::units(row.reg_cost_tao),
+            burn: row.reg_cost_tao.units,
             owner: Some((row.owner_hk, row.owner_ck)),
+            imported: None,
+            file: String::new(),
+            neurons_min: entry
+                .and_then(|entry| entry.neurons_min)
+                .unwrap_or(document.genesis.neurons_min),
         });
     }
     subnets.sort_by_key(|subnet| subnet.netuid);
@@ -524,6 +685,7 @@ fn generated_subnets(
     place: &str,
     document: &Document,
     height: u64,
+    metagraphs: &Metagraphs,
 ) -> Result<Vec<SubnetPlan>, ScenarioError> {
     let wrong = |what: String| ScenarioError::new(format!("{place}: {what}"), None);
     let mut taken = BTreeSet::new();
@@ -543,7 +705,8 @@ fn generated_subnets(
         if entry.netuid.is_some() && entry.count.is_some() {
             return Err(wrong("subnet: an entry has a netuid or a count, not both".to_owned()));
         }
-        let params = params(place, document, &started(), Some(entry))?;
+        let base = entry.netuid.map_or_else(started, |it| metagraphs.over(it, started()));
+        let params = params(place, document, &base, Some(entry))?;
         if params.tempo == 0 {
             let of_entry = entry.hyperparameters.contains_key("tempo");
             let section = match entry.netuid.filter(|_| of_entry) {
@@ -582,6 +745,9 @@ fn generated_subnets(
                 blocks_since_last_step: 0,
                 burn: params.min_burn.0,
                 owner: None,
+                imported: None,
+                file: String::new(),
+                neurons_min: entry.neurons_min.unwrap_or(document.genesis.neurons_min),
             });
         }
     }

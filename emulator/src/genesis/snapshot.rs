@@ -1,16 +1,24 @@
 //! A snapshot of the real network as the explorer gives it: per subnet its names, reserves, price and owner.
 
+use super::metagraph::{self, Metagraph};
 use crate::scenario::ScenarioError;
+use crate::scenario::amount::{AlphaAmount, Tao};
+use crate::scenario::document::Document;
 use protocol::units::{AccountId, UNITS_PER_TOKEN};
-use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The snapshot that ships: its file name, its block, and its text.
-const SHIPPED: (&str, &str) = (
-    "finney_subnets_taostats_2026-04-11.json",
-    include_str!("../../../configs/data/finney_subnets_taostats_2026-04-11.json"),
-);
+/// The data that ships, by file name.
+const SHIPPED: [(&str, &str); 3] = [
+    (
+        "finney_subnets_taostats_2026-04-11.json",
+        include_str!("../../../configs/data/finney_subnets_taostats_2026-04-11.json"),
+    ),
+    ("sn1_block6852690.json", include_str!("../../../configs/data/sn1_block6852690.json")),
+    ("sn15_block4769998.json", include_str!("../../../configs/data/sn15_block4769998.json")),
+];
 
 /// Most TAO or alpha that can exist.
 const SUPPLY_MAX: f64 = 21_000_000.0;
@@ -32,15 +40,15 @@ pub struct Row {
     /// TAO per alpha as the explorer shows it.
     pub price_tao: f64,
     /// TAO in the pool.
-    pub tau_in: f64,
+    pub tau_in: Tokens,
     /// Alpha in the pool.
-    pub alpha_in: f64,
+    pub alpha_in: Tokens,
     /// Alpha outside the pool.
-    pub alpha_out: f64,
+    pub alpha_out: Tokens,
     /// The moving price.
     pub moving_price: Option<f64>,
     /// The price of a registration.
-    pub reg_cost_tao: f64,
+    pub reg_cost_tao: Tokens,
     /// Blocks a new neuron is safe.
     pub immunity_period: u16,
     /// Blocks between epochs.
@@ -55,50 +63,129 @@ pub struct Row {
     pub blocks_since_last_step: u64,
 }
 
-/// Where the text of a snapshot comes from.
+/// An amount: whole tokens as a number, rounded to the smallest unit, or exact as a text with its unit.
+#[derive(Clone, Copy, Debug)]
+pub struct Tokens {
+    /// In whole tokens, to be checked.
+    tokens: f64,
+    /// In smallest units.
+    pub units: u64,
+}
+
+impl<'de> Deserialize<'de> for Tokens {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(from)?;
+        let exact = |text: &str| {
+            let tao = text.parse::<Tao>().map(|amount| amount.0);
+            tao.or_else(|()| text.parse::<AlphaAmount>().map(|amount| amount.0)).ok()
+        };
+        let amount = match (value.as_f64(), value.as_str()) {
+            // To the nearest unit; what is out of range is refused by what it is.
+            (Some(tokens), _) => {
+                Some(Self { tokens, units: (tokens * UNITS_PER_TOKEN as f64).round() as u64 })
+            }
+            (_, Some(text)) => exact(text)
+                .map(|units| Self { tokens: units as f64 / UNITS_PER_TOKEN as f64, units }),
+            _ => None,
+        };
+        amount.ok_or_else(|| {
+            let what = "expected a number of tokens, or a text such as \"500 rao\"";
+            D::Error::custom(format!("{value} is no amount, {what}"))
+        })
+    }
+}
+
+/// Where the text of a file comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// It is the one that ships.
+    /// It is one that ships.
     Shipped,
     /// A file of its own.
     File,
 }
 
-/// The text of a snapshot: beside the scenario, or the one that ships.
+/// The files that a scenario names, each with its key.
+pub fn files(document: &mut Document) -> Vec<(String, &mut String)> {
+    let snapshot = document.genesis.snapshot.as_mut();
+    let snapshot = snapshot.map(|name| ("genesis.snapshot".to_owned(), name));
+    let metagraphs = document.subnet.iter_mut().filter_map(|entry| {
+        let key = metagraph_key(entry.netuid);
+        entry.metagraph.as_mut().map(|name| (key, name))
+    });
+    snapshot.into_iter().chain(metagraphs).collect()
+}
+
+/// The key of a subnet's metagraph, as errors name it.
+pub fn metagraph_key(netuid: Option<u16>) -> String {
+    netuid.map_or_else(|| "subnet.metagraph".to_owned(), |it| format!("subnet.{it}.metagraph"))
+}
+
+/// The text of a file that a scenario names: beside the scenario, or one that ships.
 ///
 /// # Errors
 /// It is missing.
-pub fn text(place: &str, name: &str, folder: &Path) -> Result<(String, Origin), ScenarioError> {
+pub fn text(
+    place: &str,
+    key: &str,
+    name: &str,
+    folder: &Path,
+) -> Result<(String, Origin), ScenarioError> {
     let path = folder.join(name);
-    match std::fs::read_to_string(&path) {
-        Ok(text) if text == SHIPPED.1 => Ok((text, Origin::Shipped)),
-        Ok(text) => Ok((text, Origin::File)),
-        Err(_) if Path::new(name).file_name().is_some_and(|file| file == SHIPPED.0) => {
-            Ok((SHIPPED.1.to_owned(), Origin::Shipped))
-        }
-        Err(error) => {
-            let what =
-                format!("{place}: genesis.snapshot: cannot read {}: {error}", path.display());
+    let file_name = Path::new(name).file_name();
+    let shipped = SHIPPED.iter().find(|(shipped, _)| file_name.is_some_and(|it| it == *shipped));
+    match (std::fs::read_to_string(&path), shipped) {
+        (Ok(text), Some((_, held))) if text == *held => Ok((text, Origin::Shipped)),
+        (Ok(text), _) => Ok((text, Origin::File)),
+        (Err(_), Some((_, held))) => Ok(((*held).to_owned(), Origin::Shipped)),
+        (Err(error), None) => {
+            let what = format!("{place}: {key}: cannot read {}: {error}", path.display());
             let hint = "the path is relative to the scenario file".to_owned();
             Err(ScenarioError::new(what, Some(hint)))
         }
     }
 }
 
-/// Reads and checks a snapshot: beside the scenario, or the one that ships.
+/// Reads and checks a snapshot: its rows, and what they tell of neurons and holders.
 ///
 /// # Errors
 /// It is missing, is no snapshot, or holds impossible numbers.
-pub fn read(place: &str, name: &str, folder: &Path) -> Result<Vec<Row>, ScenarioError> {
-    let (text, _) = text(place, name, folder)?;
+pub fn read(
+    place: &str,
+    name: &str,
+    folder: &Path,
+) -> Result<(Vec<Row>, Vec<Metagraph>), ScenarioError> {
+    let (text, _) = text(place, "genesis.snapshot", name, folder)?;
     let path = folder.join(name);
-    let file = path.display();
-    let mut reader = serde_json::Deserializer::from_str(&text);
-    let rows: Vec<Row> = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        ScenarioError::new(format!("{file}: {}: {}", error.path(), error.inner()), None)
-    })?;
-    check(&rows).map_err(|what| ScenarioError::new(format!("{file}: {what}"), None))?;
+    let rows = checked(&path, &text)?;
+    Ok((rows, metagraph::parsed(&path, &text)?))
+}
+
+/// Checks the text of a snapshot; gives what it tells of neurons and holders.
+///
+/// # Errors
+/// It is no snapshot, or holds impossible numbers.
+pub fn sound(file: &Path, text: &str) -> Result<Vec<Metagraph>, ScenarioError> {
+    checked(file, text)?;
+    metagraph::parsed(file, text)
+}
+
+fn checked(file: &Path, text: &str) -> Result<Vec<Row>, ScenarioError> {
+    let rows: Vec<Row> = parse(file, text)?;
+    let wrong = |what| ScenarioError::new(format!("{}: {what}", file.display()), None);
+    check(&rows).map_err(wrong)?;
     Ok(rows)
+}
+
+/// Reads JSON; an error names the file and the place in it.
+///
+/// # Errors
+/// It is not what it should be.
+pub fn parse<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, ScenarioError> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let what = format!("{}: {}: {}", file.display(), error.path(), error.inner());
+        ScenarioError::new(what, None)
+    })
 }
 
 fn check(rows: &[Row]) -> Result<(), String> {
@@ -109,11 +196,11 @@ fn check(rows: &[Row]) -> Result<(), String> {
             return Err(format!("netuid {netuid} occurs twice"));
         }
         let amounts = [
-            ("tau_in", row.tau_in),
-            ("alpha_in", row.alpha_in),
-            ("alpha_out", row.alpha_out),
+            ("tau_in", row.tau_in.tokens),
+            ("alpha_in", row.alpha_in.tokens),
+            ("alpha_out", row.alpha_out.tokens),
             ("emission_tao_day", row.emission_tao_day),
-            ("reg_cost_tao", row.reg_cost_tao),
+            ("reg_cost_tao", row.reg_cost_tao.tokens),
             ("moving_price", row.moving_price.unwrap_or(0.0)),
         ];
         for (key, amount) in amounts {
@@ -124,7 +211,7 @@ fn check(rows: &[Row]) -> Result<(), String> {
         if netuid == 0 {
             continue;
         }
-        for (key, amount) in [("tau_in", row.tau_in), ("alpha_in", row.alpha_in)] {
+        for (key, amount) in [("tau_in", row.tau_in.tokens), ("alpha_in", row.alpha_in.tokens)] {
             if amount <= 0.0 {
                 return Err(format!(
                     "netuid {netuid}: {key} is {amount}, but a pool is never empty"
@@ -134,9 +221,9 @@ fn check(rows: &[Row]) -> Result<(), String> {
         if row.tempo == 0 {
             return Err(format!("netuid {netuid}: tempo is 0, so it would never have an epoch"));
         }
-        let ratio = row.tau_in / row.alpha_in / row.price_tao;
+        let ratio = row.tau_in.tokens / row.alpha_in.tokens / row.price_tao;
         if !(1.0 / PRICE_RATIO_MAX..=PRICE_RATIO_MAX).contains(&ratio) {
-            let price = row.tau_in / row.alpha_in;
+            let price = row.tau_in.tokens / row.alpha_in.tokens;
             let stated = row.price_tao;
             return Err(format!(
                 "netuid {netuid}: price_tao is {stated}, but the reserves say {price:.9}"
@@ -149,17 +236,12 @@ fn check(rows: &[Row]) -> Result<(), String> {
     Ok(())
 }
 
-/// Whole tokens as smallest units, to the nearest one.
-pub fn units(tokens: f64) -> u64 {
-    (tokens * UNITS_PER_TOKEN as f64).round() as u64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn rows() -> Vec<serde_json::Value> {
-        serde_json::from_str(SHIPPED.1).expect("it ships")
+        serde_json::from_str(SHIPPED[0].1).expect("it ships")
     }
 
     fn told(rows: &[serde_json::Value]) -> String {
@@ -172,9 +254,9 @@ mod tests {
 
     #[test]
     fn the_snapshot_that_ships_is_sound() {
-        let rows = read("x.toml", SHIPPED.0, Path::new("nowhere")).expect("it is");
+        let (rows, _) = read("x.toml", SHIPPED[0].0, Path::new("nowhere")).expect("it is");
         assert_eq!(rows.len(), 129);
-        let tao: u64 = rows.iter().skip(1).map(|row| units(row.tau_in)).sum();
+        let tao: u64 = rows.iter().skip(1).map(|row| row.tau_in.units).sum();
         assert_eq!(tao / UNITS_PER_TOKEN, 2_004_565);
     }
 

@@ -10,8 +10,9 @@ use protocol::decide::decide;
 use protocol::event::Event;
 use protocol::invariants::Checker;
 use protocol::rules::{FeeSchedule, Mode, RuleVersion};
+use protocol::state::State;
 use protocol::tx::Tx;
-use protocol::units::{Alpha, Height, NetUid, Rao};
+use protocol::units::{AccountId, Alpha, Height, NetUid, Rao};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -42,9 +43,13 @@ fn units(row: &serde_json::Value, key: &str) -> u64 {
 
 #[test]
 fn every_invariant_holds_at_genesis_and_after_blocks() {
-    for name in
-        ["quickstart.toml", "mainnet.toml", "bench-mainnet-quarter.toml", "living-network.toml"]
-    {
+    for name in [
+        "quickstart.toml",
+        "mainnet.toml",
+        "bench-mainnet-quarter.toml",
+        "living-network.toml",
+        "sn15-weights.toml",
+    ] {
         let mut state = plan(name, &[]).genesis;
         let mut checker = Checker::new(&state);
         checker.check(&state).unwrap_or_else(|violation| panic!("{name}: {violation}"));
@@ -99,7 +104,7 @@ fn a_living_network_has_everybody_in_place() {
 /// An owner of several takes the place of those whom the snapshot names.
 #[test]
 fn an_owner_of_several_takes_over_what_the_snapshot_names() {
-    let path = configs().join("mainnet.toml");
+    let path = configs().join("bench-mainnet.toml");
     let text = std::fs::read_to_string(path).expect("it ships");
     let taken = r#"behaviour = "multi"
 subnets = [3, 39, 81]"#;
@@ -108,7 +113,7 @@ subnets = [3, 39, 81]"#;
     let plan = scenario.plan().expect("it is a plan");
     let mut owners = plan.players.iter().filter(|seat| seat.player.behaviour().name == "multi");
     let owner = &owners.next().expect("there is one").identity;
-    let before = self::plan("mainnet.toml", &[]).genesis;
+    let before = self::plan("bench-mainnet.toml", &[]).genesis;
     for netuid in [3, 39, 81].map(NetUid) {
         let (old, new) = (&before.subnets[&netuid].info, &plan.genesis.subnets[&netuid].info);
         assert_eq!(new.owner, Some(owner.coldkey));
@@ -206,6 +211,276 @@ fn players_have_places_of_their_own() {
         let alpha = plan.genesis.hotkey_alpha(&seat.identity.hotkey, netuid);
         let all = plan.genesis.subnet(netuid).expect("it was made").fast.pool.alpha_out;
         assert_eq!(alpha.0 > 0, all > 0, "{netuid} {uid}: {alpha} of {all}");
+    }
+}
+
+/// A subnet with three real neurons at genesis, and whoever a scenario adds.
+struct Small {
+    metagraph: serde_json::Value,
+    scenario: String,
+}
+
+fn key(number: u8) -> AccountId {
+    AccountId([number; 32])
+}
+
+impl Small {
+    fn new() -> Self {
+        let neuron = |uid: u16, hot: u8, cold: u8| {
+            serde_json::json!({
+                "uid": uid, "hotkey": key(hot).to_ss58(), "coldkey": key(cold).to_ss58(),
+                "last_update": 900 + uid, "block_at_registration": 100 + uid,
+            })
+        };
+        let mut neurons = [neuron(0, 1, 11), neuron(1, 2, 12), neuron(2, 3, 13), neuron(3, 4, 13)];
+        for (uid, stake, tao) in [(0, 500, 7_000), (1, 300, 1_000)] {
+            neurons[uid]["alpha_stake"] = (stake * 1_000_000_000_u64).into();
+            neurons[uid]["tao_stake"] = (tao * 1_000_000_000_u64).into();
+            neurons[uid]["validator_permit"] = true.into();
+            neurons[uid]["active"] = true.into();
+            neurons[uid]["dividends"] = (40_000 - uid * 20_000).into();
+        }
+        neurons[2]["alpha_stake"] = 20_000_000_000_u64.into();
+        neurons[2]["incentive"] = 40_000.into();
+        neurons[3]["incentive"] = 20_000.into();
+        let metagraph = serde_json::json!({
+            "netuid": 1, "block": 1_000, "max_uids": 16, "owner_hk": key(3).to_ss58(), "owner_ck": key(13).to_ss58(),
+            "neurons": neurons,
+            "holders": [
+                { "hotkey": key(1).to_ss58(), "coldkey": key(21).to_ss58(), "stake": 100_000_000_000_u64 },
+                { "hotkey": key(9).to_ss58(), "coldkey": key(21).to_ss58(), "stake": 1_000_000_000_u64 },
+            ],
+        });
+        let scenario = r#"
+            [genesis]
+            height = 1_000
+            root_stake = "10000 TAO"
+            [[subnet]]
+            netuid = 1
+            metagraph = "m.json"
+            alpha_out = "1000 alpha"
+            neurons_min = 9
+            [[players]]
+            name = "validators"
+            role = "validator"
+            behaviour = "sampler"
+            takes = "neurons"
+            stake_ppm = 50_000
+            [[players]]
+            name = "miners"
+            role = "miner"
+            behaviour = "quality"
+            takes = "neurons"
+            count = 5
+            balance = "3 TAO"
+            [[players]]
+            name = "stakers"
+            role = "staker"
+            behaviour = "index"
+            count = 2
+            stake_ppm = 500_000
+            root_stake_ppm = 100_000
+        "#;
+        Self { metagraph, scenario: scenario.to_owned() }
+    }
+
+    fn plan(&self) -> Result<Plan, String> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).expect("it can be written");
+        };
+        write("m.json", &self.metagraph.to_string());
+        write("s.toml", &self.scenario);
+        let scenario = load(&folder.path().join("s.toml"), &Overrides::default());
+        let plan = scenario.and_then(|scenario| scenario.plan());
+        plan.map_err(|error| {
+            error.to_string().replace(&format!("{}/", folder.path().display()), "")
+        })
+    }
+
+    fn state(&self) -> State {
+        let state = self.plan().expect("it is sound").genesis;
+        Checker::new(&state).check(&state).expect("the books are in order");
+        state
+    }
+}
+
+const NETUID: NetUid = NetUid(1);
+
+/// Whoever holds it, each neuron has the stake that its metagraph says, and all of it is there.
+#[test]
+fn a_metagraph_is_kept_to_the_last_unit() {
+    let state = Small::new().state();
+    let stakes = |netuid| [1, 2, 3, 4, 9].map(|hot| state.hotkey_alpha(&key(hot), netuid));
+    assert_eq!(stakes(NETUID), [500, 300, 20, 0, 1].map(Alpha::whole));
+    let subnet = &state.subnets[&NETUID];
+    assert_eq!(subnet.fast.pool.alpha_out, Alpha::whole(1_000).0);
+    let held: u64 = subnet.pools.values().map(|pool| pool.alpha.0).sum();
+    assert_eq!(held, Alpha::whole(1_000).0, "what is beyond is behind no neuron");
+    assert_eq!(state.stake(&key(1), &key(21), NETUID), Alpha::whole(100), "a named holder");
+    assert_eq!(state.stake(&key(3), &key(13), NETUID), Alpha::whole(20), "a miner's own");
+    assert_eq!(state.stake(&key(1), &key(11), NETUID), Alpha::whole(50), "its player's part");
+    // Of root the metagraph tells 8,000 TAO; the validators are the only ones on it.
+    let on_root = stakes(NetUid::ROOT);
+    assert_eq!(on_root[..2].iter().map(|stake| stake.0).sum::<u64>(), Alpha::whole(8_000).0);
+    assert_eq!(on_root[0], Alpha::whole(7_000));
+    assert_eq!(state.subnets[&NetUid::ROOT].fast.pool.alpha_out, Alpha::whole(10_000).0);
+    let neurons = &subnet.neurons;
+    assert_eq!(neurons.len(), 9, "four of the metagraph, five that fill");
+    assert_eq!(neurons.registered_at[..4], [100, 101, 102, 103]);
+    let mechanism = &subnet.mechanisms[0];
+    assert_eq!(mechanism.last_update[..4], [900, 901, 902, 903]);
+    assert_eq!(mechanism.incentive[..5], [0, 0, 40_000, 20_000, 0]);
+    assert_eq!(mechanism.weights[0], [(2, 65_535), (3, 32_767)], "as the incentives are");
+    assert_eq!(mechanism.weights[1], mechanism.weights[0]);
+    assert!(mechanism.weights[2..].iter().all(Vec::is_empty));
+    assert_eq!(neurons.validator_permit[..4], [true, true, false, false]);
+    assert_eq!(subnet.info.owner_hotkey, Some(key(3)));
+    assert_eq!(subnet.params.max_allowed_uids, 16);
+}
+
+#[test]
+fn players_take_over_neurons_with_their_keys() {
+    let plan = Small::new().plan().expect("it is sound");
+    let of = |group: &str| -> Vec<(u64, AccountId, AccountId)> {
+        let seats = plan.players.iter().map(|seat| &seat.identity);
+        let seats = seats.filter(|who| who.group == group);
+        seats.map(|who| (who.index & 0xffff, who.hotkey, who.coldkey)).collect()
+    };
+    // One validator, with most dividends; the miners are all but the owner's neuron.
+    assert_eq!(of("validators"), [(0, key(1), key(11))]);
+    assert_eq!(of("miners"), [(0, key(4), key(13))]);
+    assert_eq!(plan.genesis.free(&key(13)), Rao::whole(3));
+    let mut other = Small::new();
+    let more = "name = \"more\"\nrole = \"validator\"\nbehaviour = \"judge\"\ntakes = \"neurons\"\ncount = 4\n";
+    other.scenario += &format!("\n[[players]]\n{more}");
+    let plan = other.plan().expect("it is sound");
+    let ids: BTreeSet<_> = plan.players.iter().map(|seat| seat.identity.id).collect();
+    assert_eq!(ids.len(), plan.players.len());
+    let mut judges = plan.players.iter().filter(|seat| seat.identity.group == "more");
+    assert_eq!(judges.next().map(|seat| seat.identity.hotkey), Some(key(2)), "what is left");
+    assert!(judges.next().is_none());
+}
+
+#[test]
+fn at_another_block_ages_are_kept_and_root_is_shared_alike() {
+    let mut small = Small::new();
+    small.scenario = small.scenario.replace("height = 1_000", "height = 5_000");
+    let state = small.state();
+    let subnet = &state.subnets[&NETUID];
+    assert_eq!(subnet.neurons.registered_at[..4], [4_100, 4_101, 4_102, 4_103]);
+    assert_eq!(subnet.mechanisms[0].last_update[..4], [4_900, 4_901, 4_902, 4_903]);
+    assert_eq!(state.hotkey_alpha(&key(1), NETUID), Alpha::whole(500));
+    let on_root = [1, 2].map(|hot| state.hotkey_alpha(&key(hot), NetUid::ROOT).0);
+    assert_eq!(on_root.iter().sum::<u64>(), Alpha::whole(10_000).0, "there is no other subnet");
+    // The public's 9,000 TAO are shared as 7 to 1, the stakers' thousand as they choose.
+    assert!((7_875..=8_875).contains(&(on_root[0] / 1_000_000_000)), "{on_root:?}");
+}
+
+/// Rows that a metagraph has are its rows, and no others.
+#[test]
+fn named_weights_and_bonds_are_taken_as_they_are() {
+    let mut small = Small::new();
+    small.metagraph["weights"] = serde_json::json!([[1, [[3, 65_535], [2, 9]]]]);
+    small.metagraph["bonds"] = serde_json::json!([[0, [[2, 77]]]]);
+    let mechanism = &small.state().subnets[&NETUID].mechanisms[0];
+    assert_eq!(mechanism.weights[1], [(3, 65_535), (2, 9)]);
+    assert!(mechanism.weights[0].is_empty());
+    assert_eq!(mechanism.bonds[0], [(2, 77)]);
+}
+
+/// A group's ranks are what its members are worth: as holders, and as miners in the rows of others.
+#[test]
+fn ranks_weigh_members() {
+    let set = [
+        ("players.validators.ranks", "[4, 1]"),
+        ("players.miners.ranks", "[10, 5, 1]"),
+        ("players.miners.stake_ppm", "100_000"),
+    ];
+    let plan = plan("quickstart.toml", &set);
+    let state = &plan.genesis;
+    Checker::new(state).check(state).expect("the books are in order");
+    let of = |group: &'static str| {
+        let seats = plan.players.iter().map(|seat| &seat.identity);
+        seats.filter(move |who| who.group == group && who.netuid == Some(NETUID))
+    };
+    let own = |who: &Identity| state.stake(&who.hotkey, &who.coldkey, NETUID).0;
+    let validators: Vec<u64> = of("validators").map(own).collect();
+    assert!(validators[0].abs_diff(4 * validators[1]) <= 8, "{validators:?}");
+    let miners: Vec<u64> = of("miners").map(own).collect();
+    assert!(miners[0].abs_diff(2 * miners[1]) <= 16, "{miners:?}");
+    assert_eq!(miners[2], miners[3], "the last rank holds for all that follow");
+    let row = &state.subnets[&NETUID].mechanisms[0].weights[1];
+    let weights: Vec<u16> = row.iter().map(|(_, weight)| *weight).collect();
+    assert_eq!(weights[..4], [65_535, 32_767, 6_553, 6_553]);
+}
+
+#[test]
+fn metagraphs_that_do_not_fit_are_refused() {
+    type Change = fn(&mut Small);
+    let rows: &[(Change, &str)] = &[
+        (
+            |small| small.scenario = small.scenario.replace("1000 alpha", "800 alpha"),
+            "m.json: netuid 1: its neurons and holders have 821000000000 rao, but there are 800000000000",
+        ),
+        (
+            |small| small.scenario = small.scenario.replace("10000 TAO", "7000 TAO"),
+            "s.toml: genesis: tao_stake of all neurons is 8000 TAO, more than the 7000 TAO that root has left",
+        ),
+        (
+            |small| small.metagraph["netuid"] = 2.into(),
+            "s.toml: subnet.1.metagraph: m.json has no neurons or holders of netuid 1",
+        ),
+        (
+            |small| small.scenario = small.scenario.replace("netuid = 1", "count = 1"),
+            "s.toml: subnet.metagraph: an entry with a metagraph has the netuid of that",
+        ),
+        (
+            |small| small.scenario = small.scenario.replace("m.json", "n.json"),
+            "s.toml: subnet.1.metagraph: cannot read n.json: No such file",
+        ),
+        (
+            |small| small.metagraph["owner_ck"] = key(99).to_ss58().into(),
+            "s.toml: subnet 1: uid 2 of m.json: ",
+        ),
+        (
+            |small| small.scenario = small.scenario.replace("neurons_min = 9", "neurons_min = 17"),
+            "s.toml: neurons_min: 17, but subnet 1 has 16 uids (max_allowed_uids)",
+        ),
+        (
+            |small| small.metagraph["max_uids"] = 3.into(),
+            "s.toml: neurons_min: 9, but subnet 1 has 3 uids",
+        ),
+        (
+            |small| {
+                small.scenario = small.scenario.replacen("takes = \"neurons\"", "count = 13", 1)
+            },
+            "s.toml: players.validators.count: subnet 1 would have more than its 16 uids",
+        ),
+        (
+            |small| {
+                small.scenario =
+                    small.scenario.replace("\"index\"", "\"index\"\ntakes = \"neurons\"")
+            },
+            "s.toml: players.stakers.takes: only validators and miners have neurons to take over",
+        ),
+        (
+            |small| small.scenario = small.scenario.replace("\"index\"", "\"index\"\nranks = [1]"),
+            "s.toml: players.stakers.ranks: only validators and miners are ranked",
+        ),
+        (
+            |small| {
+                small.scenario =
+                    small.scenario.replace("\"sampler\"", "\"sampler\"\nranks = [1, 0]")
+            },
+            "s.toml: players.validators.ranks: a weight of 0 is no rank",
+        ),
+    ];
+    for (change, expected) in rows {
+        let mut small = Small::new();
+        change(&mut small);
+        let told = small.plan().err().unwrap_or_else(|| panic!("it passes: {expected}"));
+        assert!(told.starts_with(expected), "{told}");
     }
 }
 

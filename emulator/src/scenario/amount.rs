@@ -30,6 +30,14 @@ macro_rules! amount {
             }
         }
 
+        impl FromStr for $name {
+            type Err = ();
+
+            fn from_str(text: &str) -> Result<Self, ()> {
+                read(text, Self::NAME).map(Self).ok_or(())
+            }
+        }
+
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 to.collect_str(self)
@@ -54,14 +62,6 @@ amount!(
     AlphaAmount,
     "alpha"
 );
-
-impl FromStr for AlphaAmount {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        read(text, Self::NAME).map(Self).ok_or(())
-    }
-}
 
 fn text(units: u64, name: &str) -> String {
     let (whole, part) = (units / UNITS_PER_TOKEN, units % UNITS_PER_TOKEN);

@@ -151,6 +151,7 @@ pub struct Genesis {
     pub flow_ema_total: Tao,
     pub flow_shares: FlowShares,
     pub root_stake: Tao,
+    pub neurons_min: u16,
 }
 
 impl Default for Genesis {
@@ -163,6 +164,7 @@ impl Default for Genesis {
             flow_ema_total: Tao(500_000_000),
             flow_shares: FlowShares::default(),
             root_stake: Tao(100_000_000_000_000),
+            neurons_min: 0,
         }
     }
 }
@@ -284,6 +286,10 @@ pub struct SubnetEntry {
     pub alpha_out: Option<AlphaAmount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow_share: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metagraph: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub neurons_min: Option<u16>,
     #[serde(flatten)]
     pub hyperparameters: Table,
 }
@@ -322,6 +328,14 @@ impl Where {
     }
 }
 
+/// What there is already that a group's members take over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Takes {
+    /// Neurons of a metagraph, with their keys and what they have.
+    Neurons,
+}
+
 /// `[[players]]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -343,6 +357,10 @@ pub struct Group {
     pub positions: u16,
     #[serde(default)]
     pub spread_ppm: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes: Option<Takes>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranks: Vec<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrives: Option<[Blocks; 2]>,
     #[serde(default)]

@@ -354,6 +354,7 @@ pub struct Shipped {
 const SHIPPED: &[(&str, &str)] = &[
     ("configs/quickstart.toml", include_str!("../../../configs/quickstart.toml")),
     ("configs/kitchen-sink.toml", include_str!("../../../configs/kitchen-sink.toml")),
+    ("configs/sn15-weights.toml", include_str!("../../../configs/sn15-weights.toml")),
     ("configs/mainnet.toml", include_str!("../../../configs/mainnet.toml")),
     ("configs/march-2026.toml", include_str!("../../../configs/march-2026.toml")),
     ("configs/chutes-flywheel.toml", include_str!("../../../configs/chutes-flywheel.toml")),

@@ -1,4 +1,4 @@
-//! A scenario as it travels to other processes and machines: every default written out, and with its snapshot.
+//! A scenario as it travels to other processes and machines: every default written out, and with its files.
 //!
 //! What belongs here: packing and unpacking. What does not: who sends it where (`sweep`).
 
@@ -12,13 +12,13 @@ use std::path::Path;
 pub struct Packed {
     /// The scenario in full (TOML).
     pub scenario: String,
-    /// Its snapshot; none if it has none, or the one that ships with every build.
-    pub snapshot: Option<PackedSnapshot>,
+    /// Its snapshot and metagraphs, but for those that ship with every build.
+    pub files: Vec<PackedFile>,
 }
 
-/// A snapshot's file.
+/// A file that a scenario names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PackedSnapshot {
+pub struct PackedFile {
     /// Its name, without folders.
     pub name: String,
     /// What is in it.
@@ -33,27 +33,35 @@ impl Scenario {
     pub fn pack(&self) -> Result<Packed, ScenarioError> {
         let mut document = self.document.clone();
         genesis::write_out(&self.place(), &mut document)?;
-        let mut packed = None;
-        if let Some(name) = &mut document.genesis.snapshot {
-            let folder = self.file.parent().unwrap_or(Path::new("."));
-            let (text, origin) = snapshot::text(&self.place(), name, folder)?;
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        let place = self.place();
+        let mut files: Vec<PackedFile> = Vec::new();
+        for (key, name) in snapshot::files(&mut document) {
+            let (text, origin) = snapshot::text(&place, &key, name, folder)?;
             *name = file_name(name);
-            if origin == snapshot::Origin::File {
-                packed = Some(PackedSnapshot { name: name.clone(), text });
+            if origin == snapshot::Origin::Shipped {
+                continue;
+            }
+            // Two files of one name come from different folders.
+            if files.iter().any(|file| file.name == *name && file.text != text) {
+                *name = format!("{}-{name}", files.len());
+            }
+            if files.iter().all(|file| file.name != *name) {
+                files.push(PackedFile { name: name.clone(), text });
             }
         }
         let scenario = toml::to_string(&document).expect("a document is plain data");
-        Ok(Packed { scenario, snapshot: packed })
+        Ok(Packed { scenario, files })
     }
 }
 
 impl Packed {
-    /// Reads it; its snapshot is put into a folder. The environment changes nothing.
+    /// Reads it; its files are put into a folder. The environment changes nothing.
     ///
     /// # Errors
     /// It is no scenario, or the folder cannot be written.
     pub fn unpack(&self, folder: &Path) -> Result<Scenario, ScenarioError> {
-        if let Some(PackedSnapshot { name, text }) = &self.snapshot {
+        for PackedFile { name, text } in &self.files {
             // Whatever it is called, it stays in its folder.
             let path = folder.join(file_name(name));
             std::fs::write(&path, text).map_err(|error| {
@@ -90,15 +98,15 @@ mod tests {
         let own = mainnet.replace(shipped, "other/own.json");
         std::fs::write(home.path().join("own.toml"), own).expect("writable");
         let rows = [
-            (configs.join("quickstart.toml"), None),
-            (configs.join("mainnet.toml"), None),
-            (home.path().join("own.toml"), Some("own.json")),
+            (configs.join("quickstart.toml"), vec![]),
+            (configs.join("mainnet.toml"), vec![]),
+            (home.path().join("own.toml"), vec!["own.json"]),
         ];
         for (file, attached) in rows {
             let scenario = load(&file, &Overrides::default()).expect("valid");
             let packed = scenario.pack().expect("valid");
-            let name = packed.snapshot.as_ref().map(|snapshot| snapshot.name.as_str());
-            assert_eq!(name, attached, "{}", file.display());
+            let names: Vec<&str> = packed.files.iter().map(|file| file.name.as_str()).collect();
+            assert_eq!(names, attached, "{}", file.display());
             let again = packed.unpack(away.path()).expect("it is the same");
             let hash = |scenario: &Scenario| scenario.plan().expect("valid").simulation_hash();
             assert_eq!(hash(&again), hash(&scenario), "{}", file.display());
@@ -110,8 +118,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("writable");
         let inside = folder.path().join("inside");
         std::fs::create_dir(&inside).expect("writable");
-        let snapshot = PackedSnapshot { name: "../outside.json".to_owned(), text: String::new() };
-        let packed = Packed { scenario: String::new(), snapshot: Some(snapshot) };
+        let file = PackedFile { name: "../outside.json".to_owned(), text: String::new() };
+        let packed = Packed { scenario: String::new(), files: vec![file] };
         packed.unpack(&inside).expect("an empty scenario is the default one");
         assert!(inside.join("outside.json").exists());
         assert!(!folder.path().join("outside.json").exists());
