@@ -16,7 +16,7 @@ pub const EMISSION: u64 = 1_000_000_000_000_000;
 pub const BONDS_MOVING_AVERAGE: u64 = 900_000;
 /// The chain's default.
 const TEMPO: u16 = 360;
-/// The chain's default. Copiers who have seen nothing yet have never updated, and are masked by it.
+/// The chain's default; nobody is inactive.
 const ACTIVITY_CUTOFF: u16 = 5_000;
 /// Height of the first epoch: far enough from the registrations at 0.
 const FIRST_BLOCK: u64 = 10_000;
@@ -321,15 +321,15 @@ impl<'a> Subnet<'a> {
         }
     }
 
+    /// Runs one; what is needed later is taken out of its result.
     fn epoch(&mut self, at: usize) -> EpochOutput {
         let trial = self.trial;
         let block = FIRST_BLOCK + at as u64 * (u64::from(TEMPO) + 1);
         for validator in 0..trial.camps.validators() {
-            if self.set_weights(at, validator) {
-                self.last_update[validator] = block;
-            }
+            self.set_weights(at, validator);
+            self.last_update[validator] = block;
         }
-        let output = epoch(&EpochInput {
+        let mut output = epoch(&EpochInput {
             block,
             tempo: TEMPO,
             activity_cutoff: ACTIVITY_CUTOFF,
@@ -354,23 +354,22 @@ impl<'a> Subnet<'a> {
             weights: &self.weights,
             bonds: &self.bonds,
         });
-        self.bonds.clone_from(&output.bonds);
-        self.consensus.push(output.consensus.clone());
+        self.bonds = std::mem::take(&mut output.bonds);
+        self.consensus.push(std::mem::take(&mut output.consensus));
         output
     }
 
-    /// Writes a validator's row; whether it has one to set.
-    fn set_weights(&mut self, at: usize, validator: usize) -> bool {
+    /// Writes a validator's row. Copiers evaluate like the others until there is something to copy, so that they have
+    /// the bonds that others have.
+    fn set_weights(&mut self, at: usize, validator: usize) {
         let camps = &self.trial.camps;
-        let copiers = camps.evaluators..camps.honest_validators();
-        if copiers.contains(&validator) {
-            return self.copy(at, validator);
+        let copies = (camps.evaluators..camps.honest_validators()).contains(&validator);
+        if !copies || !self.copy(at, validator) {
+            self.evaluate(at, validator);
         }
-        self.evaluate(at, validator);
-        true
     }
 
-    /// The consensus of the newest epoch that can be read, scaled as the chain scales rows.
+    /// Writes the consensus of the newest epoch that can be read, scaled as the chain scales rows; whether there is one.
     fn copy(&mut self, at: usize, copier: usize) -> bool {
         let seen = at.checked_sub(self.trial.rules.copy_lag).map(|at| &self.consensus[at]);
         let Some(seen) = seen.filter(|seen| seen.iter().any(|&value| value > 0)) else {
