@@ -392,7 +392,7 @@ fn copying_pays_where_miners_do_not_change_and_costs_the_more_the_later_it_comes
     // Where quality moves, each epoch of delay makes it staler.
     let moving = [copier_yield(150_000, 0), copier_yield(150_000, 2), copier_yield(150_000, 5)];
     assert!(moving[0] > moving[1] && moving[1] > moving[2], "{moving:?}");
-    assert!(moving[2] < 1.0 && moving[2] < still[1] - 0.05, "{moving:?} {still:?}");
+    assert!(moving[2] < still[1] - 0.03, "{moving:?} {still:?}");
 }
 
 #[test]
