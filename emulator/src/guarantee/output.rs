@@ -170,7 +170,7 @@ pub fn csv(settings: &Settings, study: &Study) -> String {
     text
 }
 
-/// Retention lines: right of a line that honest stake grows.
+/// Retention lines: right of and below its line an honest stake grows.
 ///
 /// # Errors
 /// The plot cannot be drawn.
@@ -210,9 +210,11 @@ pub fn svg(settings: &Settings, study: &Study) -> Result<String, ChartError> {
     let lost = study.retentions.iter().filter(|one| contour(one).is_empty());
     let lost: Vec<String> = lost.map(|one| one.honest_stake.to_string()).collect();
     let note = match lost.is_empty() {
-        true => "Right of its line an honest stake grows, left of it it shrinks.".to_owned(),
+        true => {
+            "Right of and below its line an honest stake grows; elsewhere it shrinks.".to_owned()
+        }
         false => format!(
-            "Right of its line an honest stake grows, left of it it shrinks. No line: {}.",
+            "Right of and below its line an honest stake grows; elsewhere it shrinks. No line: {}.",
             lost.join(", ")
         ),
     };
