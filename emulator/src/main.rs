@@ -2,6 +2,7 @@
 #![recursion_limit = "256"]
 
 mod accounting;
+mod chart;
 mod clock;
 mod commands;
 mod conform;
@@ -9,10 +10,12 @@ mod diff;
 mod export;
 mod fields;
 mod genesis;
+mod guarantee;
 #[cfg(test)]
 mod hostile;
 mod metrics;
 mod names;
+mod parallel;
 mod plan;
 mod progress;
 mod report;
@@ -69,6 +72,8 @@ enum Command {
     Conform(commands::conform::ConformArguments),
     /// Compute one Yuma epoch: JSON in, JSON out.
     Epoch(commands::conform::EpochArguments),
+    /// Map the honest utility that honest stake needs to keep its share, by Monte Carlo over Yuma epochs.
+    Guarantee(commands::guarantee::GuaranteeArguments),
     /// List, check and show scenarios.
     Scenario(commands::scenario::ScenarioArguments),
     /// Print completions for a shell.
@@ -123,6 +128,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Export(command) => commands::export::run(&command),
         Command::Conform(command) => commands::conform::run(&command),
         Command::Epoch(command) => commands::conform::epoch(&command),
+        Command::Guarantee(command) => commands::guarantee::run(&command),
         Command::Scenario(command) => commands::scenario::run(&command),
         Command::Completions { shell } => {
             let mut program = <Arguments as clap::CommandFactory>::command();

@@ -20,6 +20,8 @@ pub enum Domain {
     Genesis = 4,
     /// Simulated faults.
     Fault = 5,
+    /// Samples of studies that no run contains.
+    Study = 6,
 }
 
 /// What a draw's address is hashed behind.

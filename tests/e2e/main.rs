@@ -27,6 +27,8 @@ mod follow;
 mod fork;
 /// Logs of older builds, snapshots, and disks.
 mod formats;
+/// `btemu guarantee`.
+mod guarantee;
 /// Same scenario, same seed, same tip hash.
 mod hashes;
 /// Stopping, dying, and leaving nothing behind.

@@ -18,6 +18,8 @@ pub mod facts;
 mod follow;
 /// Leaving a run at a block.
 pub mod fork;
+/// Yuma's consensus guarantee, sampled.
+pub mod guarantee;
 /// State at any block.
 pub mod inspect;
 /// Facts and calls as lines for people.

@@ -3,11 +3,12 @@
 use super::run::scenario_failure;
 use super::telling::thousands;
 use super::{Failure, LogFormat, print, print_json, tell_talk};
+use crate::parallel::cores;
 use crate::progress::Showing;
 use crate::run::signals::Asked;
 use crate::sweep::bar::Bar;
 use crate::sweep::local::{self, Made};
-use crate::sweep::plan::{Planned, Shard, Sweep, cores};
+use crate::sweep::plan::{Planned, Shard, Sweep};
 use crate::sweep::pool::Pool;
 use crate::sweep::store::Store;
 use crate::sweep::table::{self, CellSummary, Results};

@@ -50,8 +50,8 @@ pub(super) fn check_broker() -> Result<(), Failure> {
 /// Makes jobs until it is stopped.
 #[cfg(feature = "broker")]
 pub fn run(arguments: &WorkerArguments, log_format: LogFormat) -> Result<(), Failure> {
+    use crate::parallel::cores;
     use crate::sweep::broker::worker;
-    use crate::sweep::plan::cores;
     let failed = |what: String| Failure::failed(what, None);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(format!("cannot make a runtime: {error}")))?;

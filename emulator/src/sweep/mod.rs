@@ -19,7 +19,7 @@ pub mod plan;
 /// Processes that make jobs.
 pub mod pool;
 /// Mean and confidence.
-mod statistics;
+pub mod statistics;
 /// Results on disk.
 pub mod store;
 /// Results as tables.

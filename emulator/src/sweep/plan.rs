@@ -8,6 +8,7 @@ use super::job::{JOB_FORMAT, Job, job_key};
 use super::measures::{self, Measurable, Measure};
 use super::table::COLUMNS;
 use crate::commands::run::BUILD;
+use crate::parallel::{cores, side_by_side};
 use crate::run::engine::Checking;
 use crate::scenario::packed::Packed;
 use crate::scenario::{Overlay, Scenario, ScenarioError, file_text, read_under};
@@ -112,7 +113,7 @@ impl Sweep {
             })
         };
         // One seed of every cell comes first: whatever is wrong is most often wrong with all seeds.
-        let first = side_by_side(cells.len(), |cell| plan(cell, seeds[0]))?;
+        let first = side_by_side(cores(), cells.len(), |cell| plan(cell, seeds[0]))?;
         let mut measurable = Measurable::default();
         let mut firsts = Vec::with_capacity(cells.len());
         for (planned, own) in first {
@@ -122,7 +123,7 @@ impl Sweep {
         let (measures, warnings) = read_measures(&file, measures, &measurable)?;
         check_columns(&file, &axes, &measures)?;
         let others = seeds.len() - 1;
-        let rest = side_by_side(cells.len() * others, |at| {
+        let rest = side_by_side(cores(), cells.len() * others, |at| {
             plan(at / others, seeds[1 + at % others]).map(|(planned, _)| planned)
         })?;
         let mut rest = rest.into_iter();
@@ -275,45 +276,6 @@ fn read_measures(
     Ok((measures, warnings))
 }
 
-/// Does many things on all cores, in order of their numbers; the first that fails, by number, is told.
-fn side_by_side<T: Send, E: Send>(
-    count: usize,
-    each: impl Fn(usize) -> Result<T, E> + Sync,
-) -> Result<Vec<T>, E> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            if at >= count {
-                return done;
-            }
-            let result = each(at);
-            if result.is_err() {
-                // Nobody begins another; those with lower numbers are begun already.
-                next.store(count, Ordering::Relaxed);
-            }
-            done.push((at, result));
-        }
-    };
-    let threads = cores().min(count);
-    let mut all: Vec<(usize, Result<T, E>)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let done = threads.into_iter().flat_map(|thread| match thread.join() {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        done.collect()
-    });
-    all.sort_by_key(|(at, _)| *at);
-    all.into_iter().map(|(_, result)| result).collect()
-}
-
-/// Cores of this machine.
-pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 /// One part of a sweep: of so many parts this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
@@ -357,13 +319,5 @@ mod tests {
         for text in ["0/3", "4/3", "1/0", "0/0", "1", "a/b", "-1/3", ""] {
             assert!(text.parse::<Shard>().is_err(), "{text:?}");
         }
-    }
-
-    #[test]
-    fn the_first_failure_by_number_is_told() {
-        let each = |at: usize| if at % 10 == 7 { Err(at) } else { Ok(at) };
-        assert_eq!(side_by_side(100, each), Err(7));
-        assert_eq!(side_by_side(7, each), Ok((0..7).collect()));
-        assert_eq!(side_by_side(0, each), Ok(Vec::new()));
     }
 }
