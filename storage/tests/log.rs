@@ -247,7 +247,7 @@ fn one_rao_more_in_one_event_fails_at_its_block_by_the_state_root() {
 /// Follows a log on three threads; tells which blocks were shown.
 fn pursued(log: &SledLog, to: Height) -> (Result<Folder, ReadError>, Vec<Height>) {
     let mut shown = Vec::new();
-    let pursued = || {
+    let mut pursue_all = || {
         let genesis = log.genesis::<State>()?;
         let mut folder = Folder::new(genesis.plan, &genesis.header)?;
         pursue(&mut folder, log, to, |frame, state| {
@@ -256,8 +256,8 @@ fn pursued(log: &SledLog, to: Height) -> (Result<Folder, ReadError>, Vec<Height>
         })?;
         Ok(folder)
     };
-    let pursued = pursued();
-    (pursued, shown)
+    let folder = pursue_all();
+    (folder, shown)
 }
 
 #[test]
