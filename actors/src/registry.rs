@@ -264,6 +264,14 @@ impl BehaviourSettings {
         }
     }
 
+    /// The setting that names another group whose keys its players know, and the name.
+    pub fn known_group(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Cabal(settings) => Some(("miners_group", &settings.miners_group)),
+            _ => None,
+        }
+    }
+
     /// Whether its players have a place on each subnet of their group, or act on the whole network.
     pub fn has_places(&self) -> bool {
         self.seats() == Seats::EachSubnet

@@ -1,5 +1,6 @@
-//! `answer-copier`: does no work of its own while another miner answers: it asks the miner that earns most the same task,
-//! and relays that one's answer as its own.
+//! `answer-copier`: asks the miner that earns most the task it was asked, and relays that one's answer as its own.
+//!
+//! Without an answer of the other it works itself.
 
 use super::{TAG_OWN, settings};
 use crate::machine::{Context, Input, Machine};

@@ -1,5 +1,4 @@
-//! `bad-revealer`: commits to its rows by their hashes and reveals each wrongly: with another salt, before its epoch, after
-//! it, or twice.
+//! `bad-revealer`: reveals what it committed to with another salt, before its epoch, after it, or twice.
 
 use super::{TAG_OWN, act_through, settings, unrevised};
 use crate::calendar::{block_ms, next_tick};

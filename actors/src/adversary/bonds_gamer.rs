@@ -1,5 +1,6 @@
-//! `bonds-gamer`: gives every miner a minimal weight from the first row on, so that it holds a bond on whoever rises, and
-//! sets the scores it had some rows ago, so that it leaves late whoever falls.
+//! `bonds-gamer`: gives every miner a minimal weight, heard or not, and follows its own scores some rows late.
+//!
+//! So it holds a bond on whoever rises before others do, and leaves late whoever falls.
 
 use super::{act_through, reweighed, settings};
 use crate::commitment::Intent;

@@ -1,4 +1,6 @@
-//! `cabal`: gives a fixed part of its row to the miners of its own cabal, whatever they answer, and the rest as it scored.
+//! `cabal`: gives a fixed part of its row to the miners of its own cabal, whatever they answer.
+//!
+//! The rest of its row is as it scored.
 
 use super::{act_through, check_members, favouring, first_index, settings};
 use crate::commitment::Intent;

@@ -1,8 +1,10 @@
-//! `childkey-abuser`: raises the take of its childkey just before an epoch and lowers it after, or moves the stake weight
-//! that it lends from one child of its group to another just before the epoch.
+//! `childkey-abuser`: raises its childkey take, or moves its children, in the last blocks before an epoch.
+//!
+//! After the epoch the take is low again, so that who looks in between sees a fair one.
 
 use super::{
-    TAG_OWN, act_through, before_epoch_ms, check_members, first_index, member, settings, unrevised,
+    TAG_OWN, act_through, before_epoch_ms, check_members, first_index, member, own_subnet,
+    settings, unrevised,
 };
 use crate::calendar::{block_ms, next_tick};
 use crate::machine::{Context, Identity, Input, Machine};
@@ -76,8 +78,7 @@ impl ChildkeyAbuser {
     }
 
     fn before(&self, context: &mut Context<'_>) {
-        let state = context.view.state();
-        let subnet = context.me.netuid.and_then(|netuid| Some((netuid, state.subnet(netuid)?)));
+        let subnet = own_subnet(context);
         if let Some((netuid, subnet)) = subnet {
             let call = if self.lends(context.me) {
                 self.before_lend(netuid, subnet, context)
@@ -89,8 +90,9 @@ impl ChildkeyAbuser {
             }
         }
         self.wake_before(context);
-        let next = subnet
-            .and_then(|(netuid, subnet)| next_tick(netuid, subnet.params.tempo, state.height.0));
+        let next = subnet.and_then(|(netuid, subnet)| {
+            next_tick(netuid, subnet.params.tempo, context.view.state().height.0)
+        });
         if let Some(tick) = next {
             // The block of the epoch has then been decided.
             context.wake(block_ms(context, tick), TAG_AFTER);
@@ -118,11 +120,10 @@ impl ChildkeyAbuser {
     }
 
     fn after(&self, context: &mut Context<'_>) {
-        let state = context.view.state();
-        let subnet = context.me.netuid.and_then(|netuid| Some((netuid, state.subnet(netuid)?)));
-        let call = subnet.filter(|_| !self.lends(context.me)).and_then(|(netuid, subnet)| {
-            towards(netuid, subnet, self.settings.take_low_ppm, context)
-        });
+        let call =
+            own_subnet(context).filter(|_| !self.lends(context.me)).and_then(|(netuid, subnet)| {
+                towards(netuid, subnet, self.settings.take_low_ppm, context)
+            });
         if let Some(call) = call {
             context.submit(context.me.coldkey, call);
         }

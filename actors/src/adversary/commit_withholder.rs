@@ -1,5 +1,6 @@
-//! `commit-withholder`: commits to a row each tempo by its hash, and reveals it never, or only when the row agrees better
-//! with the last consensus than the one that stands.
+//! `commit-withholder`: commits each tempo and reveals never, or only what agrees better with the consensus than its old row.
+//!
+//! What it commits to is a sampler's row.
 
 use super::{act_through, settings, unrevised};
 use crate::commitment::CommitKind;

@@ -1,8 +1,8 @@
-//! `dereg-sniper`: sells what it holds on a subnet until that one's moving price is the lowest, and then registers a subnet
-//! of its own, for which the chain removes it.
+//! `dereg-sniper`: sells a subnet's alpha until its moving price is the lowest, then registers one in its slot.
+//!
+//! The chain removes the subnet with the lowest moving price for a new one when all slots are taken.
 
-use super::{DRAW_GAP, check_interval, settings, spendable};
-use crate::calendar::gap_ms;
+use super::{check_interval, settings, spendable, time_to_look};
 use crate::entrant::{is_full, open_cost, registration};
 use crate::machine::{Context, Input, Machine};
 use crate::registry::{InvalidSetting, ppm};
@@ -114,12 +114,8 @@ fn lowest_held(context: &Context<'_>) -> Option<NetUid> {
 
 impl Machine for DeregSniper {
     fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
-        if let Input::Start | Input::Timer { .. } = input {
-            if !matches!(input, Input::Start) {
-                self.look(context);
-            }
-            let gap_ms = gap_ms(&mut context.dice(DRAW_GAP), self.settings.interval_blocks);
-            context.wake(context.now_ms.saturating_add(gap_ms), 0);
+        if time_to_look(input, 0, self.settings.interval_blocks, context) {
+            self.look(context);
         }
     }
 }

@@ -1,14 +1,14 @@
-//! `dictator`: buys more than half of a subnet's stake, and from then on weighs its miners by its own taste, the worst
-//! first, which is then the consensus.
+//! `dictator`: buys more than half of a subnet's stake and then weighs against what it measured.
+//!
+//! By its taste the worst come first, and with most of the stake its taste is the consensus.
 
 use super::majority::MajoritySettings;
-use super::{TAG_OWN, act_through, check_interval, reweighed, settings};
+use super::{TAG_OWN, act_through, reweighed, settings};
 use crate::commitment::Intent;
 use crate::machine::{Context, Input, Machine};
 use crate::registry::InvalidSetting;
 use crate::validator::{Sampler, SamplerSettings};
 use protocol::state::Subnet;
-use protocol::units::BLOCK_MS;
 use serde::{Deserialize, Serialize};
 
 /// How a dictator weighs when it has the majority.
@@ -31,8 +31,6 @@ settings! {
         sampling: SamplerSettings = SamplerSettings::default(),
         /// How it comes to its majority.
         majority: MajoritySettings = MajoritySettings::default(),
-        /// Blocks between two orders.
-        interval_blocks: u64 = 100,
         /// How it weighs when it has it.
         taste: Taste = Taste::Inverse,
     }
@@ -45,8 +43,7 @@ impl DictatorSettings {
     /// The first setting it could not act on.
     pub fn check(&self) -> Result<(), InvalidSetting> {
         self.sampling.check()?;
-        self.majority.check()?;
-        check_interval(self.interval_blocks)
+        self.majority.check()
     }
 }
 
@@ -62,19 +59,6 @@ impl Dictator {
     pub fn new(settings: DictatorSettings) -> Self {
         let sampler = Sampler::new(settings.sampling.clone());
         Self { settings, sampler }
-    }
-
-    fn look(&self, context: &mut Context<'_>) {
-        let state = context.view.state();
-        let netuid = context.me.netuid;
-        let call = netuid.and_then(|netuid| {
-            self.settings.majority.order(netuid, state.subnet(netuid)?, context)
-        });
-        if let Some(call) = call {
-            context.submit(context.me.coldkey, call);
-        }
-        let wait_ms = self.settings.interval_blocks.saturating_mul(BLOCK_MS);
-        context.wake(context.now_ms.saturating_add(wait_ms), TAG_OWN);
     }
 }
 
@@ -109,7 +93,7 @@ impl Machine for Dictator {
             act_through(sampler, input, context, &mut dictate, |_| true);
         }
         if matches!(input, Input::Start | Input::Timer { tag: TAG_OWN }) {
-            self.look(context);
+            self.settings.majority.pursue(TAG_OWN, context);
         }
     }
 }
@@ -124,12 +108,8 @@ mod tests {
     use protocol::units::Rao;
 
     fn dictator(taste: Taste) -> BehaviourSettings {
-        let interval_blocks = 3;
-        BehaviourSettings::Dictator(DictatorSettings {
-            interval_blocks,
-            taste,
-            ..Default::default()
-        })
+        let majority = MajoritySettings { interval_blocks: 3, ..Default::default() };
+        BehaviourSettings::Dictator(DictatorSettings { majority, taste, ..Default::default() })
     }
 
     /// At a tenth of a TAO three thousand alpha cost some hundred.

@@ -1,4 +1,4 @@
-//! `dump-whale`: holds what it has, and at one moment sells a part of all of it at once, at any price.
+//! `dump-whale`: sells all it holds, or a part of all, in one block at any price.
 
 use super::settings;
 use crate::machine::{Context, Input, Machine};

@@ -1,8 +1,6 @@
-//! `flow-recycler`: moves one and the same capital into a subnet and out of it again and again, out when the subnet's flow
-//! average has turned down from what its own buy raised it to.
+//! `flow-recycler`: moves one capital in and out of a subnet again and again, out when the flow average turns down.
 
-use super::{DRAW_GAP, check_interval, settings, spendable};
-use crate::calendar::gap_ms;
+use super::{check_interval, settings, spendable, time_to_look};
 use crate::machine::{Context, Input, Machine};
 use crate::registry::{InvalidSetting, ppm, within};
 use crate::staker::first_validator;
@@ -145,11 +143,9 @@ impl Machine for FlowRecycler {
     fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
         match input {
             Input::Start | Input::Timer { .. } => {
-                if !matches!(input, Input::Start) {
+                if time_to_look(input, 0, self.settings.interval_blocks, context) {
                     self.look(context);
                 }
-                let gap_ms = gap_ms(&mut context.dice(DRAW_GAP), self.settings.interval_blocks);
-                context.wake(context.now_ms.saturating_add(gap_ms), 0);
             }
             Input::Receipt(receipt) => {
                 if let (Some(next), Outcome::Ok) = (self.open.take(), receipt.outcome) {

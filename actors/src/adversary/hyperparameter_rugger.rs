@@ -1,19 +1,19 @@
-//! `hyperparameter-rugger`: makes newcomers immune for as long as it can, trims its subnet to few uids, makes its own hotkeys
-//! immortal and fills the places with straw miners of a second coldkey, which its own validator then weighs alone.
+//! `hyperparameter-rugger`: trims its subnet and fills it with own neurons, immortal or immune, that it alone weighs.
+//!
+//! Newcomers are immune for as long as spares none of those who were there. Its miners are straws: they belong to a second
+//! coldkey, because the chain withholds what an owner's own hotkeys earn as miners.
 
-use super::miner_burner::hold_beside;
 use super::{
-    DRAW_GAP, TAG_OWN, act_through, check_interval, check_members, is_message, reweighed, settings,
-    spendable,
+    Seeker, TAG_OWN, act_through, check_interval, check_members, hold_beside, is_message,
+    own_subnet, reweighed, settings, spendable, time_to_look,
 };
-use crate::calendar::gap_ms;
 use crate::commitment::Intent;
-use crate::entry::admits;
 use crate::machine::{Context, Identity, Input, Machine, Output};
 use crate::owner::tuner::allowed;
 use crate::owner::{Hold, HoldSettings};
 use crate::registry::{InvalidSetting, within};
 use crate::validator::{Sampler, SamplerSettings};
+use protocol::balances::EXISTENTIAL_DEPOSIT;
 use protocol::call::{Call, Setting};
 use protocol::dice::{Key, account_of};
 use protocol::state::Subnet;
@@ -107,9 +107,9 @@ impl HyperparameterRugger {
     }
 
     fn look(&self, context: &mut Context<'_>) {
-        let (state, me) = (context.view.state(), context.me);
-        let subnet = me.netuid.and_then(|netuid| Some((netuid, state.subnet(netuid)?)));
-        let subnet = subnet.filter(|(_, subnet)| subnet.info.owner == Some(me.coldkey));
+        let me = context.me;
+        let subnet =
+            own_subnet(context).filter(|(_, subnet)| subnet.info.owner == Some(me.coldkey));
         if let (Some((netuid, subnet)), true) = (subnet, self.begun(context)) {
             let mut wanted = self.settings.wanted(netuid, subnet, youngest_blocks(subnet, context));
             if let Some(setting) = wanted.find(|setting| allowed(setting, netuid, subnet, context))
@@ -118,28 +118,25 @@ impl HyperparameterRugger {
             }
             self.look_straws(netuid, subnet, context);
         }
-        let gap_ms = gap_ms(&mut context.dice(DRAW_GAP), self.settings.interval_blocks);
-        context.wake(context.now_ms.saturating_add(gap_ms), TAG_OWN);
     }
 
     /// One straw miner more, paid by the straw coldkey, which the owner pays.
     fn look_straws(&self, netuid: NetUid, subnet: &Subnet, context: &mut Context<'_>) {
         let (state, me) = (context.view.state(), context.me);
         let straw = straw_coldkey(me);
-        let burn = subnet.fast.burn;
         let mut straws = straws(me, self.settings.straws);
         let Some(hotkey) = straws.find(|key| subnet.neurons.uid(key).is_none()) else { return };
-        if burn > self.settings.burn_max_rao || !admits(state, netuid, &hotkey, straw) {
+        let burn_max = self.settings.burn_max_rao;
+        let seeker = Seeker { hotkey, coldkey: straw, burn_max, reserve: Rao::ZERO };
+        if let Some(call) = seeker.registers(netuid, context) {
+            context.submit(straw, call);
             return;
         }
-        if spendable(state, &straw, Rao::ZERO) >= burn {
-            context.submit(straw, Call::BurnedRegister { netuid, hotkey });
-        } else {
-            // Enough for this place and what the burn may rise to meanwhile.
-            let value = Rao(burn.0.saturating_mul(2)).plus(protocol::balances::EXISTENTIAL_DEPOSIT);
-            if spendable(state, &me.coldkey, self.settings.reserve_rao) >= value {
-                context.submit(me.coldkey, Call::TransferKeepAlive { dest: straw, value });
-            }
+        // Enough for a place and what the burn may rise to meanwhile.
+        let value = Rao(subnet.fast.burn.0.saturating_mul(2)).plus(EXISTENTIAL_DEPOSIT);
+        let lacks = spendable(state, &straw, Rao::ZERO) < subnet.fast.burn.min(burn_max);
+        if lacks && spendable(state, &me.coldkey, self.settings.reserve_rao) >= value {
+            context.submit(me.coldkey, Call::TransferKeepAlive { dest: straw, value });
         }
     }
 }
@@ -166,14 +163,17 @@ fn straws(me: &Identity, count: u32) -> impl Iterator<Item = AccountId> {
 impl Machine for HyperparameterRugger {
     fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
         match input {
-            Input::Timer { tag: TAG_OWN } => return self.look(context),
+            Input::Timer { tag: TAG_OWN } => {
+                time_to_look(input, TAG_OWN, self.settings.interval_blocks, context);
+                return self.look(context);
+            }
             Input::Timer { tag: TAG_START } => {
                 return hold_beside(&mut self.hold, input, TAG_START, context);
             }
             Input::Start => {
                 self.started = context.view.state().height.0;
                 hold_beside(&mut self.hold, input, TAG_START, context);
-                self.look(context);
+                time_to_look(input, TAG_OWN, self.settings.interval_blocks, context);
             }
             _ => {}
         }

@@ -1,8 +1,8 @@
-//! `lock-cost-griefer`: registers a subnet as soon as the chain lets somebody, only so that the next one costs others twice
-//! as much, and never starts any of them.
+//! `lock-cost-griefer`: registers subnets that it never starts, only to make the next one dear for others.
+//!
+//! Each registration doubles the cost of the next, which then falls over weeks.
 
-use super::{DRAW_GAP, check_interval, settings, spendable};
-use crate::calendar::gap_ms;
+use super::{check_interval, settings, spendable, time_to_look};
 use crate::entrant::{open_cost, registration};
 use crate::machine::{Context, Input, Machine};
 use crate::registry::InvalidSetting;
@@ -62,12 +62,8 @@ impl LockCostGriefer {
 
 impl Machine for LockCostGriefer {
     fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
-        if let Input::Start | Input::Timer { .. } = input {
-            if !matches!(input, Input::Start) {
-                self.look(context);
-            }
-            let gap_ms = gap_ms(&mut context.dice(DRAW_GAP), self.settings.interval_blocks);
-            context.wake(context.now_ms.saturating_add(gap_ms), 0);
+        if time_to_look(input, 0, self.settings.interval_blocks, context) {
+            self.look(context);
         }
     }
 }

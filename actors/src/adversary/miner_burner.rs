@@ -1,15 +1,15 @@
-//! `miner-burner`: buys more than half of its subnet's stake behind its own hotkey, and gives all weight to that hotkey's
-//! uid, so that no miner earns anything and the chain withholds the miners' part.
+//! `miner-burner`: buys a majority behind its subnet's owner hotkey and gives that all weight: no miner earns.
+//!
+//! The chain withholds what the owner's hotkey earns as a miner.
 
 use super::majority::MajoritySettings;
-use super::{TAG_OWN, check_interval, is_message, reweighed, settings};
+use super::{TAG_OWN, act_through, hold_beside, is_message, reweighed, settings};
 use crate::commitment::Intent;
 use crate::machine::{Context, Input, Machine, Output};
 use crate::owner::{Hold, HoldSettings};
 use crate::registry::InvalidSetting;
 use crate::validator::{Sampler, SamplerSettings};
 use protocol::state::Subnet;
-use protocol::units::BLOCK_MS;
 use serde::{Deserialize, Serialize};
 
 const TAG_START: u64 = TAG_OWN | 1;
@@ -23,8 +23,6 @@ settings! {
         sampling: SamplerSettings = SamplerSettings::default(),
         /// How it comes to its majority.
         majority: MajoritySettings = MajoritySettings::default(),
-        /// Blocks between two orders.
-        interval_blocks: u64 = 100,
     }
 }
 
@@ -36,8 +34,7 @@ impl MinerBurnerSettings {
     pub fn check(&self) -> Result<(), InvalidSetting> {
         self.holding.check()?;
         self.sampling.check()?;
-        self.majority.check()?;
-        check_interval(self.interval_blocks)
+        self.majority.check()
     }
 }
 
@@ -56,18 +53,6 @@ impl MinerBurner {
         let sampler = Sampler::new(settings.sampling.clone());
         Self { settings, hold, sampler }
     }
-
-    fn look(&self, context: &mut Context<'_>) {
-        let state = context.view.state();
-        let call = context.me.netuid.and_then(|netuid| {
-            self.settings.majority.order(netuid, state.subnet(netuid)?, context)
-        });
-        if let Some(call) = call {
-            context.submit(context.me.coldkey, call);
-        }
-        let wait_ms = self.settings.interval_blocks.saturating_mul(BLOCK_MS);
-        context.wake(context.now_ms.saturating_add(wait_ms), TAG_OWN);
-    }
 }
 
 /// Everything to the subnet's owner hotkey.
@@ -76,35 +61,23 @@ fn own(honest: Intent, subnet: &Subnet, _: &Context<'_>) -> Option<Intent> {
     reweighed(honest, vec![(uid, 1)])
 }
 
-/// Starts a subnet as `hold` does, with timers of its own, beside a sampler.
-pub(super) fn hold_beside(
-    hold: &mut Hold,
-    input: &Input<'_>,
-    tag_start: u64,
-    context: &mut Context<'_>,
-) {
-    let said = context.inside(context.me, |inner| hold.step(input, inner));
-    context.outputs.extend(said.into_iter().map(|said| match said {
-        Output::Wake { at_ms, .. } => Output::Wake { at_ms, tag: tag_start },
-        other => other,
-    }));
-}
-
 impl Machine for MinerBurner {
     fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
         match input {
-            Input::Timer { tag: TAG_OWN } => return self.look(context),
+            Input::Timer { tag: TAG_OWN } => {
+                return self.settings.majority.pursue(TAG_OWN, context);
+            }
             Input::Timer { tag: TAG_START } => {
                 return hold_beside(&mut self.hold, input, TAG_START, context);
             }
             Input::Start => {
                 hold_beside(&mut self.hold, input, TAG_START, context);
-                self.look(context);
+                self.settings.majority.pursue(TAG_OWN, context);
             }
             _ => {}
         }
         let says = |said: &Output| !is_message(said);
-        super::act_through(&mut self.sampler, input, context, &mut own, says);
+        act_through(&mut self.sampler, input, context, &mut own, says);
     }
 }
 
@@ -119,7 +92,8 @@ mod tests {
     use protocol::units::Alpha;
 
     fn burner() -> BehaviourSettings {
-        let settings = MinerBurnerSettings { interval_blocks: 3, ..Default::default() };
+        let majority = MajoritySettings { interval_blocks: 3, ..Default::default() };
+        let settings = MinerBurnerSettings { majority, ..Default::default() };
         BehaviourSettings::MinerBurner(settings)
     }
 

@@ -89,12 +89,15 @@ pub use sybil::{Sybil, SybilSettings};
 pub use vacancy_sniper::{VacancySniper, VacancySniperSettings};
 pub use weight_copier::{WeightCopier, WeightCopierSettings};
 
-use crate::calendar::{block_ms, next_tick};
+use crate::calendar::{block_ms, gap_ms, next_tick};
 use crate::commitment::Intent;
-use crate::machine::{Context, Identity, Input, Output};
+use crate::entry::admits;
+use crate::machine::{Context, Identity, Input, Machine, Output};
+use crate::owner::Hold;
 use crate::registry::{InvalidSetting, within};
 use crate::validator::{Revision, Sampler, scaled};
 use protocol::balances::EXISTENTIAL_DEPOSIT;
+use protocol::call::Call;
 use protocol::dice::{Key, account_of, player_id};
 use protocol::state::{State, Subnet};
 use protocol::units::{AccountId, BLOCKS_PER_DAY, NetUid, Rao};
@@ -209,6 +212,59 @@ fn hotkey_of(me: &Identity, number: u64) -> AccountId {
 /// The first of a player's hotkeys `from..=to` that has no place on a subnet.
 fn homeless(me: &Identity, subnet: &Subnet, from: u64, to: u64) -> Option<AccountId> {
     (from..=to).map(|number| hotkey_of(me, number)).find(|key| subnet.neurons.uid(key).is_none())
+}
+
+/// The player's subnet.
+fn own_subnet<'a>(context: &Context<'a>) -> Option<(NetUid, &'a Subnet)> {
+    let netuid = context.me.netuid?;
+    context.view.state().subnet(netuid).map(|subnet| (netuid, subnet))
+}
+
+/// Keeps a rhythm of random moments with timers of a tag, and says whether it is time to look; the start is none.
+fn time_to_look(
+    input: &Input<'_>,
+    tag: u64,
+    interval_blocks: u64,
+    context: &mut Context<'_>,
+) -> bool {
+    let looks = matches!(input, Input::Timer { tag: fired } if *fired == tag);
+    if looks || matches!(input, Input::Start) {
+        let gap_ms = gap_ms(&mut context.dice(DRAW_GAP), interval_blocks);
+        context.wake(context.now_ms.saturating_add(gap_ms), tag);
+    }
+    looks
+}
+
+/// Starts a subnet as `hold` does, with timers of a tag of its own, beside another machine.
+fn hold_beside(hold: &mut Hold, input: &Input<'_>, tag: u64, context: &mut Context<'_>) {
+    let said = context.inside(context.me, |inner| hold.step(input, inner));
+    context.outputs.extend(said.into_iter().map(|said| match said {
+        Output::Wake { at_ms, .. } => Output::Wake { at_ms, tag },
+        other => other,
+    }));
+}
+
+/// Somebody who wants a place, and on which terms.
+#[derive(Clone, Copy, Debug)]
+struct Seeker {
+    hotkey: AccountId,
+    coldkey: AccountId,
+    /// The most that is paid for it.
+    burn_max: Rao,
+    /// Free TAO that stays.
+    reserve: Rao,
+}
+
+impl Seeker {
+    /// The call that registers it on a subnet, if the chain would find a place and the coldkey can pay the burn.
+    fn registers(&self, netuid: NetUid, context: &Context<'_>) -> Option<Call> {
+        let Self { hotkey, coldkey, burn_max, reserve } = *self;
+        let state = context.view.state();
+        let burn = state.subnet(netuid)?.fast.burn;
+        let most = burn_max.min(spendable(state, &coldkey, reserve));
+        let taken = burn <= most && admits(state, netuid, &hotkey, coldkey);
+        taken.then_some(Call::BurnedRegister { netuid, hotkey })
+    }
 }
 
 /// Free TAO of a coldkey beyond a reserve and what keeps it alive.

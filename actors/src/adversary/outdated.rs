@@ -1,5 +1,6 @@
-//! `outdated`: sets weights by the metagraph it saw long ago, so that whoever has a uid by now gets what its former holder
-//! had earned, or with the version key it saw then, or both.
+//! `outdated`: sets weights by the uids of an old metagraph, or with an old version key, or both.
+//!
+//! Whoever has a uid by now gets what its former holder had earned.
 
 use super::{act_through, reweighed, settings};
 use crate::commitment::Intent;

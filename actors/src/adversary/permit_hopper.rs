@@ -1,5 +1,7 @@
-//! `permit-hopper`: just before each epoch moves all its stake behind another hotkey of its group, the same for all its
-//! members, so that each has the stake of all in turn and the others keep what they earned before.
+//! `permit-hopper`: moves its stake behind the hotkey of its group whose turn it is, just before each epoch.
+//!
+//! The turns are the same for all members, so each has the stake of all in turn, and the others keep what they earned
+//! before.
 
 use super::{TAG_OWN, act_through, before_epoch_ms, check_members, member, settings, unrevised};
 use crate::calendar::next_tick;

@@ -1,5 +1,6 @@
-//! `registration-bot`: fires several registrations at once, each for another of its hotkeys, in the first block of every
-//! registration interval, whatever becomes of the ones that come too late.
+//! `registration-bot`: fires several registrations at once in the first block of every registration interval.
+//!
+//! Each is for another of its hotkeys; a block lets few through, and what becomes of the others does not matter to it.
 
 use super::{TAG_OWN, check_members, hotkey_of, settings, spendable};
 use crate::calendar::block_ms;

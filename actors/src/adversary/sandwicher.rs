@@ -1,5 +1,4 @@
-//! `sandwicher`: buys early in the block in which it expects a large regular buyer again, behind one hotkey, and sells as
-//! much as it bought late in the same block, behind another.
+//! `sandwicher`: buys early and sells late in the block in which it expects a regular large buyer.
 //!
 //! No player sees a call before it is decided, and stake bought in a block cannot leave its position in that block. So
 //! this one predicts its victims from the flow of past blocks, and sells from a stock that it holds behind a second

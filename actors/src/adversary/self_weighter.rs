@@ -1,15 +1,13 @@
-//! `self-weighter`: gives a fixed part of its row to its own uid, or to a sister hotkey of its coldkey that it registers
-//! for that and that answers nobody.
+//! `self-weighter`: gives a fixed part of its row to its own uid, or to a sister hotkey that works for nobody.
 
 use super::{
-    TAG_OWN, act_through, check_interval, favouring, homeless, hotkey_of, settings, spendable,
+    Seeker, TAG_OWN, act_through, check_interval, favouring, homeless, hotkey_of, own_subnet,
+    settings,
 };
 use crate::commitment::Intent;
-use crate::entry::admits;
 use crate::machine::{Context, Input, Machine};
 use crate::registry::{InvalidSetting, ppm};
 use crate::validator::{Sampler, SamplerSettings};
-use protocol::call::Call;
 use protocol::state::Subnet;
 use protocol::units::{BLOCK_MS, Rao};
 use serde::{Deserialize, Serialize};
@@ -73,15 +71,14 @@ impl SelfWeighter {
 
     /// Registers its sister where she has no place and it can pay for one.
     fn look(&self, context: &mut Context<'_>) {
-        let (state, me) = (context.view.state(), context.me);
-        let subnet = me.netuid.and_then(|netuid| Some((netuid, state.subnet(netuid)?)));
-        if let Some((netuid, subnet)) = subnet
-            && let Some(hotkey) = homeless(me, subnet, SISTER, SISTER)
-            && subnet.fast.burn <= self.settings.burn_max_rao
-            && subnet.fast.burn <= spendable(state, &me.coldkey, self.settings.reserve_rao)
-            && admits(state, netuid, &hotkey, me.coldkey)
-        {
-            context.submit(me.coldkey, Call::BurnedRegister { netuid, hotkey });
+        let me = context.me;
+        let call = own_subnet(context).and_then(|(netuid, subnet)| {
+            let hotkey = homeless(me, subnet, SISTER, SISTER)?;
+            let (burn_max, reserve) = (self.settings.burn_max_rao, self.settings.reserve_rao);
+            Seeker { hotkey, coldkey: me.coldkey, burn_max, reserve }.registers(netuid, context)
+        });
+        if let Some(call) = call {
+            context.submit(me.coldkey, call);
         }
         let wait_ms = self.settings.interval_blocks.saturating_mul(BLOCK_MS);
         context.wake(context.now_ms.saturating_add(wait_ms), TAG_OWN);

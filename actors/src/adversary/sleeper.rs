@@ -1,4 +1,4 @@
-//! `sleeper`: after some time it neither asks nor sets weights any more, and says nothing about it; later it may come back.
+//! `sleeper`: stops asking and setting weights after some time without a word, and may come back.
 
 use super::{act_through, settings, unrevised};
 use crate::machine::{Context, Input, Machine, Output};

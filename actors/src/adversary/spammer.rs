@@ -1,7 +1,6 @@
-//! `spammer`: sets random weights, and floods the chain with calls that it must refuse and its subnet with messages that
-//! mean nothing, so many of each per block.
+//! `spammer`: sets random weights, and floods chain and subnet with calls and messages that mean nothing.
 
-use super::{TAG_OWN, act_through, reweighed, settings};
+use super::{TAG_OWN, act_through, own_subnet, reweighed, settings};
 use crate::commitment::Intent;
 use crate::machine::{Context, Input, Machine};
 use crate::registry::{InvalidSetting, within};
@@ -12,12 +11,13 @@ use protocol::envelope::Body;
 use protocol::payload::COMMIT_BYTES_MAX;
 use protocol::state::Subnet;
 use protocol::units::{AccountId, BLOCK_MS, NetUid, Rao};
+use protocol::weights::rested;
 use serde::{Deserialize, Serialize};
 
 /// Calls or messages per block at most.
 const FLOOD_MAX: u64 = 1_000;
 /// Kinds of calls that it makes in turn.
-const KINDS: u64 = 10;
+const KINDS: u64 = 11;
 
 const DRAW_ROW: u64 = 17 << 56;
 const DRAW_FLOOD: u64 = 18 << 56;
@@ -66,10 +66,7 @@ impl Spammer {
 
     fn flood(&mut self, context: &mut Context<'_>) {
         let mut dice = context.dice(DRAW_FLOOD);
-        let view = context.view;
-        let subnet =
-            context.me.netuid.and_then(|netuid| Some((netuid, view.state().subnet(netuid)?)));
-        if let Some((netuid, subnet)) = subnet {
+        if let Some((netuid, subnet)) = own_subnet(context) {
             for _ in 0..self.settings.calls_per_block {
                 let (signer, call) = invalid(self.made % KINDS, netuid, subnet, context);
                 context.submit(signer, call);
@@ -139,8 +136,17 @@ fn invalid(kind: u64, netuid: NetUid, subnet: &Subnet, context: &Context<'_>) ->
         6 => (coldkey, Call::BurnedRegister { netuid, hotkey }),
         7 => (coldkey, Call::AddStake { hotkey, netuid, amount_staked: Rao(u64::MAX) }),
         8 => (coldkey, Call::SudoSet(Setting::Tempo { netuid, value: 1 })),
-        _ => (coldkey, Call::StartCall { netuid }),
+        9 => (coldkey, Call::StartCall { netuid }),
+        // Too soon after its last row; where there is no such time, a uid twice again.
+        _ if waits(subnet, context) => weights(vec![0], vec![1]),
+        _ => weights(vec![0, 0], vec![1, 1]),
     }
+}
+
+/// Whether the rate limit would refuse the player's row in the next block.
+fn waits(subnet: &Subnet, context: &Context<'_>) -> bool {
+    let next = context.view.state().height.0 + 1;
+    subnet.neurons.uid(&context.me.hotkey).is_some_and(|uid| !rested(subnet, 0, uid, next))
 }
 
 /// A row of random weights on all other neurons that mine.
@@ -171,6 +177,7 @@ mod tests {
     use super::*;
     use crate::adversary::arena::{EPOCH, NETUID, arena, control, incentive, row, sent, trust};
     use crate::registry::BehaviourSettings;
+    use protocol::state::State;
     use std::collections::BTreeSet;
 
     fn spammer(settings: SpammerSettings) -> BehaviourSettings {
@@ -180,14 +187,18 @@ mod tests {
     #[test]
     fn all_its_calls_are_refused_and_the_others_go_on_as_before() {
         let flood = SpammerSettings { random_weights: false, ..Default::default() };
-        let mut stage = arena(&[spammer(flood)], |_| {});
-        let mut honest = control(1, |_| {});
+        let limit = |state: &mut State| {
+            let subnet = state.subnets.get_mut(&NETUID).expect("it was made");
+            subnet.params.weights_set_rate_limit = 5;
+        };
+        let mut stage = arena(&[spammer(flood)], limit);
+        let mut honest = control(1, limit);
         stage.play(4 * EPOCH);
         honest.play(4 * EPOCH);
         let refused = stage.refusals();
         assert_eq!(refused.len() as u64, 10 * 4 * EPOCH);
         let reasons: BTreeSet<&String> = refused.iter().collect();
-        assert_eq!(reasons.len(), 10, "{reasons:?}");
+        assert_eq!(reasons.len(), 11, "{reasons:?}");
         let of = |stage: &crate::stage::Stage| {
             let subnet = &stage.state.subnets[&NETUID];
             (subnet.neurons.clone(), subnet.mechanisms.clone())

@@ -1,7 +1,6 @@
-//! `stale-copier`: where rows are committed and revealed, queries no miner and commits to the mean, by stake, of the rows
-//! that were last revealed.
+//! `stale-copier`: queries no miner where rows are committed, and commits to the mean of the rows last revealed.
 
-use super::{act_through, is_message, reweighed, settings};
+use super::{act_through, is_message, own_subnet, reweighed, settings};
 use crate::commitment::Intent;
 use crate::machine::{Context, Input, Machine};
 use crate::registry::InvalidSetting;
@@ -48,8 +47,7 @@ impl StaleCopier {
 
 /// Whether rows of the player's subnet are committed.
 fn seals(context: &Context<'_>) -> bool {
-    let subnet = context.me.netuid.and_then(|netuid| context.view.state().subnet(netuid));
-    subnet.is_some_and(|subnet| subnet.params.commit_reveal)
+    own_subnet(context).is_some_and(|(_, subnet)| subnet.params.commit_reveal)
 }
 
 /// The mean of all validators' rows but the player's, by the alpha behind them, in parts of 10⁹ rounded down.

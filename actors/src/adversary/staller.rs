@@ -1,5 +1,6 @@
-//! `staller`: while a miner that is not of its group earns most, answers too late, and floods whoever asks with answers to
-//! tasks that nobody gave; otherwise it is an honest miner.
+//! `staller`: answers late and floods validators with answers to no task while a rival miner wins.
+//!
+//! A rival is a miner that is not of its group. While none wins it is an honest miner.
 
 use super::{check_members, member, settings};
 use crate::machine::{Context, Input, Machine, Output};

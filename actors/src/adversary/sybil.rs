@@ -1,9 +1,6 @@
-//! `sybil`: all members of its group serve one and the same answer, as if they were many, take back every place that they
-//! lose, and register further hotkeys of one coldkey when the burn would fall.
+//! `sybil`: serves one answer at all uids of its group, retakes lost places and registers more to keep the burn up.
 
-use super::{DRAW_GAP, TAG_OWN, check_interval, homeless, member, settings, spendable};
-use crate::calendar::gap_ms;
-use crate::entry::admits;
+use super::{Seeker, TAG_OWN, check_interval, homeless, member, settings, spendable, time_to_look};
 use crate::machine::{Context, Identity, Input, Machine, Output};
 use crate::maths::normal_ppm;
 use crate::miner::{PERFECT_PPM, Quality, QualitySettings, content_digest};
@@ -113,8 +110,6 @@ impl Sybil {
                 }
             }
         }
-        let gap_ms = gap_ms(&mut context.dice(DRAW_GAP), self.settings.interval_blocks);
-        context.wake(context.now_ms.saturating_add(gap_ms), TAG_OWN);
     }
 
     fn look_register(
@@ -124,12 +119,10 @@ impl Sybil {
         coldkey: AccountId,
         context: &mut Context<'_>,
     ) {
-        let state = context.view.state();
-        let burn = state.subnet(netuid).map_or(Rao::ZERO, |subnet| subnet.fast.burn);
-        let most = self.settings.burn_max_rao;
-        let most = most.min(spendable(state, &coldkey, self.settings.reserve_rao));
-        if burn <= most && admits(state, netuid, &hotkey, coldkey) {
-            context.submit(coldkey, Call::BurnedRegister { netuid, hotkey });
+        let (burn_max, reserve) = (self.settings.burn_max_rao, self.settings.reserve_rao);
+        let seeker = Seeker { hotkey, coldkey, burn_max, reserve };
+        if let Some(call) = seeker.registers(netuid, context) {
+            context.submit(coldkey, call);
         }
     }
 
@@ -140,8 +133,6 @@ impl Sybil {
             let dest = head.coldkey;
             context.submit(context.me.coldkey, Call::TransferAll { dest, keep_alive: true });
         }
-        let gap_ms = gap_ms(&mut context.dice(DRAW_GAP), self.settings.interval_blocks);
-        context.wake(context.now_ms.saturating_add(gap_ms), TAG_OWN);
     }
 }
 
@@ -152,7 +143,7 @@ const fn low(subnet: &Subnet) -> bool {
 
 impl Machine for Sybil {
     fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
-        if matches!(input, Input::Timer { tag: TAG_OWN }) {
+        if time_to_look(input, TAG_OWN, self.settings.interval_blocks, context) {
             return self.look(context);
         }
         self.answer(input, context);

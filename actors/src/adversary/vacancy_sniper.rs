@@ -1,12 +1,9 @@
-//! `vacancy-sniper`: waits outside until the next uid to be given away is one that validators' rows still point to while new
-//! rows of theirs wait unrevealed, registers into it, and never answers anybody.
+//! `vacancy-sniper`: registers into a uid that rows still point to while newer rows wait unrevealed, and never answers.
 
-use super::{DRAW_GAP, check_interval, settings, spendable};
-use crate::calendar::gap_ms;
-use crate::entry::{admits, leaver};
+use super::{Seeker, check_interval, settings, time_to_look};
+use crate::entry::leaver;
 use crate::machine::{Context, Input, Machine};
 use crate::registry::InvalidSetting;
-use protocol::call::Call;
 use protocol::commits::earliest_blocks;
 use protocol::state::{State, Subnet};
 use protocol::units::{NetUid, Rao};
@@ -52,13 +49,12 @@ impl VacancySniper {
         let (state, me) = (context.view.state(), context.me);
         let (netuid, hotkey) = (self.settings.netuid, me.hotkey);
         let Some(subnet) = state.subnet(netuid) else { return };
-        let most = self.settings.burn_max_rao;
-        let most = most.min(spendable(state, &me.coldkey, self.settings.reserve_rao));
-        if subnet.fast.burn <= most
-            && admits(state, netuid, &hotkey, me.coldkey)
+        let (burn_max, reserve) = (self.settings.burn_max_rao, self.settings.reserve_rao);
+        let seeker = Seeker { hotkey, coldkey: me.coldkey, burn_max, reserve };
+        if let Some(call) = seeker.registers(netuid, context)
             && pointed_to(state, netuid, subnet)
         {
-            context.submit(me.coldkey, Call::BurnedRegister { netuid, hotkey });
+            context.submit(me.coldkey, call);
         }
     }
 }
@@ -80,12 +76,8 @@ fn pointed_to(state: &State, netuid: NetUid, subnet: &Subnet) -> bool {
 
 impl Machine for VacancySniper {
     fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
-        if let Input::Start | Input::Timer { .. } = input {
-            if !matches!(input, Input::Start) {
-                self.look(context);
-            }
-            let gap_ms = gap_ms(&mut context.dice(DRAW_GAP), self.settings.interval_blocks);
-            context.wake(context.now_ms.saturating_add(gap_ms), 0);
+        if time_to_look(input, 0, self.settings.interval_blocks, context) {
+            self.look(context);
         }
     }
 }

@@ -1,5 +1,4 @@
-//! `weight-copier`: queries no miner, and sets as its own the consensus of the last epoch, the biggest validator's row, or
-//! a blend of the last consensuses.
+//! `weight-copier`: queries no miner and sets a consensus, another validator's row or a blend of past ones as its own.
 
 use super::{act_through, is_message, reweighed, settings};
 use crate::commitment::Intent;

@@ -343,6 +343,16 @@ fn casts<'a>(place: &str, document: &'a Document) -> Result<Vec<Cast<'a>>, Scena
         }
         casts.push(Cast { group, settings });
     }
+    for Cast { group, settings } in &casts {
+        if let Some((key, name)) = settings.known_group()
+            && !casts.iter().any(|other| other.group.name == name)
+        {
+            let known: Vec<&str> = casts.iter().map(|cast| cast.group.name.as_str()).collect();
+            let at = format!("{place}: players.{}.settings.{key}", group.name);
+            let what = format!("{at}: there is no group {name:?}");
+            return Err(ScenarioError::new(what, Some(meant(name, &known))));
+        }
+    }
     type Part = fn(&Group) -> u32;
     let parts: [(&str, Part); 2] =
         [("stake_ppm", |group| group.stake_ppm), ("root_stake_ppm", |group| group.root_stake_ppm)];
