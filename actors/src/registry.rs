@@ -3,6 +3,7 @@
 //! What belongs here: names and dispatch. What does not: behaviour, and reading scenario files.
 
 use crate::machine::{Context, Input, Machine};
+use protocol::units::BLOCKS_PER_DAY;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What a participant is on the network.
@@ -84,6 +85,12 @@ pub(crate) fn within(
         return Ok(());
     }
     Err(InvalidSetting { key, value, must })
+}
+
+/// Refuses a time between two looks that is none, or more than a year.
+pub(crate) fn check_interval(interval_blocks: u64) -> Result<(), InvalidSetting> {
+    let year = 365 * BLOCKS_PER_DAY;
+    within("interval_blocks", interval_blocks, 1..=year, "1 block to 1 year")
 }
 
 /// Refuses a share above one whole.

@@ -91,8 +91,8 @@ impl FlowRecycler {
             Some(Capital::In { since, hotkey, highest }) => {
                 let average = average(subnet);
                 *highest = average.max(*highest);
-                let kept = i128::from(1_000_000 - self.settings.fall_ppm);
-                let turned = average < *highest / 1_000_000 * kept;
+                let fall = highest.abs() / 1_000_000 * i128::from(self.settings.fall_ppm);
+                let turned = average < *highest - fall;
                 let (over, hotkey) = (height - *since >= self.settings.in_blocks, *hotkey);
                 if turned || over {
                     self.look_leave(hotkey, height, context);

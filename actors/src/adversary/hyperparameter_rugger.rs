@@ -167,7 +167,7 @@ impl Machine for HyperparameterRugger {
                 time_to_look(input, TAG_OWN, self.settings.interval_blocks, context);
                 return self.look(context);
             }
-            Input::Timer { tag: TAG_START } => {
+            Input::Timer { tag: TAG_START } | Input::Receipt(_) => {
                 return hold_beside(&mut self.hold, input, TAG_START, context);
             }
             Input::Start => {

@@ -67,7 +67,7 @@ impl Machine for MinerBurner {
             Input::Timer { tag: TAG_OWN } => {
                 return self.settings.majority.pursue(TAG_OWN, context);
             }
-            Input::Timer { tag: TAG_START } => {
+            Input::Timer { tag: TAG_START } | Input::Receipt(_) => {
                 return hold_beside(&mut self.hold, input, TAG_START, context);
             }
             Input::Start => {

@@ -94,13 +94,13 @@ use crate::commitment::Intent;
 use crate::entry::admits;
 use crate::machine::{Context, Identity, Input, Machine, Output};
 use crate::owner::Hold;
-use crate::registry::{InvalidSetting, within};
+use crate::registry::{InvalidSetting, check_interval, within};
 use crate::validator::{Revision, Sampler, scaled};
 use protocol::balances::EXISTENTIAL_DEPOSIT;
 use protocol::call::Call;
 use protocol::dice::{Key, account_of, player_id};
 use protocol::state::{State, Subnet};
-use protocol::units::{AccountId, BLOCKS_PER_DAY, NetUid, Rao};
+use protocol::units::{AccountId, NetUid, Rao};
 
 const PPM: u64 = 1_000_000;
 /// Timers with this bit are an adversary's own; those below belong to the machine it acts through.
@@ -281,12 +281,6 @@ fn before_epoch_ms(context: &Context<'_>, netuid: NetUid, lead_blocks: u64) -> O
     let tempo = state.subnet(netuid)?.params.tempo;
     let tick = next_tick(netuid, tempo, state.height.0.saturating_add(back))?;
     Some(block_ms(context, tick - back))
-}
-
-/// Refuses a time between two looks that is no time, or more than a year.
-fn check_interval(interval_blocks: u64) -> Result<(), InvalidSetting> {
-    let year = 365 * BLOCKS_PER_DAY;
-    within("interval_blocks", interval_blocks, 1..=year, "1 block to 1 year")
 }
 
 /// Refuses a number of members or keys that is none, or too many.

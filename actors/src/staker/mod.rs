@@ -45,12 +45,12 @@ pub use value::{Value, ValueSettings};
 
 use crate::calendar::gap_ms;
 use crate::machine::{Context, Input};
-use crate::registry::{InvalidSetting, within};
+use crate::registry::{InvalidSetting, check_interval, within};
 use crate::trade::{most_staked, part, permitted, worth};
 use protocol::call::Call;
 use protocol::ledger::{STAKE_MIN, simulate_buy, simulate_sell};
 use protocol::state::{State, Subnet};
-use protocol::units::{AccountId, Alpha, BLOCKS_PER_DAY, NetUid, Rao};
+use protocol::units::{AccountId, Alpha, NetUid, Rao};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
@@ -62,11 +62,6 @@ const DRAW_ORDER: u64 = 2 << 56;
 fn check_orders(interval_blocks: u64, order_ppm: u32) -> Result<(), InvalidSetting> {
     check_interval(interval_blocks)?;
     check_order(order_ppm)
-}
-
-fn check_interval(interval_blocks: u64) -> Result<(), InvalidSetting> {
-    let year = 365 * BLOCKS_PER_DAY;
-    within("interval_blocks", interval_blocks, 1..=year, "1 block to 1 year")
 }
 
 fn check_order(order_ppm: u32) -> Result<(), InvalidSetting> {
