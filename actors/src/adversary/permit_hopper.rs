@@ -10,7 +10,7 @@ use crate::registry::{InvalidSetting, within};
 use crate::validator::{Sampler, SamplerSettings};
 use protocol::call::Call;
 use protocol::registration_math::epoch_index;
-use protocol::units::{Alpha, BLOCK_MS, BLOCKS_PER_DAY, NetUid};
+use protocol::units::{AccountId, Alpha, BLOCK_MS, BLOCKS_PER_DAY, NetUid};
 use serde::{Deserialize, Serialize};
 
 settings! {
@@ -57,14 +57,17 @@ impl PermitHopper {
     /// Moves what it has behind the others behind the one whose turn it is.
     fn hop(&self, netuid: NetUid, context: &mut Context<'_>) {
         let (state, me) = (context.view.state(), context.me);
-        let members = u64::from(self.settings.members);
-        let tempo = state.subnet(netuid).map_or(0, |subnet| subnet.params.tempo);
+        let Some(subnet) = state.subnet(netuid) else { return };
+        let tempo = subnet.params.tempo;
         let Some(tick) = next_tick(netuid, tempo, state.height.0) else { return };
-        let stays = u64::from(self.settings.stay_epochs);
-        let turn = epoch_index(netuid.0, tempo, tick) / stays % members;
-        let destination_hotkey = member(me, turn).hotkey;
-        for number in (0..members).filter(|number| *number != turn) {
-            let origin_hotkey = member(me, number).hotkey;
+        let members: Vec<AccountId> =
+            (0..u64::from(self.settings.members)).map(|number| member(me, number).hotkey).collect();
+        let mut placed = members.clone();
+        placed.retain(|hotkey| subnet.neurons.uid(hotkey).is_some());
+        let turn = epoch_index(netuid.0, tempo, tick) / u64::from(self.settings.stay_epochs);
+        let place = turn.checked_rem(placed.len() as u64).map(|place| place as usize);
+        let Some(&destination_hotkey) = place.and_then(|place| placed.get(place)) else { return };
+        for origin_hotkey in members.into_iter().filter(|hotkey| *hotkey != destination_hotkey) {
             let alpha_amount = state.stake(&origin_hotkey, &me.coldkey, netuid);
             if alpha_amount > Alpha::ZERO {
                 context.submit(
@@ -157,6 +160,16 @@ mod tests {
         assert!(seats.windows(2).all(|pair| pair[1] == (pair[0] + 1) % 3), "{seats:?}");
         assert!(flips >= 8, "{flips} permits flipped in six epochs");
         assert!(calls(&stage, 0, "move_stake") >= 6);
+        assert_eq!(stage.refusals(), [""; 0]);
+    }
+
+    #[test]
+    fn who_has_no_place_has_no_turn() {
+        let settings = PermitHopperSettings { members: 9, ..Default::default() };
+        let hoppers = vec![BehaviourSettings::PermitHopper(settings); 2];
+        let mut stage = arena(&hoppers, few);
+        stage.play(6 * EPOCH);
+        assert!(calls(&stage, 0, "move_stake") >= 4);
         assert_eq!(stage.refusals(), [""; 0]);
     }
 
