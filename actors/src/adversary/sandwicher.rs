@@ -58,8 +58,8 @@ impl SandwicherSettings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sandwicher {
     settings: SandwicherSettings,
-    /// Blocks with a large net buy of others, ascending.
-    seen: VecDeque<u64>,
+    /// Blocks with a large net buy of others and what flowed in, ascending.
+    seen: VecDeque<(u64, Rao)>,
     /// The hotkeys of its two positions; stock behind the first.
     desks: Option<(AccountId, AccountId)>,
     /// What it bought in the block to come, and where it sells as much.
@@ -95,21 +95,28 @@ impl Sandwicher {
         let inflow = u64::try_from(subnet.fast.flow).unwrap_or(0);
         let stocks = self.traded == height;
         if Rao(inflow) >= self.settings.victim_rao && !stocks {
-            self.seen.push_back(height);
+            self.seen.push_back((height, Rao(inflow)));
         }
         let oldest = height.saturating_sub(3 * self.settings.period_blocks_max);
-        while self.seen.front().is_some_and(|seen| *seen < oldest) || self.seen.len() > SEEN_MAX {
+        while self.seen.front().is_some_and(|(seen, _)| *seen < oldest)
+            || self.seen.len() > SEEN_MAX
+        {
             self.seen.pop_front();
         }
     }
 
-    /// Whether two large buys came as far apart as the last of them is from a block.
+    /// Whether three large buys of about the same amount came as far apart as the last of them is from a block.
     fn due(&self, next: u64) -> bool {
         let periods = 1..=self.settings.period_blocks_max;
-        let bought = |block: u64| self.seen.binary_search(&block).is_ok();
-        self.seen.iter().any(|last| {
+        let bought = |block: Option<u64>, amount: Rao| {
+            let place = self.seen.binary_search_by_key(&block?, |(known, _)| *known).ok()?;
+            Some(alike(self.seen[place].1, amount))
+        };
+        self.seen.iter().any(|(last, amount)| {
             let period = next - last;
-            periods.contains(&period) && *last >= period && bought(last - period)
+            let before = |times: u64| last.checked_sub(period.checked_mul(times)?);
+            periods.contains(&period)
+                && (1..=2).all(|times| bought(before(times), *amount) == Some(true))
         })
     }
 
@@ -163,6 +170,11 @@ impl Sandwicher {
     }
 }
 
+/// Whether two amounts are within a quarter of the larger.
+fn alike(one: Rao, other: Rao) -> bool {
+    one.0.abs_diff(other.0) <= one.max(other).0 / 4
+}
+
 impl Machine for Sandwicher {
     fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
         match input {
@@ -207,7 +219,7 @@ mod tests {
         Stage::new(state, seats, 1)
     }
 
-    /// Orders of each block from the third victim on, in the order of decision: whose, and whether a buy.
+    /// Orders of each block in the order of decision: whose, and whether a buy.
     fn blocks(stage: &Stage) -> Vec<Vec<(&'static str, bool)>> {
         let me = identity("sandwichers", 0, None).id;
         let mut blocks: Vec<(u64, Vec<(&'static str, bool)>)> = Vec::new();
@@ -231,16 +243,16 @@ mod tests {
     }
 
     #[test]
-    fn from_the_third_buy_on_the_victim_buys_between_its_two_orders() {
+    fn from_the_fourth_buy_on_the_victim_buys_between_its_two_orders() {
         let (mut stage, mut honest) = (self::stage(1), self::stage(0));
         stage.play(200);
         honest.play(200);
         let blocks = blocks(&stage);
         let triplet = [("me", true), ("victim", true), ("me", false)];
         let sandwiched = blocks.iter().filter(|orders| **orders == triplet).count();
-        assert!(sandwiched >= 6, "{blocks:?}");
+        assert!(sandwiched >= 5, "{blocks:?}");
         let alone = blocks.iter().filter(|orders| **orders == [("victim", true)]).count();
-        assert_eq!(alone, 2, "two buys tell the period");
+        assert_eq!(alone, 3, "three buys tell the period");
         let (victim, without) = (held(&stage, "victims"), held(&honest, "victims"));
         assert!(victim < without * 99 / 100, "{victim} of {without}: its slippage");
     }
@@ -248,10 +260,14 @@ mod tests {
     #[test]
     fn prices_of_irregular_buys_tell_it_nothing() {
         let mut sandwicher = Sandwicher::new(SandwicherSettings::default());
-        sandwicher.seen = [10, 30].into();
-        assert!(sandwicher.due(50) && !sandwicher.due(49) && !sandwicher.due(70));
-        sandwicher.seen = [10, 30, 45].into();
-        assert!(sandwicher.due(50) && sandwicher.due(60) && sandwicher.due(80));
-        assert!(!sandwicher.due(55));
+        let mut seen = |buys: &[(u64, u64)]| {
+            sandwicher.seen =
+                buys.iter().map(|(block, tokens)| (*block, Rao::whole(*tokens))).collect();
+            (0..200).filter(|block| *block > 60 && sandwicher.due(*block)).collect::<Vec<u64>>()
+        };
+        assert_eq!(seen(&[(10, 100), (30, 110), (50, 90)]), [70]);
+        assert_eq!(seen(&[(10, 100), (50, 90)]), [0; 0], "one missed");
+        assert_eq!(seen(&[(10, 100), (30, 500), (50, 90)]), [0; 0], "another one's");
+        assert_eq!(seen(&[(10, 100), (30, 100), (45, 100), (50, 100)]), [70]);
     }
 }
