@@ -124,9 +124,8 @@ impl Machine for BadRevealer {
                 }
             }
             Input::Timer { tag: TAG_LATE } => {
-                while let Some((_, call)) =
-                    self.kept.pop_front_if(|(at_ms, _)| *at_ms <= context.now_ms)
-                {
+                let due = self.kept.partition_point(|(at_ms, _)| *at_ms <= context.now_ms);
+                for (_, call) in self.kept.drain(..due) {
                     context.submit(context.me.hotkey, call);
                 }
             }

@@ -165,9 +165,11 @@ mod tests {
     use protocol::state::State;
     use std::collections::{BTreeMap, BTreeSet};
 
-    /// Answers by task: who gave them, and how many different ones there are.
-    fn answers(stage: &Stage) -> BTreeMap<u64, (BTreeSet<u64>, BTreeSet<(u32, u64)>)> {
-        let mut answers: BTreeMap<u64, (BTreeSet<u64>, BTreeSet<(u32, u64)>)> = BTreeMap::new();
+    /// Who answered a task, and the different answers: value and digest.
+    type Answers = (BTreeSet<u64>, BTreeSet<(u32, u64)>);
+
+    fn answers_by_task(stage: &Stage) -> BTreeMap<u64, Answers> {
+        let mut answers: BTreeMap<u64, Answers> = BTreeMap::new();
         for sent in stage.done.iter().flat_map(|done| &done.outgoing) {
             if let Body::Answer { task, value, digest, .. } = sent.body {
                 let (who, what) = answers.entry(task).or_default();
@@ -188,7 +190,7 @@ mod tests {
         let mut plain = arena_with(&[], &others, |_| {});
         stage.play(5 * EPOCH);
         plain.play(5 * EPOCH);
-        let (same, different) = (answers(&stage), answers(&plain));
+        let (same, different) = (answers_by_task(&stage), answers_by_task(&plain));
         assert!(same.len() >= 12);
         assert!(same.values().all(|(_, what)| what.len() == 1), "{same:?}");
         assert!(same.values().filter(|(who, _)| who.len() == 4).count() >= 10, "{same:?}");
