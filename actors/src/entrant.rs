@@ -100,22 +100,9 @@ impl Entrant {
 
     /// Registers when the price is right; asks public state first whether the chain would let it.
     fn enter(&self, state: &State, context: &Context<'_>) -> Option<Call> {
-        let global = &state.global;
-        let next = state.height.0 + 1;
-        let last = global.network_last_lock_block;
-        let rested = last == 0 || next.saturating_sub(last) >= global.network_rate_limit;
-        let subnets = state.networks().filter(|(netuid, _)| !netuid.is_root()).count();
-        let room = subnets < usize::from(global.subnet_limit) || prune_candidate(state).is_some();
-        let cost = lock_cost(state);
+        let cost = open_cost(state)?;
         let spendable = state.free(&context.me.coldkey).minus(self.settings.reserve_rao);
-        if !rested || !room || cost > self.price || cost > spendable {
-            return None;
-        }
-        let hotkey = context.me.hotkey;
-        let subnet_name = format!("{}-{}", context.me.group, context.me.index);
-        let identity = SubnetIdentity { subnet_name, ..SubnetIdentity::default() };
-        let identity = Some(Box::new(identity));
-        Some(Call::RegisterNetworkWithIdentity { hotkey, identity })
+        (cost <= self.price && cost <= spendable).then(|| registration(context))
     }
 
     /// Starts its subnet, then backs it, once.
@@ -141,6 +128,31 @@ impl Entrant {
         let enough = amount_staked >= Rao(2 * STAKE_MIN.0);
         enough.then_some(Call::AddStake { hotkey, netuid, amount_staked })
     }
+}
+
+/// What a subnet costs in the next block; `None` if the chain would let nobody register one.
+pub(crate) fn open_cost(state: &State) -> Option<Rao> {
+    let global = &state.global;
+    let next = state.height.0 + 1;
+    let last = global.network_last_lock_block;
+    let rested = last == 0 || next.saturating_sub(last) >= global.network_rate_limit;
+    let room = !is_full(state) || prune_candidate(state).is_some();
+    (rested && room).then(|| lock_cost(state))
+}
+
+/// Whether somebody has to go for another subnet.
+pub(crate) fn is_full(state: &State) -> bool {
+    let subnets = state.networks().filter(|(netuid, _)| !netuid.is_root()).count();
+    subnets >= usize::from(state.global.subnet_limit)
+}
+
+/// The call that registers a subnet named after the player.
+pub(crate) fn registration(context: &Context<'_>) -> Call {
+    let hotkey = context.me.hotkey;
+    let subnet_name = format!("{}-{}", context.me.group, context.me.index);
+    let identity = SubnetIdentity { subnet_name, ..SubnetIdentity::default() };
+    let identity = Some(Box::new(identity));
+    Call::RegisterNetworkWithIdentity { hotkey, identity }
 }
 
 fn own_subnet(state: &State, context: &Context<'_>) -> Option<NetUid> {

@@ -16,22 +16,21 @@ pub fn admits(state: &State, netuid: NetUid, hotkey: &AccountId, coldkey: Accoun
     let own = state.owner(hotkey).is_none_or(|owner| owner == coldkey);
     stranger && own && subnet.params.registration_allowed && interval_open(subnet) && {
         let most = usize::from(subnet.params.max_allowed_uids);
-        subnet.neurons.len() < most || most > 0 && admits_instead(state, subnet)
+        subnet.neurons.len() < most || most > 0 && leaver(state, subnet).is_some()
     }
 }
 
-/// Whether somebody would have to leave for a newcomer.
-fn admits_instead(state: &State, subnet: &Subnet) -> bool {
+/// The uid that would have to leave for a newcomer of the next block, if all are taken.
+pub fn leaver(state: &State, subnet: &Subnet) -> Option<u16> {
     let emission: Vec<u64> = subnet.neurons.emission.iter().map(|alpha| alpha.0).collect();
-    let leaves = prune_neuron(&Neurons {
+    prune_neuron(&Neurons {
         emission: &emission,
         registered_at: &subnet.neurons.registered_at,
         immortal: &immortal_uids(state, subnet),
         block: state.height.0 + 1,
         immunity_period: u64::from(subnet.params.immunity_period),
         non_immune_min: subnet.params.min_non_immune_uids,
-    });
-    leaves.is_some()
+    })
 }
 
 /// Neurons that act as validators: they may set weights and have done so. Miners have permits too.

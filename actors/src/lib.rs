@@ -7,6 +7,8 @@ pub mod machine;
 /// Which players there are; a new one is a file and a line here.
 pub mod registry;
 
+/// Who does something wrong.
+pub mod adversary;
 /// Who uses a subnet's product and pays for it.
 pub mod customer;
 /// Who wants a subnet.

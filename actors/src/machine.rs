@@ -127,6 +127,14 @@ impl Context<'_> {
     pub fn wake(&mut self, at_ms: u64, tag: u64) {
         self.outputs.push(Output::Wake { at_ms, tag });
     }
+
+    /// What a machine inside this one would say, acting as `me`; whether it is said is left to the caller.
+    pub fn inside(&self, me: &Identity, act: impl FnOnce(&mut Context<'_>)) -> Vec<Output> {
+        let Context { view, directory, now_ms, seed, .. } = *self;
+        let mut inner = Context { view, me, directory, now_ms, seed, outputs: Vec::new() };
+        act(&mut inner);
+        inner.outputs
+    }
 }
 
 /// Which player runs the neuron of a hotkey. Public knowledge: on the real network it is the axon.

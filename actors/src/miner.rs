@@ -7,7 +7,7 @@ use crate::registry::{InvalidSetting, ppm, within};
 use protocol::canon::digest;
 use protocol::dice::{Dice, Domain};
 use protocol::envelope::{Body, Envelope};
-use protocol::units::{BLOCK_MS, BLOCKS_PER_DAY, NetUid, PlayerId};
+use protocol::units::{AccountId, BLOCK_MS, BLOCKS_PER_DAY, NetUid, PlayerId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 pub mod worker;
 
 /// A perfect answer.
-const PERFECT_PPM: u32 = 1_000_000;
+pub(crate) const PERFECT_PPM: u32 = 1_000_000;
 /// Queries a miner works on at once; it does not answer further ones.
 pub const JOBS_MAX: usize = 1_024;
 
@@ -153,9 +153,7 @@ impl Quality {
         let mut dice = context.dice(DRAW_NOISE | tag);
         let noise_ppm = self.settings.noise_ppm;
         let value = normal_ppm(&mut dice, self.quality_ppm, noise_ppm, PERFECT_PPM);
-        let content = digest("btemu answer 1", &(context.me.hotkey, task, value));
-        let [a, b, c, d, e, f, g, h, ..] = content.0;
-        let digest = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let digest = content_digest(&context.me.hotkey, task, value);
         context.send(client, Body::Answer { netuid, task, value, digest });
     }
 
@@ -176,6 +174,13 @@ impl Quality {
             self.stepped = true;
         }
     }
+}
+
+/// The digest of the content that a miner's work on a task gives, when it is worth so much.
+pub(crate) fn content_digest(hotkey: &AccountId, task: u64, value: u32) -> u64 {
+    let content = digest("btemu answer 1", &(*hotkey, task, value));
+    let [a, b, c, d, e, f, g, h, ..] = content.0;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl Machine for Quality {

@@ -3,6 +3,7 @@
 //! What belongs here: names and dispatch. What does not: behaviour, and reading scenario files.
 
 use crate::machine::{Context, Input, Machine};
+use protocol::units::BLOCKS_PER_DAY;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What a participant is on the network.
@@ -84,6 +85,12 @@ pub(crate) fn within(
         return Ok(());
     }
     Err(InvalidSetting { key, value, must })
+}
+
+/// Refuses a time between two looks that is none, or more than a year.
+pub(crate) fn check_interval(interval_blocks: u64) -> Result<(), InvalidSetting> {
+    let year = 365 * BLOCKS_PER_DAY;
+    within("interval_blocks", interval_blocks, 1..=year, "1 block to 1 year")
 }
 
 /// Refuses a share above one whole.
@@ -209,6 +216,31 @@ players! {
     Panic, PanicSettings in staker: Staker "panic", "Sells what has fallen too far from its peak and stays away for a while.";
     Averager, AveragerSettings in staker: Staker "averager", "Puts in a fixed amount each time until its budget is spent.";
     Institution, InstitutionSettings in staker: Staker "institution", "Enters and leaves a large position in small orders with limit prices.";
+    WeightCopier, WeightCopierSettings in adversary: Validator "weight-copier", "Queries no miner and sets weights that it copies.";
+    StaleCopier, StaleCopierSettings in adversary: Validator "stale-copier", "Queries no miner and commits to what was last revealed.";
+    CommitWithholder, CommitWithholderSettings in adversary: Validator "commit-withholder", "Commits to its rows and reveals them never, or only when it pays.";
+    BadRevealer, BadRevealerSettings in adversary: Validator "bad-revealer", "Reveals its rows with another salt, too early, too late, or twice.";
+    Cabal, CabalSettings in adversary: Validator "cabal", "Gives a part of its row to the miners of its own cabal.";
+    SelfWeighter, SelfWeighterSettings in adversary: Validator "self-weighter", "Gives a part of its row to itself or to a sister hotkey.";
+    BondsGamer, BondsGamerSettings in adversary: Validator "bonds-gamer", "Hedges on all miners with minimal weights and switches late.";
+    PermitHopper, PermitHopperSettings in adversary: Validator "permit-hopper", "Moves its stake to another hotkey of its group just before each epoch.";
+    Spammer, SpammerSettings in adversary: Validator "spammer", "Sets random weights and floods chain and subnet with what means nothing.";
+    Sleeper, SleeperSettings in adversary: Validator "sleeper", "Stops asking and setting weights without a word, and may come back.";
+    Outdated, OutdatedSettings in adversary: Validator "outdated", "Sets weights by an old metagraph or with an old version key.";
+    ChildkeyAbuser, ChildkeyAbuserSettings in adversary: Validator "childkey-abuser", "Raises its childkey take or moves its children just before an epoch.";
+    Dictator, DictatorSettings in adversary: Validator "dictator", "Buys most of the stake and makes its own taste the consensus.";
+    FlowRecycler, FlowRecyclerSettings in adversary: Staker "flow-recycler", "Moves one capital in and out around the flow average.";
+    Sandwicher, SandwicherSettings in adversary: Staker "sandwicher", "Buys before and sells after a regular large buyer in one block.";
+    DumpWhale, DumpWhaleSettings in adversary: Staker "dump-whale", "Sells all it holds at once at any price.";
+    DeregSniper, DeregSniperSettings in adversary: Staker "dereg-sniper", "Pushes a subnet to the lowest price and registers one in its place.";
+    HyperparameterRugger, HyperparameterRuggerSettings in adversary: Owner "hyperparameter-rugger", "Turns its subnet's parameters against all but its own neurons.";
+    MinerBurner, MinerBurnerSettings in adversary: Owner "miner-burner", "Routes all incentive to its own hotkey, where it is withheld.";
+    LockCostGriefer, LockCostGrieferSettings in adversary: Owner "lock-cost-griefer", "Registers subnets only to keep the next one dear.";
+    Sybil, SybilSettings in adversary: Miner "sybil", "Serves one answer at many uids, hoards places and keeps the burn up.";
+    AnswerCopier, AnswerCopierSettings in adversary: Miner "answer-copier", "Relays the best miner's answers as its own.";
+    VacancySniper, VacancySniperSettings in adversary: Miner "vacancy-sniper", "Registers into a uid that unrevealed rows still point to.";
+    Staller, StallerSettings in adversary: Miner "staller", "Answers late and floods validators while a rival wins.";
+    RegistrationBot, RegistrationBotSettings in adversary: Miner "registration-bot", "Fires registrations in the first block of each interval.";
     #[cfg(test)]
     Probe, ProbeSettings in stage: Miner "probe", "Notes its inputs and does what its script says.";
 }
@@ -228,12 +260,22 @@ impl BehaviourSettings {
     /// Where its players are at genesis.
     pub fn seats(&self) -> Seats {
         match self {
-            Self::Entrant(_) | Self::Prospector(_) => Seats::Nowhere,
+            Self::Entrant(_) | Self::Prospector(_) | Self::LockCostGriefer(_) => Seats::Nowhere,
+            Self::VacancySniper(_) | Self::RegistrationBot(_) => Seats::Nowhere,
+            Self::Sybil(settings) if settings.starts_outside => Seats::Nowhere,
             Self::Multi(_) => Seats::AllSubnets,
             Self::Worker(settings) if settings.starts_outside => Seats::Nowhere,
             Self::Judge(settings) if settings.starts_outside => Seats::Nowhere,
             other if other.behaviour().role == Role::Staker => Seats::Nowhere,
             _ => Seats::EachSubnet,
+        }
+    }
+
+    /// The setting that names another group whose keys its players know, and the name.
+    pub fn known_group(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Cabal(settings) => Some(("miners_group", &settings.miners_group)),
+            _ => None,
         }
     }
 
@@ -270,7 +312,8 @@ mod tests {
         assert_eq!(
             unknown.to_string(),
             "a staker has no behaviour \"hold\"; it has index, momentum, noise, \
-             concentrated, value, flow, apy, panic, averager, institution"
+             concentrated, value, flow, apy, panic, averager, institution, flow-recycler, \
+             sandwicher, dump-whale, dereg-sniper"
         );
     }
 
@@ -340,6 +383,39 @@ mod tests {
             (Role::Staker, "averager", json!({"amount_rao": 5}), "amount_rao is 5"),
             (Role::Staker, "averager", json!({"exit_parts": 0}), "exit_parts is 0"),
             (Role::Staker, "institution", json!({"participation_ppm": 0}), "participation_ppm"),
+            (Role::Validator, "weight-copier", json!({"memory_epochs": 0}), "memory_epochs is 0"),
+            (Role::Validator, "stale-copier", json!({"sampling": {"sample": 0}}), "sample is 0"),
+            (Role::Validator, "commit-withholder", json!({"sampling": {"sample": 0}}), "sample"),
+            (Role::Validator, "bad-revealer", json!({"sampling": {"sample": 0}}), "sample is 0"),
+            (Role::Validator, "cabal", json!({"miners": 257}), "miners is 257"),
+            (Role::Validator, "cabal", json!({"self_weight_ppm": 1_000_001}), "self_weight_ppm"),
+            (Role::Validator, "self-weighter", json!({"interval_blocks": 0}), "interval_blocks"),
+            (Role::Validator, "bonds-gamer", json!({"late_rows": 65}), "late_rows is 65"),
+            (Role::Validator, "permit-hopper", json!({"lead_blocks": 0}), "lead_blocks is 0"),
+            (Role::Validator, "permit-hopper", json!({"stay_epochs": 0}), "stay_epochs is 0"),
+            (Role::Validator, "spammer", json!({"calls_per_block": 1_001}), "calls_per_block"),
+            (Role::Validator, "sleeper", json!({"sampling": {"sample": 0}}), "sample is 0"),
+            (Role::Validator, "outdated", json!({"refresh_blocks": 0}), "refresh_blocks is 0"),
+            (Role::Validator, "childkey-abuser", json!({"lenders": 2}), "lenders is 2"),
+            (Role::Validator, "childkey-abuser", json!({"take_low_ppm": 180_001}), "take_low_ppm"),
+            (Role::Validator, "dictator", json!({"majority": {"order_ppm": 0}}), "order_ppm is 0"),
+            (Role::Staker, "flow-recycler", json!({"in_blocks": 0}), "in_blocks is 0"),
+            (Role::Staker, "sandwicher", json!({"sell_after_ms": 12_000}), "sell_after_ms"),
+            (Role::Staker, "dump-whale", json!({"dump_ppm": 0}), "dump_ppm is 0"),
+            (Role::Staker, "dereg-sniper", json!({"sell_ppm": 1_000_001}), "sell_ppm"),
+            (Role::Owner, "hyperparameter-rugger", json!({"immortals": 11}), "immortals is 11"),
+            (
+                Role::Owner,
+                "miner-burner",
+                json!({"majority": {"share_ppm": 1_000_001}}),
+                "share_ppm",
+            ),
+            (Role::Owner, "lock-cost-griefer", json!({"interval_blocks": 0}), "interval_blocks"),
+            (Role::Miner, "sybil", json!({"further_hotkeys": 257}), "further_hotkeys is 257"),
+            (Role::Miner, "answer-copier", json!({"wait_ms": 0}), "wait_ms is 0"),
+            (Role::Miner, "vacancy-sniper", json!({"interval_blocks": 0}), "interval_blocks is 0"),
+            (Role::Miner, "staller", json!({"flood": 101}), "flood is 101"),
+            (Role::Miner, "registration-bot", json!({"shots": 65}), "shots is 65"),
         ];
         for (role, behaviour, written, expected) in rows {
             let defaults = BehaviourSettings::defaults(role, behaviour).expect("is known");

@@ -100,6 +100,9 @@ pub struct Sampler {
     committed: Vec<Committed>,
 }
 
+/// What becomes of the row that a validator's scores give before it is set or sealed; `None` where none is set.
+pub(crate) type Revision<'a> = dyn FnMut(Intent, &Subnet, &Context<'_>) -> Option<Intent> + 'a;
+
 /// The work towards one epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Round {
@@ -136,6 +139,30 @@ impl Sampler {
     /// Its running score of a hotkey, in thousandths of a millionth of a perfect answer.
     pub fn score(&self, hotkey: &AccountId) -> Option<u64> {
         self.scores.get(hotkey).map(u64::from)
+    }
+
+    /// Rows it committed by hash that wait to be revealed, oldest first.
+    pub(crate) fn committed(&self) -> &[Committed] {
+        &self.committed
+    }
+
+    /// Takes an input as a sampler does, and sets what `revise` makes of its rows.
+    pub(crate) fn step_revised(
+        &mut self,
+        input: &Input<'_>,
+        context: &mut Context<'_>,
+        revise: &mut Revision<'_>,
+    ) {
+        match input {
+            Input::Start => self.enter(context),
+            Input::Timer { tag } if tag & 3 == Alarm::Reveal as u64 => self.reveal(context),
+            Input::Timer { tag } if tag >> 2 != self.tick => {}
+            Input::Timer { tag } if tag & 3 == Alarm::Set as u64 => self.set(context, revise),
+            Input::Timer { tag } if tag & 3 == Alarm::Ask as u64 => self.ask(context),
+            Input::Timer { .. } => self.begin(context),
+            Input::Message(envelope) => self.hear(envelope, context),
+            Input::Receipt(_) => {}
+        }
     }
 
     fn enter(&mut self, context: &mut Context<'_>) {
@@ -199,13 +226,7 @@ impl Sampler {
         context: &Context<'_>,
     ) -> Vec<AccountId> {
         let hotkeys = &subnet.neurons.hotkeys;
-        let axons = context.directory.axons(netuid, hotkeys);
-        let mut miners: Vec<u16> = (0_u16..)
-            .zip(hotkeys.iter().zip(axons.iter()))
-            .filter(|(uid, (_, axon))| axon.is_some() && !validates(subnet, *uid))
-            .filter(|(_, (hotkey, _))| **hotkey != context.me.hotkey)
-            .map(|(uid, _)| uid)
-            .collect();
+        let mut miners = others_that_mine(netuid, subnet, context);
         let mut dice = context.dice(DRAW_SAMPLE);
         let wanted = miners.len().min(self.settings.sample as usize);
         for place in 0..wanted {
@@ -260,7 +281,7 @@ impl Sampler {
         });
     }
 
-    fn set(&mut self, context: &mut Context<'_>) {
+    fn set(&mut self, context: &mut Context<'_>, revise: &mut Revision<'_>) {
         let view = context.view;
         let subnet = context.me.netuid.and_then(|netuid| view.state().subnet(netuid));
         if let (Some(netuid), Some(subnet)) = (context.me.netuid, subnet) {
@@ -274,9 +295,13 @@ impl Sampler {
                 scores = self.scores_of(hotkeys);
             }
             let (uids, values) = self.set_row(netuid, &scores, subnet, context);
-            if self.round.is_some() && set_allowed(subnet, uids.len(), context) {
-                let version_key = subnet.params.weights_version_key;
-                self.set_submit(Intent { netuid, uids, values, version_key }, subnet, context);
+            let version_key = subnet.params.weights_version_key;
+            let revised = revise(Intent { netuid, uids, values, version_key }, subnet, context);
+            if let Some(intent) = revised
+                && self.round.is_some()
+                && set_allowed(subnet, intent.uids.len(), context)
+            {
+                self.set_submit(intent, subnet, context);
             }
         }
         self.begin(context);
@@ -361,18 +386,35 @@ impl Sampler {
                 Some((uid, score.or_else(|| known().then_some(prior))?))
             })
             .collect();
-        let best = scores.iter().map(|(_, score)| *score).max().unwrap_or(0).max(1);
-        scores
-            .into_iter()
-            .map(|(uid, score)| (uid, score * u64::from(u16::MAX) / best))
-            .map(|(uid, part)| (uid, u16::try_from(part).unwrap_or(u16::MAX)))
-            .filter(|(_, weight)| *weight > 0)
-            .unzip()
+        scaled(scores)
     }
 
     fn wake(&self, at_ms: u64, alarm: Alarm, context: &mut Context<'_>) {
         context.wake(at_ms, self.tick << 2 | alarm as u64);
     }
+}
+
+/// Uids and their scores as parts of 65,535, the best at 65,535; what rounds to 0 is left out. Scores are below 2⁴⁸.
+pub(crate) fn scaled(scores: Vec<(u16, u64)>) -> (Vec<u16>, Vec<u16>) {
+    let best = scores.iter().map(|(_, score)| *score).max().unwrap_or(0).max(1);
+    scores
+        .into_iter()
+        .map(|(uid, score)| (uid, score * u64::from(u16::MAX) / best))
+        .map(|(uid, part)| (uid, u16::try_from(part).unwrap_or(u16::MAX)))
+        .filter(|(_, weight)| *weight > 0)
+        .unzip()
+}
+
+/// The uids of a subnet, ascending, that are in the address book, do not act as validators and are not the player's.
+pub(crate) fn others_that_mine(netuid: NetUid, subnet: &Subnet, context: &Context<'_>) -> Vec<u16> {
+    let hotkeys = &subnet.neurons.hotkeys;
+    let axons = context.directory.axons(netuid, hotkeys);
+    (0_u16..)
+        .zip(hotkeys.iter().zip(axons.iter()))
+        .filter(|(uid, (_, axon))| axon.is_some() && !validates(subnet, *uid))
+        .filter(|(_, (hotkey, _))| **hotkey != context.me.hotkey)
+        .map(|(uid, _)| uid)
+        .collect()
 }
 
 /// Whether a uid acts as a validator: it may set weights and has done so. A permit alone says little, because
@@ -407,16 +449,7 @@ fn counts(subnet: &Subnet, context: &Context<'_>) -> bool {
 
 impl Machine for Sampler {
     fn step(&mut self, input: &Input<'_>, context: &mut Context<'_>) {
-        match input {
-            Input::Start => self.enter(context),
-            Input::Timer { tag } if tag & 3 == Alarm::Reveal as u64 => self.reveal(context),
-            Input::Timer { tag } if tag >> 2 != self.tick => {}
-            Input::Timer { tag } if tag & 3 == Alarm::Set as u64 => self.set(context),
-            Input::Timer { tag } if tag & 3 == Alarm::Ask as u64 => self.ask(context),
-            Input::Timer { .. } => self.begin(context),
-            Input::Message(envelope) => self.hear(envelope, context),
-            Input::Receipt(_) => {}
-        }
+        self.step_revised(input, context, &mut |honest, _, _| Some(honest));
     }
 }
 

@@ -53,3 +53,27 @@ fn no_behaviour_is_written_down_that_is_not_there() {
     let headings = PLAYERS.lines().filter(|line| line.starts_with("## ") && line.ends_with('`'));
     assert_eq!(headings.count(), behaviours().len());
 }
+
+/// Every adversary says in one line what it does wrong, and has a behaviour of that name.
+#[test]
+fn the_first_line_of_an_adversary_says_what_it_does_wrong() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adversary");
+    // What several share.
+    let shared = ["mod.rs", "majority.rs", "arena.rs"];
+    let mut count = 0;
+    for entry in folder.read_dir().expect("there is one") {
+        let path = entry.expect("readable").path();
+        let file = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        if shared.contains(&file.as_str()) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let name = file.trim_end_matches(".rs").replace('_', "-");
+        let first = text.lines().next().expect("not empty");
+        let sentence = first.strip_prefix(&format!("//! `{name}`: ")).unwrap_or_default();
+        assert!(sentence.ends_with('.') && sentence.len() > 40, "{file}: {first}");
+        assert!(behaviours().iter().any(|known| known.name == name), "{name}");
+        count += 1;
+    }
+    assert!(count >= 25, "only {count} were found");
+}

@@ -208,7 +208,12 @@ fn rows(subnet: &Subnet) -> Vec<&Row> {
 
 /// Whether the chain lets this owner make the change in one of the next blocks: its own pause is over, and the blocks
 /// before the epoch are far enough.
-fn allowed(setting: &Setting, netuid: NetUid, subnet: &Subnet, context: &Context<'_>) -> bool {
+pub(crate) fn allowed(
+    setting: &Setting,
+    netuid: NetUid,
+    subnet: &Subnet,
+    context: &Context<'_>,
+) -> bool {
     let (state, origin) = (context.view.state(), Origin::Signed(context.me.coldkey));
     let next = state.height.0 + 1;
     let rested =

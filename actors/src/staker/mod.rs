@@ -30,7 +30,7 @@ mod trader;
 
 /// A market for the tests of stakers.
 #[cfg(test)]
-mod market;
+pub(crate) mod market;
 
 pub use apy::{Apy, ApySettings};
 pub use averager::{Averager, AveragerSettings};
@@ -45,12 +45,12 @@ pub use value::{Value, ValueSettings};
 
 use crate::calendar::gap_ms;
 use crate::machine::{Context, Input};
-use crate::registry::{InvalidSetting, within};
+use crate::registry::{InvalidSetting, check_interval, within};
 use crate::trade::{most_staked, part, permitted, worth};
 use protocol::call::Call;
 use protocol::ledger::{STAKE_MIN, simulate_buy, simulate_sell};
 use protocol::state::{State, Subnet};
-use protocol::units::{AccountId, Alpha, BLOCKS_PER_DAY, NetUid, Rao};
+use protocol::units::{AccountId, Alpha, NetUid, Rao};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
@@ -62,11 +62,6 @@ const DRAW_ORDER: u64 = 2 << 56;
 fn check_orders(interval_blocks: u64, order_ppm: u32) -> Result<(), InvalidSetting> {
     check_interval(interval_blocks)?;
     check_order(order_ppm)
-}
-
-fn check_interval(interval_blocks: u64) -> Result<(), InvalidSetting> {
-    let year = 365 * BLOCKS_PER_DAY;
-    within("interval_blocks", interval_blocks, 1..=year, "1 block to 1 year")
 }
 
 fn check_order(order_ppm: u32) -> Result<(), InvalidSetting> {
@@ -141,16 +136,16 @@ impl Orders {
 
 /// What a coldkey holds behind one hotkey on one subnet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Holding {
-    netuid: NetUid,
-    hotkey: AccountId,
-    alpha: Alpha,
+pub(crate) struct Holding {
+    pub netuid: NetUid,
+    pub hotkey: AccountId,
+    pub alpha: Alpha,
     /// At the spot price, rounded down.
-    worth: Rao,
+    pub worth: Rao,
 }
 
 /// The player's holdings that can be sold, on the named subnets or on all but root.
-fn holdings(context: &Context<'_>, netuids: &[NetUid]) -> Vec<Holding> {
+pub(crate) fn holdings(context: &Context<'_>, netuids: &[NetUid]) -> Vec<Holding> {
     let state = context.view.state();
     let coldkey = context.me.coldkey;
     let Some(entry) = state.coldkeys.get(&coldkey) else {
@@ -192,7 +187,7 @@ fn traded<'a>(
 
 /// The hotkey to stake behind: of those that may set weights the one with most stake, else of all neurons, else
 /// of all that hold stake there; of equals the lowest account. It has an owner, or the order would fail.
-fn first_validator(state: &State, netuid: NetUid, subnet: &Subnet) -> Option<AccountId> {
+pub(crate) fn first_validator(state: &State, netuid: NetUid, subnet: &Subnet) -> Option<AccountId> {
     most_staked(state, netuid, permitted(subnet))
         .or_else(|| most_staked(state, netuid, subnet.neurons.hotkeys.iter()))
         .or_else(|| most_staked(state, netuid, subnet.pools.keys()))

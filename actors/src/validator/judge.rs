@@ -174,10 +174,7 @@ impl Judge {
             moved = Identity { netuid: self.home, ..context.me.clone() };
             &moved
         };
-        let Context { view, directory, now_ms, seed, .. } = *context;
-        let mut inner = Context { view, me, directory, now_ms, seed, outputs: Vec::new() };
-        self.sampler.step(input, &mut inner);
-        let said = inner.outputs;
+        let said = context.inside(me, |inner| self.sampler.step(input, inner));
         let required = self.required_version(context);
         self.adopt(required, context.now_ms);
         for output in said {
@@ -324,25 +321,10 @@ impl Judge {
         subnet: &Subnet,
         context: &Context<'_>,
     ) -> Option<Call> {
-        let (state, hotkey) = (context.view.state(), context.me.hotkey);
         let child = account_of(&context.me.group, context.me.index + 1, Key::Hot, 0);
-        let share = u128::from(self.settings.children_ppm) * u128::from(u64::MAX) / u128::from(PPM);
-        let links = subnet.links.get(&hotkey);
-        let last = links.map_or(0, |links| links.children_set_at);
-        let rested = last == 0 || state.height.0 + 1 - last >= CHILDREN_RATE_LIMIT;
-        let lent = links.is_some_and(|links| links.children.iter().any(|(_, to)| *to == child));
-        let raises = links.is_some_and(|links| links.parents.iter().any(|(_, by)| *by == child));
-        let backed = subnet.info.owner_hotkey == Some(hotkey)
-            || hotkey_value(state, &hotkey) >= state.global.stake_threshold;
-        let due = share > 0
-            && rested
-            && backed
-            && !lent
-            && !raises
-            && !subnet.pending_children.contains_key(&hotkey)
-            && subnet.neurons.uid(&child).is_some();
-        let children = vec![(u64::try_from(share).unwrap_or(u64::MAX), child)];
-        due.then_some(Call::SetChildren { hotkey, netuid, children })
+        let lends = self.settings.children_ppm > 0;
+        let call = lends.then(|| lend(netuid, subnet, child, self.settings.children_ppm, context));
+        call.flatten()
     }
 
     /// The young subnet with fewest validators that lets it in and whose place and stake it can pay; of equals the lowest.
@@ -384,14 +366,42 @@ impl Judge {
     }
 }
 
+/// The order that makes a hotkey the only child of the player's, with a part of its stake weight, when the chain would
+/// take it and nothing like it is in force or on its way.
+pub(crate) fn lend(
+    netuid: NetUid,
+    subnet: &Subnet,
+    child: AccountId,
+    share_ppm: u32,
+    context: &Context<'_>,
+) -> Option<Call> {
+    let (state, hotkey) = (context.view.state(), context.me.hotkey);
+    let share = u128::from(share_ppm) * u128::from(u64::MAX) / u128::from(PPM);
+    let links = subnet.links.get(&hotkey);
+    let last = links.map_or(0, |links| links.children_set_at);
+    let rested = last == 0 || state.height.0 + 1 - last >= CHILDREN_RATE_LIMIT;
+    let lent = links.is_some_and(|links| links.children.iter().any(|(_, to)| *to == child));
+    let raises = links.is_some_and(|links| links.parents.iter().any(|(_, by)| *by == child));
+    let backed = subnet.info.owner_hotkey == Some(hotkey)
+        || hotkey_value(state, &hotkey) >= state.global.stake_threshold;
+    let due = rested
+        && backed
+        && !lent
+        && !raises
+        && !subnet.pending_children.contains_key(&hotkey)
+        && subnet.neurons.uid(&child).is_some();
+    let children = vec![(u64::try_from(share).unwrap_or(u64::MAX), child)];
+    due.then_some(Call::SetChildren { hotkey, netuid, children })
+}
+
 /// Whether a hotkey may set weights.
-fn permitted(subnet: &Subnet, hotkey: &AccountId) -> bool {
+pub(crate) fn permitted(subnet: &Subnet, hotkey: &AccountId) -> bool {
     let uid = subnet.neurons.uid(hotkey).map(usize::from);
     uid.is_some_and(|uid| subnet.neurons.validator_permit.get(uid) == Some(&true))
 }
 
 /// Millionths as parts of 65,535, rounded down.
-fn of_65535(share_ppm: u32) -> u16 {
+pub(crate) fn of_65535(share_ppm: u32) -> u16 {
     let part = u64::from(share_ppm) * u64::from(u16::MAX) / PPM;
     u16::try_from(part).unwrap_or(u16::MAX)
 }

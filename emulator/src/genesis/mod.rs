@@ -480,6 +480,16 @@ fn casts<'a>(place: &str, document: &'a Document) -> Result<Vec<Cast<'a>>, Scena
         casts.push(Cast { group, settings });
     }
     check_parts(document).map_err(|what| ScenarioError::new(format!("{place}: {what}"), None))?;
+    for Cast { group, settings } in &casts {
+        if let Some((key, name)) = settings.known_group()
+            && !casts.iter().any(|other| other.group.name == name)
+        {
+            let known: Vec<&str> = casts.iter().map(|cast| cast.group.name.as_str()).collect();
+            let at = format!("{place}: players.{}.settings.{key}", group.name);
+            let what = format!("{at}: there is no group {name:?}");
+            return Err(ScenarioError::new(what, Some(meant(name, &known))));
+        }
+    }
     Ok(casts)
 }
 

@@ -105,6 +105,10 @@ fn every_mistake_in_a_file_has_its_sentence() {
         ("[run]", "[beacon]\nfirst_round = 0\n[run]"),
         ("[run]", "[rules]\nbeacon = 3\n[run]"),
         ("count = 2 }", "count = 2, settings = { commit = \"sealed\" } }"),
+        (
+            "\"sampler\", count = 2 }",
+            "\"cabal\", count = 2, settings = { miners_group = \"minres\" } }",
+        ),
     ];
     let told = rows.map(|(from, to)| {
         assert!(SMALL.contains(from), "{from}");
