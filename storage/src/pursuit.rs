@@ -65,7 +65,7 @@ pub fn pursue(
 /// What the hashing thread is handed.
 enum Work {
     /// A block's root; the block itself comes along to be dropped there.
-    Root(UnhashedRoot, Frame),
+    Root(Box<(UnhashedRoot, Frame)>),
     /// The sum over all entries was found anew.
     Anew(RootHasher),
 }
@@ -78,7 +78,7 @@ fn hand_over(
     rooms: &Receiver<UnhashedRoot>,
 ) -> Result<bool, FoldError> {
     if let Some(unhashed) = folder.unhashed_root(rooms.try_recv().ok()) {
-        return Ok(hand.send(Work::Root(unhashed, frame)).is_ok());
+        return Ok(hand.send(Work::Root(Box::new((unhashed, frame)))).is_ok());
     }
     folder.check_root()?;
     let anew = folder.give_hashing_away();
@@ -92,7 +92,8 @@ fn hash_roots(
 ) -> Result<RootHasher, FoldError> {
     for work in take {
         match work {
-            Work::Root(mut unhashed, frame) => {
+            Work::Root(work) => {
+                let (mut unhashed, frame) = *work;
                 let header: &Header = &frame.header;
                 check_state_root(header, hasher.root(&mut unhashed))?;
                 // Nobody takes it any more after the last block.
