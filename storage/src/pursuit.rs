@@ -10,7 +10,7 @@ use protocol::frame::{Frame, Header};
 use protocol::root::{RootHasher, UnhashedRoot};
 use protocol::state::State;
 use protocol::units::Height;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 /// Blocks whose root may wait to be hashed.
@@ -41,7 +41,7 @@ pub fn pursue(
     };
     thread::scope(|scope| {
         let (hand, take) = sync_channel(ROOTS_WAITING_MAX);
-        let (back, rooms) = channel();
+        let (back, rooms) = sync_channel(ROOTS_WAITING_MAX);
         let hashing = scope.spawn(move || hash_roots(hasher, &take, &back));
         let followed = read_ahead(log, first, to, |blocks| {
             for block in blocks {
@@ -88,7 +88,7 @@ fn hand_over(
 fn hash_roots(
     mut hasher: RootHasher,
     take: &Receiver<Work>,
-    back: &Sender<UnhashedRoot>,
+    back: &SyncSender<UnhashedRoot>,
 ) -> Result<RootHasher, FoldError> {
     for work in take {
         match work {
@@ -96,8 +96,8 @@ fn hash_roots(
                 let (mut unhashed, frame) = *work;
                 let header: &Header = &frame.header;
                 check_state_root(header, hasher.root(&mut unhashed))?;
-                // Nobody takes it any more after the last block.
-                let _ = back.send(unhashed);
+                // Where it is not taken, the next one makes room of its own.
+                let _ = back.try_send(unhashed);
             }
             Work::Anew(anew) => hasher = anew,
         }
