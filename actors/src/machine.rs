@@ -4,7 +4,7 @@
 
 use crate::roster::Roster;
 use protocol::call::Call;
-use protocol::dice::{Dice, Domain};
+use protocol::dice::{Dice, Domain, Key, account_of, player_id};
 use protocol::envelope::{Body, Envelope};
 use protocol::rejection::Outcome;
 use protocol::units::{AccountId, Height, NetUid, PlayerId};
@@ -89,6 +89,20 @@ pub struct Identity {
     pub hotkey: AccountId,
     /// The subnet it acts on; `None` when it acts on many.
     pub netuid: Option<NetUid>,
+}
+
+impl Identity {
+    /// That of a group's member, with the keys that follow from both.
+    pub fn new(group: &str, index: u64, netuid: Option<NetUid>) -> Self {
+        Self {
+            id: player_id(group, index),
+            group: group.to_owned(),
+            index,
+            coldkey: account_of(group, index, Key::Cold, 0),
+            hotkey: account_of(group, index, Key::Hot, 0),
+            netuid,
+        }
+    }
 }
 
 /// What a machine may know and use during a step.

@@ -6,7 +6,6 @@ use crate::machine::{Context, Directory, Identity, Input, Machine, Output, Recei
 use crate::registry::{BehaviourSettings, InvalidSetting, Player};
 use protocol::block::{BlockInput, Submitted, decide_block};
 use protocol::call::{Call, Origin};
-use protocol::dice::{Key, account_of, player_id};
 use protocol::envelope::{Body, Envelope};
 use protocol::frame::CallRecord;
 use protocol::rejection::Outcome;
@@ -75,14 +74,7 @@ impl Machine for Probe {
 
 /// A player's identity, from (group, index) as everywhere.
 pub fn identity(group: &str, index: u64, netuid: Option<NetUid>) -> Identity {
-    Identity {
-        id: player_id(group, index),
-        group: group.to_owned(),
-        index,
-        coldkey: account_of(group, index, Key::Cold, 0),
-        hotkey: account_of(group, index, Key::Hot, 0),
-        netuid,
-    }
+    Identity::new(group, index, netuid)
 }
 
 /// Enters a neuron with stake of its own coldkey.

@@ -10,7 +10,6 @@ use actors::registry::{BehaviourSettings, Player};
 use actors::validator::SamplerSettings;
 use protocol::block::{BlockInput, Submitted, decide_block};
 use protocol::call::Origin;
-use protocol::dice::{Key, account_of, player_id};
 use protocol::envelope::Envelope;
 use protocol::rejection::Outcome;
 use protocol::state::{
@@ -145,14 +144,7 @@ impl Network {
 }
 
 fn identity(group: &str, index: u64) -> Identity {
-    Identity {
-        id: player_id(group, index),
-        group: group.to_owned(),
-        index,
-        coldkey: account_of(group, index, Key::Cold, 0),
-        hotkey: account_of(group, index, Key::Hot, 0),
-        netuid: Some(NETUID),
-    }
+    Identity::new(group, index, Some(NETUID))
 }
 
 /// A started subnet with these neurons in order; the validators come first and hold all stake.

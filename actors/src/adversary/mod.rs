@@ -98,7 +98,7 @@ use crate::registry::{InvalidSetting, check_interval, within};
 use crate::validator::{Revision, Sampler, scaled};
 use protocol::balances::EXISTENTIAL_DEPOSIT;
 use protocol::call::Call;
-use protocol::dice::{Key, account_of, player_id};
+use protocol::dice::{Key, account_of};
 use protocol::state::{State, Subnet};
 use protocol::units::{AccountId, NetUid, Rao};
 
@@ -193,15 +193,7 @@ const fn first_index(me: &Identity) -> u64 {
 
 /// The identity of a member of the player's group on its subnet, by its number there.
 fn member(me: &Identity, number: u64) -> Identity {
-    let (group, index) = (me.group.as_str(), first_index(me) | number);
-    Identity {
-        id: player_id(group, index),
-        group: group.to_owned(),
-        index,
-        coldkey: account_of(group, index, Key::Cold, 0),
-        hotkey: account_of(group, index, Key::Hot, 0),
-        netuid: me.netuid,
-    }
+    Identity::new(&me.group, first_index(me) | number, me.netuid)
 }
 
 /// A further hotkey of a player; number 0 is its own.

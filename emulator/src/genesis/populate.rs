@@ -969,14 +969,7 @@ const fn index_on(netuid: NetUid, number: u64) -> u64 {
 }
 
 fn identity(group: &Group, index: u64, netuid: Option<NetUid>) -> Identity {
-    Identity {
-        id: player_id(&group.name, index),
-        group: group.name.clone(),
-        index,
-        coldkey: account_of(&group.name, index, Key::Cold, 0),
-        hotkey: account_of(&group.name, index, Key::Hot, 0),
-        netuid,
-    }
+    Identity::new(&group.name, index, netuid)
 }
 
 fn acts_on(cast: &Cast<'_>, plan: &SubnetPlan) -> bool {

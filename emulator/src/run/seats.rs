@@ -69,18 +69,12 @@ mod tests {
     use super::*;
     use actors::machine::Identity;
     use actors::registry::BehaviourSettings;
-    use protocol::dice::{Key, account_of, player_id};
 
     fn seated(index: u64) -> Seated {
-        let identity = Identity {
-            id: player_id("miners", index),
-            group: "miners".to_owned(),
-            index,
-            coldkey: account_of("miners", index, Key::Cold, 0),
-            hotkey: account_of("miners", index, Key::Hot, 0),
-            netuid: None,
-        };
-        Seated::new(identity, BehaviourSettings::Quality(Default::default()).build())
+        Seated::new(
+            Identity::new("miners", index, None),
+            BehaviourSettings::Quality(Default::default()).build(),
+        )
     }
 
     #[test]
