@@ -13,18 +13,19 @@ use protocol::units::{Hash32, NetUid, Rao};
 
 const NETUID: NetUid = NetUid(1);
 const BLOCKS: u64 = 120;
+/// A second hearing of an answer would be seen in a running score only where answers differ.
+const NOISE_PPM: u32 = 100_000;
 
-/// Samplers, judges, miners whose answers do not scatter, workers and a market.
-fn stage(wire: Wire) -> Stage {
+/// Samplers, judges, miners whose answers and measures scatter by so much, a worker and a market.
+fn stage(wire: Wire, noise_ppm: u32) -> Stage {
     let sampler = BehaviourSettings::Sampler(SamplerSettings::default());
-    let judge = BehaviourSettings::Judge(JudgeSettings { noise_ppm: 0, ..Default::default() });
+    let judge = BehaviourSettings::Judge(JudgeSettings { noise_ppm, ..Default::default() });
     let validators = [sampler.clone(), sampler, judge.clone(), judge];
     let miner = |mean_ppm| {
-        let settings =
-            QualitySettings { mean_ppm, spread_ppm: 0, noise_ppm: 0, ..Default::default() };
+        let settings = QualitySettings { mean_ppm, spread_ppm: 0, noise_ppm, ..Default::default() };
         BehaviourSettings::Quality(settings)
     };
-    let worker = BehaviourSettings::Worker(WorkerSettings { noise_ppm: 0, ..Default::default() });
+    let worker = BehaviourSettings::Worker(WorkerSettings { noise_ppm, ..Default::default() });
     let miners = [miner(900_000), miner(700_000), miner(500_000), worker];
     let (mut state, mut seats) = subnet_of(&validators, &miners);
     let subnet = state.subnets.get_mut(&NETUID).expect("it was made");
@@ -51,8 +52,8 @@ fn answers(stage: &Stage) -> usize {
     sent.filter(|sent| matches!(sent.body, Body::Answer { .. })).count()
 }
 
-fn played(wire: Wire) -> (Stage, Hash32) {
-    let mut stage = stage(wire);
+fn played(wire: Wire, noise_ppm: u32) -> (Stage, Hash32) {
+    let mut stage = stage(wire, noise_ppm);
     stage.play(BLOCKS);
     let root = stage.state.root();
     (stage, root)
@@ -60,7 +61,8 @@ fn played(wire: Wire) -> (Stage, Hash32) {
 
 #[test]
 fn an_answer_that_comes_again_changes_nothing() {
-    let ((once, root), (twice, other)) = (played(Wire::Sound), played(Wire::AnswersTwice));
+    let ((once, root), (twice, other)) =
+        (played(Wire::Sound, NOISE_PPM), played(Wire::AnswersTwice, NOISE_PPM));
     assert!(answers(&once) > 100 && once.count("set_weights") >= 20, "{}", answers(&once));
     assert!(once.count("transfer_keep_alive") > 5, "the market pays");
     assert_eq!(hearers(&twice), hearers(&once));
@@ -69,7 +71,7 @@ fn an_answer_that_comes_again_changes_nothing() {
 
 #[test]
 fn a_miner_that_is_asked_again_answers_again_and_is_heard_once() {
-    let ((once, root), (twice, other)) = (played(Wire::Sound), played(Wire::AllTwice));
+    let ((once, root), (twice, other)) = (played(Wire::Sound, 0), played(Wire::AllTwice, 0));
     let (single, double) = (answers(&once), answers(&twice));
     assert!(double > 2 * single - 20 && double <= 2 * single, "{double} of {single}");
     assert_eq!(hearers(&twice), hearers(&once));

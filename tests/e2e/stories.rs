@@ -332,7 +332,7 @@ fn chaos_is_healed() {
     assert!(number(&summary, "faults") > 10, "{summary}");
     let messages = &summary["messages"];
     let (sent, dropped) = (number(messages, "sent"), number(messages, "dropped"));
-    // A tenth of the day is under loss, a quarter under something that parts players.
+    // Of 3,600 blocks 1,450 are made under a fixed fault that loses messages, of some or of all.
     assert!(dropped > sent / 50 && dropped < sent / 4, "{messages}");
     let calm = run(folder.path(), "calm", "chaos-network.toml", 3_600, &["fault=[]"]);
     assert_eq!((number(&calm, "faults"), number(&calm["messages"], "dropped")), (0, 0), "{calm}");

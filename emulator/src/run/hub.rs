@@ -771,29 +771,30 @@ mod tests {
     fn faults_lose_delay_double_and_hold_messages_of_their_blocks_only() {
         let sent = 1..7;
         let whole = 1_000_000;
-        let rows: [(FaultKind, &[u64], u64); 6] = [
+        let rows: [(FaultKind, &[u64], u64); 5] = [
             (FaultKind::Loss { ppm: whole }, &[1, 2, 5, 6], 2),
             (FaultKind::Corruption { ppm: whole }, &[1, 2, 5, 6], 2),
             (FaultKind::Duplication { ppm: whole }, &[1, 2, 3, 3, 4, 4, 5, 6], 0),
             (FaultKind::Clog { ppm: whole }, &[1, 2, 5, 5, 5, 6], 0),
-            (FaultKind::Partition { shape: Shape::Isolate }, &[1, 2, 5, 6], 2),
             (FaultKind::Offline { ppm: whole }, &[1, 2, 5, 6], 2),
         ];
         for (kind, blocks, dropped) in rows {
-            let mut fault = fault(kind, 3, 2);
-            if kind == (FaultKind::Partition { shape: Shape::Isolate }) {
-                // One of the two who talk, whatever the seed.
-                fault.times.blocks = 2;
-                let first = |seed: &u64| {
-                    let plan = Plan { seed: *seed, ..faulty(vec![fault.clone()]) };
-                    delivered_in(&plan, sent.clone(), 8) == (blocks.to_vec(), dropped)
-                };
-                assert!((0..50).filter(first).count() > 20, "two of three players talk");
-                continue;
-            }
+            let fault = fault(kind, 3, 2);
             let found = delivered_in(&faulty(vec![fault]), sent.clone(), 8);
             assert_eq!(found, (blocks.to_vec(), dropped), "{kind:?}");
         }
+        // One of three is alone, and with it whom it talks to, unless it is the third; which one is the seed's.
+        let isolation = fault(FaultKind::Partition { shape: Shape::Isolate }, 3, 2);
+        let apart = |seed: &u64| {
+            let plan = Plan { seed: *seed, ..faulty(vec![isolation.clone()]) };
+            match delivered_in(&plan, sent.clone(), 8) {
+                (blocks, 2) if blocks == [1, 2, 5, 6] => true,
+                (blocks, 0) if blocks == [1, 2, 3, 4, 5, 6] => false,
+                other => panic!("seed {seed}: {other:?}"),
+            }
+        };
+        let count = (0..90).filter(apart).count();
+        assert!((45..75).contains(&count), "{count} of 90");
         let late = fault(FaultKind::Delay { ppm: whole, ms_max: 3_600_000 }, 3, 2);
         let (seen, dropped) = delivered_in(&faulty(vec![late]), sent.clone(), 320);
         assert_eq!((seen.len(), dropped, &seen[..2]), (6, 0, &[1, 2][..]));
