@@ -43,6 +43,9 @@ pub mod host;
 /// The same with one actix actor per player.
 pub mod shell;
 
+/// Messages that come twice.
+#[cfg(test)]
+mod duplicates;
 /// A small network for the tests of this crate.
 #[cfg(test)]
 mod stage;

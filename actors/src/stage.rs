@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 pub const SLICE_MS: u64 = 1_000;
 pub const TEMPO: u16 = 10;
 const LATENCY_MS: u64 = 40;
+/// How much later a message comes the second time.
+const AGAIN_MS: u64 = 5_000;
 
 /// A script: what the probe says to each input.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -183,6 +185,10 @@ pub fn subnet_of(
 pub enum Wire {
     Sound,
     Cut,
+    /// Answers come a second time, some slices later.
+    AnswersTwice,
+    /// So does everything.
+    AllTwice,
 }
 
 /// A network in play: hosts, hub and chain.
@@ -286,15 +292,24 @@ impl Stage {
             done.crashes.extend(part.crashes);
         }
         done.sort();
-        if self.wire == Wire::Sound {
-            self.messages.extend(done.outgoing.iter().map(|outgoing| Envelope {
-                due_ms: (outgoing.sent_ms + LATENCY_MS).max(until_ms),
-                sender: outgoing.sender,
-                sequence: outgoing.sequence,
-                receiver: outgoing.receiver,
-                sent_ms: outgoing.sent_ms,
-                body: outgoing.body.clone(),
-            }));
+        for outgoing in done.outgoing.iter().filter(|_| self.wire != Wire::Cut) {
+            let is_answer = matches!(outgoing.body, Body::Answer { .. });
+            let again = match self.wire {
+                Wire::Sound | Wire::Cut => false,
+                Wire::AnswersTwice => is_answer,
+                Wire::AllTwice => true,
+            };
+            let due_ms = (outgoing.sent_ms + LATENCY_MS).max(until_ms);
+            for due_ms in [Some(due_ms), again.then_some(due_ms + AGAIN_MS)].into_iter().flatten() {
+                self.messages.push(Envelope {
+                    due_ms,
+                    sender: outgoing.sender,
+                    sequence: outgoing.sequence,
+                    receiver: outgoing.receiver,
+                    sent_ms: outgoing.sent_ms,
+                    body: outgoing.body.clone(),
+                });
+            }
         }
         self.calls.extend(done.calls.iter().cloned());
         self.done.push(done);

@@ -4,7 +4,7 @@
 //! its parent and what changes after a block; a [`Course`] is what holds for one block.
 
 use actors::machine::Identity;
-use actors::registry::Player;
+use actors::registry::{Player, Role};
 use protocol::block::Submitted;
 use protocol::call::{Call, Origin};
 use protocol::canon::digest;
@@ -12,7 +12,7 @@ use protocol::dice::{Dice, Domain};
 use protocol::frame::{Facts, Header, calls_root, events_root, facts_root};
 use protocol::rules::PROTOCOL_VERSION;
 use protocol::state::State;
-use protocol::units::{BLOCK_MS, Hash32, Height, PlayerId};
+use protocol::units::{BLOCK_MS, Hash32, Height, NetUid, PlayerId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -35,6 +35,9 @@ pub struct Plan {
     pub limits: Limits,
     /// Root calls at given heights, ascending.
     pub timeline: Vec<TimelineCall>,
+    /// Simulated faults, in the scenario's order. Absent where there are none, as in logs older than they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
     /// The players, in canonical order: by group as the scenario lists them, then by index.
     pub players: Vec<Seat>,
     /// The state at genesis; its height is the genesis height.
@@ -77,6 +80,9 @@ pub struct Terms {
     pub changes: Vec<TimelineCall>,
     /// Root calls of the scenario's timeline, ascending.
     pub timeline: Vec<TimelineCall>,
+    /// Simulated faults from here on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
     /// Groups whose players go on with a fresh machine.
     pub recast: Vec<Recast>,
     /// Players that are gone, ascending.
@@ -119,6 +125,114 @@ pub struct Network {
     pub duplication_ppm: u32,
 }
 
+/// A simulated fault: what, when, and whom it strikes. What it does to a message is in `run::faults`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// What it does.
+    pub kind: FaultKind,
+    /// When it is in force.
+    pub times: Times,
+    /// Whom it is about.
+    pub whom: Whom,
+}
+
+/// What a simulated fault does. New kinds are appended: a variant's place is in the simulation hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FaultKind {
+    /// Messages are lost.
+    Loss {
+        /// How many, in millionths.
+        ppm: u32,
+    },
+    /// Messages arrive garbled and are thrown away: for the players, a loss.
+    Corruption {
+        /// How many, in millionths.
+        ppm: u32,
+    },
+    /// Messages arrive twice.
+    Duplication {
+        /// How many, in millionths.
+        ppm: u32,
+    },
+    /// Messages and calls take longer.
+    Delay {
+        /// How many, in millionths.
+        ppm: u32,
+        /// The longest addition in milliseconds; drawn uniformly from 0 on.
+        ms_max: u64,
+    },
+    /// Paths from one player to another on which messages wait for the end of the fault.
+    Clog {
+        /// How many paths, in millionths.
+        ppm: u32,
+    },
+    /// Players do not hear each other.
+    Partition {
+        /// Who does not hear whom.
+        shape: Shape,
+    },
+    /// Players neither hear others nor reach others or the chain.
+    Offline {
+        /// How many of those whom it is about, in millionths.
+        ppm: u32,
+    },
+}
+
+/// Who does not hear whom in a partition. New shapes are appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// Two sides that do not hear each other.
+    Halves,
+    /// One player whom nobody hears and who hears nobody.
+    Isolate,
+    /// Two sides that do not hear each other, and one player who hears and is heard by both.
+    Bridge,
+    /// Two sides of which the second hears the first, but not the other way round.
+    OneWay,
+}
+
+/// When a fault is in force. A block is made under it if all that leads up to the block, back to the one before, is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// The first block made under it; of a drawn one, the first block of the first period.
+    pub from: Height,
+    /// Blocks that it lasts.
+    pub blocks: u64,
+    /// Blocks of a period, in each of which it strikes once at a moment drawn from the seed; none if it strikes once.
+    pub every: Option<u64>,
+    /// The first block that is no longer made under it, of a drawn one that ends.
+    pub until: Option<Height>,
+}
+
+/// Whom a fault is about: players that are in one of these groups, of one of these roles, and on one of these
+/// subnets at genesis. An empty list names everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whom {
+    /// Groups by name.
+    pub groups: Vec<String>,
+    /// Roles.
+    pub roles: Vec<Role>,
+    /// Subnets that players act on.
+    pub netuids: Vec<NetUid>,
+}
+
+impl Whom {
+    /// Whether it names everybody.
+    pub const fn is_everybody(&self) -> bool {
+        self.groups.is_empty() && self.roles.is_empty() && self.netuids.is_empty()
+    }
+
+    /// Whether it names the player of a seat.
+    pub fn names(&self, seat: &Seat) -> bool {
+        let Identity { group, netuid, .. } = &seat.identity;
+        let role = seat.player.behaviour().role;
+        (self.groups.is_empty() || self.groups.contains(group))
+            && (self.roles.is_empty() || self.roles.contains(&role))
+            && (self.netuids.is_empty() || netuid.is_some_and(|it| self.netuids.contains(&it)))
+    }
+}
+
 /// Limits of a block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -155,18 +269,20 @@ impl Plan {
     }
 
     fn simulation_hash_by(&self, genesis_root: Hash32) -> Hash32 {
-        digest(
-            "btemu simulation 1",
-            &(
-                PROTOCOL_VERSION,
-                self.seed,
-                genesis_root,
-                &self.network,
-                &self.limits,
-                &self.timeline,
-                &self.players,
-            ),
-        )
+        let decisive = (
+            PROTOCOL_VERSION,
+            self.seed,
+            genesis_root,
+            &self.network,
+            &self.limits,
+            &self.timeline,
+            &self.players,
+        );
+        // Scenarios without faults keep the hash they had before there were any.
+        if self.faults.is_empty() {
+            return digest("btemu simulation 1", &decisive);
+        }
+        digest("btemu simulation under faults 1", &(decisive, &self.faults))
     }
 
     /// What a block is made under: the plan as the forks before it have left it.
@@ -253,6 +369,11 @@ impl<'a> Course<'a> {
     /// Root calls of the scenario's timeline, ascending.
     pub fn timeline(&self) -> &'a [TimelineCall] {
         self.forks.last().map_or(&self.plan.timeline, |fork| &fork.terms.timeline)
+    }
+
+    /// Simulated faults.
+    pub fn faults(&self) -> &'a [Fault] {
+        self.forks.last().map_or(&self.plan.faults, |fork| &fork.terms.faults)
     }
 
     /// The seats that are taken.

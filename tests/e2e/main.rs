@@ -21,6 +21,8 @@ mod diff;
 mod documents;
 /// Exports that other tools read.
 mod export;
+/// A network that fails.
+mod faults;
 /// A live run, followed.
 mod follow;
 /// Leaving a run at a block.

@@ -324,3 +324,19 @@ fn real_weights_bring_the_incentives_that_their_median_allows() {
     let validators = rows.iter().filter(|row| number(row, "dividends") > 0).count();
     assert_eq!(validators, 11, "those with a permit");
 }
+
+#[test]
+fn chaos_is_healed() {
+    let folder = folder();
+    let summary = run(folder.path(), "chaos", "chaos-network.toml", 3_600, &[]);
+    assert!(number(&summary, "faults") > 10, "{summary}");
+    let messages = &summary["messages"];
+    let (sent, dropped) = (number(messages, "sent"), number(messages, "dropped"));
+    // Of 3,600 blocks 1,450 are made under a fixed fault that loses messages, of some or of all.
+    assert!(dropped > sent / 50 && dropped < sent / 4, "{messages}");
+    let calm = run(folder.path(), "calm", "chaos-network.toml", 3_600, &["fault=[]"]);
+    assert_eq!((number(&calm, "faults"), number(&calm["messages"], "dropped")), (0, 0), "{calm}");
+    // Validators go on with what they believed, so weights are set all the same.
+    let set = |summary: &Value| number(&summary["calls_done"], "set_weights");
+    assert!(set(&summary) > set(&calm) * 9 / 10, "{} of {}", set(&summary), set(&calm));
+}

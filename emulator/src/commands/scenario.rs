@@ -98,6 +98,8 @@ struct Checked {
     genesis_block: u64,
     subnets: usize,
     players: BTreeMap<String, u64>,
+    /// Entries of `[[fault]]`.
+    faults: usize,
     blocks: u64,
 }
 
@@ -199,6 +201,7 @@ fn check(file: &std::path::Path, json: bool) -> Result<(), Failure> {
         genesis_block: plan.genesis.height.0,
         subnets: plan.genesis.networks().filter(|(netuid, _)| !netuid.is_root()).count(),
         players: players_by_role(&plan),
+        faults: plan.faults.len(),
         blocks: scenario.blocks(),
     };
     if json {

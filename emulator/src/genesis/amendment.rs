@@ -4,7 +4,9 @@
 //! players with fresh machines, another seed, network or limits. What does not: making the run (`run`), and copying
 //! the past (`commands::fork`). Nothing here reads a file: a log stands alone.
 
-use super::{COMPUTED, Planned, casts, check_network, fold_timeline, laid_over, planned_timeline};
+use super::{
+    COMPUTED, Planned, casts, check_network, faults, fold_timeline, laid_over, planned_timeline,
+};
 use crate::plan::{Limits, Network, Plan, Recast, Terms, TimelineCall};
 use crate::scenario::ScenarioError;
 use crate::scenario::document::{Document, Group, SubnetEntry};
@@ -73,7 +75,8 @@ pub fn amend(
         let what =
             format!("{place}: {key}: it is of the past, which a fork shares with its parent");
         let hint = "a fork changes rules, parameters, players' behaviours, [network], [limits], \
-                    later [[timeline]] entries and run.seed; run the scenario for the rest";
+                    [[fault]], later [[timeline]] entries and run.seed; run the scenario for the \
+                    rest";
         ScenarioError::new(what, Some(hint.to_owned()))
     })?;
     let mut told = Vec::new();
@@ -85,14 +88,17 @@ pub fn amend(
     told.extend(tell_calls(&changes));
     let (seed, course) = (after.run.seed, past.plan.course(Height(past.at.0 + 1)));
     let (network, limits) = (Network::from(&after.network), Limits::from(&after.limits));
+    let genesis = past.plan.genesis.height.0;
+    let faults = faults::planned(place, after, genesis, course.seats())?;
     let parts = [
         (seed != course.seed(), "run.seed: other dice"),
         (network != *course.network(), "[network]: other conditions"),
         (limits != *course.limits(), "[limits]: other limits"),
         (before.timeline != after.timeline, "[[timeline]]: other entries to come"),
+        (faults != course.faults(), "[[fault]]: other faults"),
     ];
     told.extend(parts.into_iter().filter(|(is, _)| *is).map(|(_, words)| words.to_owned()));
-    let terms = Terms { seed, network, limits, changes, timeline, recast, leaving };
+    let terms = Terms { seed, network, limits, changes, timeline, faults, recast, leaving };
     Ok(Amendment { terms, told })
 }
 

@@ -5,6 +5,8 @@
 
 /// What a fork changes.
 pub mod amendment;
+/// Simulated faults as a scenario writes them.
+mod faults;
 /// Snapshots from what a node says.
 pub mod import;
 /// Neurons, weights and holders of a subnet.
@@ -163,6 +165,7 @@ pub fn plan(
     population.check().map_err(wrong)?;
     let seating = Seating::seat(state, &population).map_err(wrong)?;
     let timeline = timeline(place, document, height)?;
+    let faults = faults::planned(place, document, height, seating.players.iter())?;
     Ok(Plan {
         name: document.scenario.name.clone(),
         description: document.scenario.description.clone(),
@@ -172,6 +175,7 @@ pub fn plan(
         network: Network::from(&document.network),
         limits: Limits::from(&document.limits),
         timeline,
+        faults,
         players: seating.players,
         genesis: seating.state,
         forks: Vec::new(),
@@ -788,21 +792,28 @@ fn planned_timeline(
         let at = |what: String, hint| {
             ScenarioError::new(format!("{place}: timeline[{index}]{what}"), hint)
         };
-        let height = match &entry.at {
-            At::Height(height) => Some(*height),
-            At::Text(text) => {
-                let blocks = text.strip_prefix('+').and_then(|blocks| blocks.parse::<u64>().ok());
-                blocks.and_then(|blocks| genesis.checked_add(blocks))
-            }
-        };
-        let height = height.filter(|height| *height > genesis).ok_or_else(|| {
-            at(format!(".at: it must be a height above {genesis}, or \"+N\" with N above 0"), None)
-        })?;
+        let height = height_of(&entry.at, genesis);
+        let height = height.map_err(|what| at(format!(".at: {what}"), None))?;
         let call = timeline_call(entry).map_err(|(what, hint)| at(what, hint))?;
-        calls.push((Height(height), call));
+        calls.push((height, call));
     }
     calls.sort_by_key(|(height, _)| *height);
     Ok(calls)
+}
+
+/// A height as a scenario writes it, behind genesis.
+fn height_of(at: &At, genesis: u64) -> Result<Height, String> {
+    let height = match at {
+        At::Height(height) => Some(*height),
+        At::Text(text) => {
+            let blocks = text.strip_prefix('+').and_then(|blocks| blocks.parse::<u64>().ok());
+            blocks.and_then(|blocks| genesis.checked_add(blocks))
+        }
+    };
+    height
+        .filter(|height| *height > genesis)
+        .map(Height)
+        .ok_or_else(|| format!("it must be a height above {genesis}, or \"+N\" with N above 0"))
 }
 
 /// The calls of a timeline, from the rules in force before it on.

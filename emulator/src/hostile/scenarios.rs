@@ -8,8 +8,9 @@ use crate::scenario::{Overrides, ScenarioError, read_forked, read_shown};
 const INPUTS: u64 = 2_500;
 
 /// Small ones, so that a plan takes milliseconds.
-const TEXTS: [&str; 4] = [
+const TEXTS: [&str; 5] = [
     include_str!("../../../configs/quickstart.toml"),
+    include_str!("../../../configs/chaos-network.toml"),
     include_str!("../../../configs/living-network.toml"),
     include_str!("../../../configs/registration-race.toml"),
     include_str!("../../../tests/golden/log/scenario.toml"),
@@ -64,7 +65,7 @@ const VALUES: [&str; 44] = [
 ];
 
 /// Keys that somebody may set, and some that nobody should.
-const PATHS: [&str; 30] = [
+const PATHS: [&str; 34] = [
     "run.seed",
     "run.blocks",
     "run.processes",
@@ -93,6 +94,10 @@ const PATHS: [&str; 30] = [
     "subnet.1.tao_reserve",
     "subnet.65535.tempo",
     "timeline[0].at",
+    "fault[0].at",
+    "fault[0].for",
+    "fault[0].ppm",
+    "fault[1].every",
     "players[4000000000].count",
     "a[-1].b",
 ];

@@ -2,8 +2,10 @@
 //! network does to them. Pure: no clock, no sockets; all it remembers is serialisable.
 //!
 //! What belongs here: latency, loss, duplication, slices, the pool of waiting calls, receipts, off-chain facts.
-//! What does not: deciding calls (the chain's), and where players run (the hosts').
+//! What does not: which faults strike whom (`faults`), deciding calls (the chain's), and where players run (the
+//! hosts').
 
+use super::faults::Faults;
 use crate::plan::{Course, Limits, Network, Plan};
 use actors::host::{Delivery, Outgoing, SliceDone, SubmittedCall};
 use actors::machine::Receipt;
@@ -14,7 +16,7 @@ use protocol::dice::{Dice, Domain};
 use protocol::envelope::{Body, Envelope, OrderKey};
 use protocol::frame::{Facts, Messages};
 use protocol::rejection::Outcome;
-use protocol::units::{AccountId, Height, PlayerId};
+use protocol::units::{AccountId, BLOCK_MS, Height, PlayerId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +39,8 @@ pub struct Hub {
     network: Network,
     limits: Limits,
     players: Roster<PlayerId>,
+    genesis: Height,
+    faults: Faults,
     memory: HubMemory,
     /// What is to be counted still; nobody waits for it.
     notes: Vec<Note>,
@@ -114,7 +118,7 @@ struct Tally {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Lost,
-    Arrives { latency_ms: u64, again_ms: Option<u64> },
+    Arrives { latency_ms: u64, again_ms: Option<u64>, not_before_ms: u64 },
 }
 
 impl Hub {
@@ -126,6 +130,8 @@ impl Hub {
             network: course.network().clone(),
             limits: course.limits().clone(),
             players: course.seats().map(|seat| seat.identity.id).collect(),
+            genesis: plan.genesis.height,
+            faults: Faults::new(&course),
             memory,
             notes: Vec::new(),
         };
@@ -170,15 +176,25 @@ impl Hub {
         Some(Slice { from_ms, until_ms: end_ms.min(until_ms) })
     }
 
-    /// Takes what is delivered in a slice: receipts of the last block, then messages by due time. From here on it is
-    /// the end of the slice.
+    /// Faults are in force for all that leads up to a block; no slice goes beyond one.
+    fn turn_to(&mut self, slice: Slice) {
+        self.faults.turn_to(Height(self.genesis.0.saturating_add(slice.from_ms / BLOCK_MS + 1)));
+    }
+
+    /// Takes what is delivered in a slice: receipts of the last block, then messages by due time. What finds its
+    /// receiver cut off is lost. From here on it is the end of the slice.
     pub fn deliveries(&mut self, slice: Slice) -> Vec<Delivery> {
+        self.turn_to(slice);
         self.memory.now_ms = slice.until_ms;
         let later = self.memory.travelling.split_off(&((slice.until_ms, PlayerId::CHAIN, 0), 0));
         let due = std::mem::replace(&mut self.memory.travelling, later);
         let receipts = std::mem::take(&mut self.memory.receipts);
         let mut deliveries: Vec<Delivery> = receipts.into_iter().map(Delivery::Receipt).collect();
         for envelope in due.into_values() {
+            if self.faults.cut(envelope.sender, envelope.receiver) {
+                self.note_lost(envelope.sender);
+                continue;
+            }
             self.note_delivered(&envelope);
             deliveries.push(Delivery::Message(envelope));
         }
@@ -188,6 +204,7 @@ impl Hub {
     /// Takes what players said in a slice and sends it on its way. The parts of several hosts may come in any order:
     /// what becomes of a message depends on its sender's count alone, and what is under way is in its one order.
     pub fn accept(&mut self, slice: Slice, done: SliceDone) {
+        self.turn_to(slice);
         for sent in done.outgoing {
             self.send(sent, slice.until_ms);
         }
@@ -201,11 +218,12 @@ impl Hub {
         self.note_sent(&sent);
         match self.verdict(&sent) {
             Verdict::Lost => self.note_lost(sent.sender),
-            Verdict::Arrives { latency_ms, again_ms } => {
+            Verdict::Arrives { latency_ms, again_ms, not_before_ms } => {
+                let not_before_ms = not_before_ms.max(until_ms);
                 for (copy, latency_ms) in [Some(latency_ms), again_ms].into_iter().enumerate() {
                     let Some(latency_ms) = latency_ms else { continue };
                     let envelope = Envelope {
-                        due_ms: sent.sent_ms.saturating_add(latency_ms).max(until_ms),
+                        due_ms: sent.sent_ms.saturating_add(latency_ms).max(not_before_ms),
                         sender: sent.sender,
                         sequence: sent.sequence,
                         receiver: sent.receiver,
@@ -222,19 +240,29 @@ impl Hub {
         let network = &self.network;
         let mut dice = self.net_dice(sent.sender, sent.receiver, sent.sequence);
         let lost = dice.chance_ppm(network.loss_ppm);
-        if lost || !self.players.contains(&sent.receiver) {
+        let blow = self.faults.strike(sent.sender, sent.receiver, sent.sequence);
+        if lost || blow.lost || !self.players.contains(&sent.receiver) {
             return Verdict::Lost;
         }
-        let mut latency_ms = || dice.between(network.latency_ms_min, network.latency_ms_max);
+        let mut latency_ms = || {
+            let usual_ms = dice.between(network.latency_ms_min, network.latency_ms_max);
+            usual_ms.saturating_add(blow.delay_ms)
+        };
         let (first_ms, second_ms) = (latency_ms(), latency_ms());
-        let twice = dice.chance_ppm(network.duplication_ppm);
-        Verdict::Arrives { latency_ms: first_ms, again_ms: twice.then_some(second_ms) }
+        let twice = dice.chance_ppm(network.duplication_ppm) || blow.again;
+        Verdict::Arrives {
+            latency_ms: first_ms,
+            again_ms: twice.then_some(second_ms),
+            not_before_ms: blow.not_before_ms,
+        }
     }
 
-    /// Calls are delayed like messages but never lost.
+    /// Calls are delayed like messages but never lost; who is offline finds the chain when it is back.
     fn submit(&mut self, submitted: SubmittedCall, until_ms: u64) {
         let mut dice = self.net_dice(submitted.player, PlayerId::CHAIN, submitted.sequence);
         let latency_ms = dice.between(self.network.latency_ms_min, self.network.latency_ms_max);
+        let delay_ms = self.faults.call_delay_ms(submitted.player, submitted.sequence);
+        let latency_ms = latency_ms.saturating_add(delay_ms);
         let due_ms = submitted.sent_ms.saturating_add(latency_ms).max(until_ms);
         let order = (due_ms, submitted.player, submitted.sequence);
         let waiting = Waiting { signer: submitted.signer, call: submitted.call };
@@ -250,8 +278,10 @@ impl Hub {
     pub fn block_input(&mut self, course: &Course<'_>, height: Height) -> BlockInput {
         let time_ms = course.block_ms(height);
         self.memory.now_ms = time_ms;
+        self.faults.turn_to(height);
         let later = self.memory.calls.split_off(&(time_ms, PlayerId::CHAIN, 0));
-        let arrived = std::mem::replace(&mut self.memory.calls, later).into_iter();
+        let arrived = std::mem::replace(&mut self.memory.calls, later);
+        let arrived = self.hold_back(arrived, time_ms).into_iter();
         let mut arrived: Vec<Submitted> = arrived.map(block_input_call).collect();
         order_calls(&mut arrived);
         let mut arrived = arrived.into_iter();
@@ -269,6 +299,23 @@ impl Hub {
             refused_kept_max: self.limits.refused_kept_max as usize,
             beacon_round: course.beacon_round(height),
         }
+    }
+
+    /// Calls that come to the chain for this block from who is offline come for the next one, if the player is back
+    /// then; those that were in the pool before stay there.
+    fn hold_back(
+        &mut self,
+        mut arrived: BTreeMap<OrderKey, Waiting>,
+        time_ms: u64,
+    ) -> BTreeMap<OrderKey, Waiting> {
+        let new_from = (time_ms.saturating_sub(BLOCK_MS), PlayerId::CHAIN, 0);
+        let faults = &self.faults;
+        let offline =
+            arrived.extract_if(new_from.., |(_, player, _), _| faults.is_offline(*player));
+        for ((_, player, sequence), waiting) in offline {
+            self.memory.calls.insert((time_ms, player, sequence), waiting);
+        }
+        arrived
     }
 
     /// Keeps the receipts of a decided block for the next slice, if there is somebody to take them. `outcomes` are those of `calls`, then `surplus`.
@@ -413,7 +460,7 @@ fn block_input_waiting(submitted: Submitted) -> Option<(OrderKey, Waiting)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Fork, Terms, TimelineCall};
+    use crate::plan::{Fault, FaultKind, Fork, Shape, Terms, TimelineCall, Times, Whom};
     use actors::machine::Identity;
     use actors::registry::BehaviourSettings;
     use protocol::beacon::Beacon;
@@ -453,6 +500,7 @@ mod tests {
             players: (0..3).map(seat).collect(),
             genesis,
             forks: Vec::new(),
+            faults: Vec::new(),
         }
     }
 
@@ -659,6 +707,7 @@ mod tests {
                 limits: wide(),
                 changes: Vec::new(),
                 timeline: Vec::new(),
+                faults: Vec::new(),
                 recast: Vec::new(),
                 leaving: vec![player_id("miners", 1)],
             },
@@ -688,5 +737,169 @@ mod tests {
         let whole = Slice { from_ms: 1_000, until_ms: 12_000 };
         assert_eq!(again.deliveries(whole), hub.deliveries(whole));
         assert_eq!(again.take_facts(), hub.take_facts());
+    }
+
+    /// A fault of these blocks after genesis, about these miners.
+    fn fault(kind: FaultKind, first: u64, blocks: u64) -> Fault {
+        let times = Times { from: Height(100 + first), blocks, every: None, until: None };
+        Fault { kind, times, whom: Whom::default() }
+    }
+
+    fn faulty(faults: Vec<Fault>) -> Plan {
+        let mut plan = plan(calm(), wide());
+        plan.faults = faults;
+        plan
+    }
+
+    /// Sends a query in each of these blocks, and tells in which it was delivered, and how many were lost.
+    fn delivered_in(plan: &Plan, blocks: std::ops::Range<u64>, until: u64) -> (Vec<u64>, u64) {
+        let mut hub = hub(plan);
+        let mut seen = Vec::new();
+        for number in 0..until * BLOCK_MS / 1_000 {
+            let here = slice(number * 1_000);
+            let block = here.from_ms / BLOCK_MS + 1;
+            let delivered = hub.deliveries(here);
+            seen.extend(delivered.iter().map(|_| block));
+            let first = here.from_ms.is_multiple_of(BLOCK_MS) && blocks.contains(&block);
+            let query = query(0, 1, here.from_ms, block);
+            hub.accept(here, said(if first { vec![query] } else { Vec::new() }));
+        }
+        (seen, hub.take_facts().messages.dropped)
+    }
+
+    #[test]
+    fn faults_lose_delay_double_and_hold_messages_of_their_blocks_only() {
+        let sent = 1..7;
+        let whole = 1_000_000;
+        let rows: [(FaultKind, &[u64], u64); 5] = [
+            (FaultKind::Loss { ppm: whole }, &[1, 2, 5, 6], 2),
+            (FaultKind::Corruption { ppm: whole }, &[1, 2, 5, 6], 2),
+            (FaultKind::Duplication { ppm: whole }, &[1, 2, 3, 3, 4, 4, 5, 6], 0),
+            (FaultKind::Clog { ppm: whole }, &[1, 2, 5, 5, 5, 6], 0),
+            (FaultKind::Offline { ppm: whole }, &[1, 2, 5, 6], 2),
+        ];
+        for (kind, blocks, dropped) in rows {
+            let fault = fault(kind, 3, 2);
+            let found = delivered_in(&faulty(vec![fault]), sent.clone(), 8);
+            assert_eq!(found, (blocks.to_vec(), dropped), "{kind:?}");
+        }
+        // One of three is alone, and with it whom it talks to, unless it is the third; which one is the seed's.
+        let isolation = fault(FaultKind::Partition { shape: Shape::Isolate }, 3, 2);
+        let apart = |seed: &u64| {
+            let plan = Plan { seed: *seed, ..faulty(vec![isolation.clone()]) };
+            match delivered_in(&plan, sent.clone(), 8) {
+                (blocks, 2) if blocks == [1, 2, 5, 6] => true,
+                (blocks, 0) if blocks == [1, 2, 3, 4, 5, 6] => false,
+                other => panic!("seed {seed}: {other:?}"),
+            }
+        };
+        let count = (0..90).filter(apart).count();
+        assert!((45..75).contains(&count), "{count} of 90");
+        let late = fault(FaultKind::Delay { ppm: whole, ms_max: 3_600_000 }, 3, 2);
+        let (seen, dropped) = delivered_in(&faulty(vec![late]), sent.clone(), 320);
+        assert_eq!((seen.len(), dropped, &seen[..2]), (6, 0, &[1, 2][..]));
+        assert!(seen[5] > 20, "{seen:?}");
+        assert_eq!(delivered_in(&faulty(Vec::new()), sent, 8), (vec![1, 2, 3, 4, 5, 6], 0));
+    }
+
+    #[test]
+    fn what_arrives_while_its_receiver_is_offline_is_lost() {
+        let mut plan = faulty(vec![fault(FaultKind::Offline { ppm: 1_000_000 }, 2, 1)]);
+        (plan.network.latency_ms_min, plan.network.latency_ms_max) = (12_000, 12_000);
+        // Sent in block 1, it would arrive in block 2.
+        assert_eq!(delivered_in(&plan, 1..5, 8), (vec![4, 5], 2));
+    }
+
+    #[test]
+    fn calls_of_who_is_offline_reach_the_chain_when_it_is_back() {
+        let limits = Limits { extrinsics_per_block_max: 2, ..wide() };
+        let mut plan = plan(calm(), limits);
+        plan.timeline.clear();
+        plan.faults = vec![fault(FaultKind::Offline { ppm: 1_000_000 }, 2, 3)];
+        let mut hub = hub(&plan);
+        let call = |sent_ms: u64| SubmittedCall {
+            sent_ms,
+            player: player_id("miners", 0),
+            sequence: sent_ms,
+            signer: AccountId([1; 32]),
+            call: Call::TransferAllowDeath { dest: AccountId([2; 32]), value: Rao(1) },
+        };
+        let mut decided = Vec::new();
+        for block in 1..8_u64 {
+            let from_ms = (block - 1) * BLOCK_MS;
+            // Three in the first block, of which one waits in the pool; one in each of the next.
+            let calls =
+                if block == 1 { vec![call(0), call(1), call(2)] } else { vec![call(from_ms)] };
+            hub.accept(slice(from_ms), SliceDone { calls, ..SliceDone::default() });
+            let height = Height(100 + block);
+            let input = hub.block_input(&plan.course(height), height);
+            let memory = hub.memory().clone();
+            hub = Hub::new(&plan, height, memory);
+            decided.push(input.calls.iter().map(|call| call.sequence).collect::<Vec<_>>());
+        }
+        let expected: [&[u64]; 7] =
+            [&[0, 1], &[2], &[], &[], &[12_000, 24_000], &[36_000, 48_000], &[60_000, 72_000]];
+        assert_eq!(decided, expected);
+    }
+
+    #[test]
+    fn a_delay_is_one_for_calls_too_and_a_loss_is_none() {
+        let whole = 1_000_000;
+        let kinds = [
+            FaultKind::Loss { ppm: whole },
+            FaultKind::Partition { shape: Shape::Halves },
+            FaultKind::Clog { ppm: whole },
+            FaultKind::Delay { ppm: whole, ms_max: 3_600_000 },
+        ];
+        let arrivals = kinds.map(|kind| {
+            let mut plan = faulty(vec![fault(kind, 1, 1)]);
+            plan.timeline.clear();
+            let mut hub = hub(&plan);
+            let call = SubmittedCall {
+                sent_ms: 0,
+                player: player_id("miners", 0),
+                sequence: 0,
+                signer: AccountId([1; 32]),
+                call: Call::TransferAllowDeath { dest: AccountId([2; 32]), value: Rao(1) },
+            };
+            hub.accept(slice(0), SliceDone { calls: vec![call], ..SliceDone::default() });
+            let here = |block: &u64| {
+                let height = Height(100 + block);
+                !hub.block_input(&plan.course(height), height).calls.is_empty()
+            };
+            (1..302).find(here).expect("calls are never lost")
+        });
+        assert_eq!(arrivals[..3], [1, 1, 1]);
+        assert!(arrivals[3] > 1, "{arrivals:?}");
+    }
+
+    #[test]
+    fn a_hub_goes_on_in_the_middle_of_a_fault_as_it_would_have() {
+        let kinds = [
+            FaultKind::Loss { ppm: 200_000 },
+            FaultKind::Delay { ppm: 500_000, ms_max: 40_000 },
+            FaultKind::Clog { ppm: 400_000 },
+            FaultKind::Duplication { ppm: 300_000 },
+        ];
+        let plan = faulty(kinds.map(|kind| fault(kind, 2, 4)).to_vec());
+        let play = |restarts: bool| {
+            let mut hub = hub(&plan);
+            let mut seen = Vec::new();
+            for number in 0..120 {
+                let here = slice(number * 1_000);
+                seen.extend(hub.deliveries(here));
+                let sent = (0..6).map(|n| query(n % 3, (n + 1) % 3, here.from_ms, number * 6 + n));
+                hub.accept(here, said(sent.collect()));
+                if restarts {
+                    let bytes = storage::codec::encode(hub.memory());
+                    let memory = storage::codec::decode(&bytes).expect("it was encoded just now");
+                    hub = Hub::new(&plan, Height(100 + here.from_ms / BLOCK_MS), memory);
+                }
+            }
+            (seen, hub.take_facts())
+        };
+        let straight = play(false);
+        assert!(straight.1.messages.dropped > 10, "{:?}", straight.1.messages);
+        assert_eq!(play(true), straight);
     }
 }

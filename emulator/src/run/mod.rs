@@ -24,6 +24,8 @@ pub mod engine;
 pub mod estimate;
 /// The processes that the launcher holds.
 pub mod family;
+/// What simulated faults do.
+pub mod faults;
 /// Who is let in.
 pub mod greeting;
 /// A host process.

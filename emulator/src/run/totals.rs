@@ -1,6 +1,7 @@
 //! What a run amounts to: counts folded from its frames, live and on replay alike, and the summary built of them.
 
 use super::control::Ended;
+use super::faults::struck;
 use super::hosts::ProcessReport;
 use crate::plan::Plan;
 use actors::registry::Role;
@@ -138,7 +139,7 @@ pub struct Summary {
     /// Those who came to the chain and were no hosts of the run.
     #[serde(default)]
     pub peers_refused: u64,
-    /// Faults of the scenario that struck.
+    /// How often simulated faults of the scenario came into force.
     pub faults: u64,
     /// Blocks after which an invariant did not hold; 0 also when nothing was checked.
     pub invariant_violations: u64,
@@ -271,7 +272,7 @@ impl Summary {
             attempts: 0,
             restarts: 0,
             peers_refused: 0,
-            faults: 0,
+            faults: struck(plan, header.height),
             invariant_violations: 0,
             top10_emission_share: top_subnets.iter().map(|subnet| subnet.emission_share).sum(),
             top_subnets,

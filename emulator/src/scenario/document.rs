@@ -3,6 +3,7 @@
 //! What belongs here: the shape. What does not: layering (`layers`), and what it is made into (`genesis`).
 
 use super::amount::{AlphaAmount, Blocks, Tao};
+use crate::plan::Shape;
 use crate::run::chain::{CHAIN_SILENCE_MS_MAX, HOST_JOIN_MS_MAX};
 use crate::run::hosts::HOST_SILENCE_MS_MAX;
 use actors::registry::Role;
@@ -43,6 +44,9 @@ pub struct Document {
     /// Changes at a block.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<TimelineEntry>,
+    /// Simulated faults.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fault: Vec<FaultEntry>,
 }
 
 /// `[scenario]`; in no hash.
@@ -395,4 +399,44 @@ pub enum At {
     Height(u64),
     /// `"+N"`.
     Text(String),
+}
+
+/// What a simulated fault does, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultName {
+    Loss,
+    Corruption,
+    Duplication,
+    Delay,
+    Clog,
+    Partition,
+    Offline,
+}
+
+/// `[[fault]]`: a simulated fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultEntry {
+    pub kind: FaultName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<At>,
+    #[serde(rename = "for")]
+    pub lasts: Blocks,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Blocks>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<At>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ppm: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<Role>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub netuids: Vec<u16>,
 }

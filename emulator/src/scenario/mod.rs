@@ -353,6 +353,7 @@ pub struct Shipped {
 
 const SHIPPED: &[(&str, &str)] = &[
     ("configs/quickstart.toml", include_str!("../../../configs/quickstart.toml")),
+    ("configs/chaos-network.toml", include_str!("../../../configs/chaos-network.toml")),
     ("configs/kitchen-sink.toml", include_str!("../../../configs/kitchen-sink.toml")),
     ("configs/sn15-weights.toml", include_str!("../../../configs/sn15-weights.toml")),
     ("configs/mainnet.toml", include_str!("../../../configs/mainnet.toml")),

@@ -109,6 +109,46 @@ fn every_mistake_in_a_file_has_its_sentence() {
             "\"sampler\", count = 2 }",
             "\"cabal\", count = 2, settings = { miners_group = \"minres\" } }",
         ),
+        ("[run]", "[[fault]]\nkind = \"losss\"\nat = 5\nfor = 5\nppm = 1\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nppm = 1\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 0\nppm = 1\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = \"5x\"\nppm = 1\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"loss\"\nat = \"+0\"\nfor = 5\nppm = 1\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"loss\"\nfor = 5\nppm = 1\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 5\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 5\nppm = 1_000_001\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 5\nppm = 1\nms = 9\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 281_474_976_710_656\nppm = 1\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfro = 5\nppm = 1\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"delay\"\nat = 5\nfor = 5\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"delay\"\nat = 5\nfor = 5\nms = 0\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"delay\"\nat = 5\nfor = 5\nms = 3_600_001\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"clog\"\nat = 5\nfor = \"2h\"\nppm = 1\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"partition\"\nat = 5\nfor = 5\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"partition\"\nat = 5\nfor = 5\nshape = \"thirds\"\n[run]"),
+        (
+            "[run]",
+            "[[fault]]\nkind = \"partition\"\nat = 5\nfor = 5\nshape = \"halves\"\nppm = 1\n[run]",
+        ),
+        ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nshape = \"halves\"\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\ngroups = [\"minres\"]\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nroles = [\"seller\"]\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nnetuids = [7]\n[run]"),
+        (
+            "[run]",
+            "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nroles = [\"owner\"]\ngroups = [\"miners\"]\n[run]",
+        ),
+        (
+            "[run]",
+            "[[fault]]\nkind = \"partition\"\nat = 5\nfor = 5\nshape = \"halves\"\nroles = [\"owner\", \"validator\", \"miner\", \"staker\"]\n[run]",
+        ),
+        ("[run]", "[[fault]]\nkind = \"offline\"\nevery = 4\nfor = 5\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nuntil = 9\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nevery = 9\nfor = 5\nuntil = 5\n[run]"),
+        (
+            "[run]",
+            "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\n[[fault]]\nkind = \"offline\"\nat = \"+5\"\nfor = 5\n[run]",
+        ),
     ];
     let told = rows.map(|(from, to)| {
         assert!(SMALL.contains(from), "{from}");
@@ -219,6 +259,7 @@ fn only_what_decides_is_in_the_hash() {
         ("hyperparameters.kappa", "8"),
         ("players.miners.settings.noise_ppm", "8"),
         ("subnet.9.tao_reserve", "\"8 TAO\""),
+        ("fault", "[{ kind = \"offline\", at = 5, for = 5 }]"),
     ] {
         assert_ne!(hash(SMALL, &[overlay(path, value)]), plain, "{path}");
     }
@@ -260,6 +301,16 @@ fn every_key_is_documented() {
         "at",
         "call",
         "value",
+        "kind",
+        "for",
+        "every",
+        "until",
+        "ppm",
+        "ms",
+        "shape",
+        "groups",
+        "roles",
+        "netuids",
     ];
     for key in optional {
         assert!(text.contains(&format!("| `{key}` |")), "{key} is not documented");
@@ -290,6 +341,47 @@ fn arrivals_are_drawn_within_their_range() {
         hash(&SMALL.replacen("count = 4", &group, 1), &[])
     });
     assert!(hashes[0] != hashes[1] && !hashes.contains(&hash(SMALL, &[])));
+}
+
+/// Every key of a fault is shown and decides; a part that stands for the whole may be written or not.
+#[test]
+fn faults_are_part_of_what_is_simulated() {
+    let with = |faults: &str| format!("{SMALL}{faults}");
+    let offline = "[[fault]]\nkind = \"offline\"\nat = \"+5\"\nfor = \"1h\"\n";
+    let drawn = "[[fault]]\nkind = \"delay\"\nms = 900\nevery = \"2h\"\nfor = 10\nuntil = \"+900\"\n\
+                 groups = [\"miners\"]\nroles = [\"miner\"]\nnetuids = [9]\n";
+    let partition = "[[fault]]\nkind = \"partition\"\nshape = \"one-way\"\nat = 7\nfor = 3\n";
+    let text = with(&[offline, drawn, partition].concat());
+    let plan = check(&text, &[]).expect("right").plan().expect("it was made before");
+    let times = plan.faults.iter().map(|fault| fault.times);
+    let told = times.map(|it| (it.from.0, it.blocks, it.every, it.until.map(|it| it.0)));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [(5, 300, None, None), (1, 10, Some(600), Some(900)), (7, 3, None, None)]
+    );
+    let shown = check(&text, &[]).expect("right").show().expect("known");
+    assert_eq!(hash(&shown, &[]), hash(&text, &[]));
+    let mut hashes = vec![hash(SMALL, &[]), hash(&text, &[])];
+    for (path, value) in [
+        ("fault[0].kind", "\"offline\""),
+        ("fault[0].at", "6"),
+        ("fault[0].for", "301"),
+        ("fault[0].ppm", "999_999"),
+        ("fault[1].ms", "901"),
+        ("fault[1].every", "601"),
+        ("fault[1].until", "901"),
+        ("fault[1].netuids", "[1]"),
+        ("fault[1].groups", "[]"),
+        ("fault[1].roles", "[]"),
+        ("fault[2].shape", "\"bridge\""),
+    ] {
+        let other = hash(&text, &[overlay(path, value)]);
+        assert_eq!(hashes.contains(&other), path == "fault[0].kind", "{path}");
+        hashes.push(other);
+    }
+    assert_eq!(hash(&text, &[overlay("fault[0].ppm", "1_000_000")]), hashes[1]);
+    assert_eq!(hash(&text, &[overlay("fault[0].at", "5")]), hashes[1]);
+    assert_eq!(hash(&text, &[overlay("fault", "[]")]), hashes[0], "without them it is as before");
 }
 
 #[test]
