@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 /// The address of draws that choose one of several players; nobody has this id.
 const CHOICE: u64 = u64::MAX;
+/// A message's number among its sender's takes fewer bits; those above tell which fault draws.
+const SEQUENCE_BITS: u32 = 48;
 
 /// The faults of a stretch of a run.
 #[derive(Clone, Debug)]
@@ -198,17 +200,17 @@ impl Faults {
         if self.in_force.is_empty() {
             return blow;
         }
-        let mut dice = Dice::new(self.seed, Domain::Fault, sender.0, receiver.0, sequence);
         for fault in &self.in_force {
-            // Two draws for each, touched or not: one fault's draws do not move another's.
-            let (chance, amount) = (dice.below(1_000_000), dice.next_u64());
             let touched = fault.members.contains(&sender) || fault.members.contains(&receiver);
-            let hit = |ppm: u32| touched && chance < u64::from(ppm);
+            // Each has dice of its own: which others are in force moves no draw.
+            let number = (fault.place << SEQUENCE_BITS) ^ sequence;
+            let mut dice = Dice::new(self.seed, Domain::Fault, sender.0, receiver.0, number);
+            let mut hit = |ppm: u32| touched && dice.chance_ppm(ppm);
             match fault.kind {
                 FaultKind::Loss { ppm } | FaultKind::Corruption { ppm } => blow.lost |= hit(ppm),
                 FaultKind::Duplication { ppm } => blow.again |= hit(ppm),
                 FaultKind::Delay { ppm, ms_max } if hit(ppm) => {
-                    blow.delay_ms = blow.delay_ms.saturating_add(part_of(amount, ms_max));
+                    blow.delay_ms = blow.delay_ms.saturating_add(dice.between(0, ms_max));
                 }
                 FaultKind::Clog { ppm }
                     if touched && self.is_clogged(fault, ppm, sender, receiver) =>
@@ -253,11 +255,6 @@ impl InForce {
             _ => false,
         }
     }
-}
-
-/// A uniform draw of 64 bits as one in `0..=most`, rounded down.
-fn part_of(draw: u64, most: u64) -> u64 {
-    ((u128::from(draw) * (u128::from(most) + 1)) >> 64) as u64
 }
 
 /// Times that faults of the scenario came into force up to a block; one that goes on across a fork counts once.
@@ -555,12 +552,20 @@ mod tests {
             whom: Whom { groups: vec!["miners".to_owned()], ..Whom::default() },
             ..fault(FaultKind::Duplication { ppm: 900_000 })
         };
-        let alone = at(&plan(5, vec![loss.clone()]), 10);
-        let both = at(&plan(5, vec![loss, other]), 10);
+        let over = Fault { times: Times { blocks: 1, ..once() }, ..other.clone() };
+        let fresh = |first: &Fault| at(&plan(5, vec![first.clone(), loss.clone()]), 12);
+        let (alone, both) = (fresh(&over), fresh(&other));
+        assert_eq!((alone.in_force.len(), both.in_force.len()), (1, 2));
+        let mut again = 0;
         for n in 0..1_000 {
-            let lost = |faults: &Faults| faults.strike(all()[0], all()[13], n).lost;
-            assert_eq!(lost(&alone), lost(&both), "message {n}");
+            let blow = |faults: &Faults| faults.strike(all()[0], all()[13], n);
+            assert_eq!(blow(&alone).lost, blow(&both).lost, "message {n}");
+            again += u64::from(blow(&both).again && !blow(&both).lost);
         }
+        assert!(
+            (580..680).contains(&again),
+            "{again}: nine tenths of seven are doubled and arrive"
+        );
     }
 
     #[test]
