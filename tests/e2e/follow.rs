@@ -14,7 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn start_run(folder: &Path, processes: &str, blocks: &str) -> Child {
     let quickstart = scenario("quickstart.toml");
     let arguments = ["run", &quickstart, "--blocks", blocks, "--out", "run", "--pace", "600x"];
-    let run = start(folder, &[&arguments[..], &["--processes", processes, "--json"]].concat());
+    // Of a run that is killed its log holds what was synced.
+    let further = ["--processes", processes, "--set", "log.sync_interval=7", "--json"];
+    let run = start(folder, &[&arguments[..], &further].concat());
     let began = Instant::now();
     while std::fs::symlink_metadata(folder.join("run/door")).is_err() {
         assert!(began.elapsed() < PATIENCE, "the run has no door");
