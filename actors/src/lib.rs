@@ -32,6 +32,8 @@ pub mod entry;
 pub mod maths;
 /// What a validator thinks of each miner it has heard.
 pub mod scores;
+/// How settings are declared.
+mod settings;
 /// Orders with a limit price.
 pub mod trade;
 

@@ -364,7 +364,7 @@ impl State {
         let mut buffer = core::mem::take(&mut self.cache.buffer);
         self.count_entries();
         let mut sum = self.sum_of_subnets(&mut buffer);
-        sum.add(self.cache.entries.sum().unwrap_or_default());
+        sum.add(self.cache.entries.sum().expect("entries were counted just now"));
         let hash = self.root_over(KIND, sum, &mut buffer);
         self.cache.buffer = buffer;
         hash

@@ -95,6 +95,7 @@ use crate::entry::admits;
 use crate::machine::{Context, Identity, Input, Machine, Output};
 use crate::owner::Hold;
 use crate::registry::{InvalidSetting, check_interval, within};
+use crate::settings::settings;
 use crate::validator::{Revision, Sampler, scaled};
 use protocol::balances::EXISTENTIAL_DEPOSIT;
 use protocol::call::Call;
@@ -111,27 +112,6 @@ const NUMBER_BITS: u64 = 0xFFFF;
 const MEMBERS_MAX: u64 = 256;
 
 const DRAW_GAP: u64 = 16 << 56;
-
-/// Declares the settings of an adversary, each with its default.
-macro_rules! settings {
-    ($(#[$doc:meta])* $name:ident {
-        $($(#[$what:meta])* $field:ident: $kind:ty = $default:expr,)*
-    }) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-        #[serde(deny_unknown_fields, default)]
-        pub struct $name {
-            $($(#[$what])* pub $field: $kind,)*
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self { $($field: $default,)* }
-            }
-        }
-    };
-}
-use settings;
 
 /// Lets a sampler take an input with its rows revised, and says what it would say as far as `says` holds.
 fn act_through(

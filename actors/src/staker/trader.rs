@@ -33,39 +33,24 @@ macro_rules! settings {
         interval_blocks = $interval:expr, slippage_ppm = $slippage:expr;
         $($(#[$what:meta])* $field:ident: $kind:ty = $default:expr,)*
     }) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-        #[serde(deny_unknown_fields, default)]
-        pub struct $name {
-            /// Blocks between two looks: on average, or exactly for a behaviour of regular rhythm.
-            pub interval_blocks: u64,
-            /// Free TAO it never spends, in rao.
-            pub reserve_rao: protocol::units::Rao,
-            /// The part of its free TAO at its start that it ever puts at work, in millionths.
-            pub budget_ppm: u32,
-            /// Blocks after its start from which it sells what it holds and is done; 0 for never.
-            pub horizon_blocks: u64,
-            /// Blocks between what it saw and the orders that follow from it.
-            pub delay_blocks: u64,
-            /// How far the price may move against an order, in millionths of the price it saw.
-            pub slippage_ppm: u32,
-            /// Subnets it moves in; none means all that trade.
-            pub netuids: Vec<protocol::units::NetUid>,
-            $($(#[$what])* pub $field: $kind,)*
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self {
-                    interval_blocks: $interval,
-                    reserve_rao: protocol::units::Rao(100_000_000),
-                    budget_ppm: 1_000_000,
-                    horizon_blocks: 0,
-                    delay_blocks: 0,
-                    slippage_ppm: $slippage,
-                    netuids: Vec::new(),
-                    $($field: $default,)*
-                }
+        $crate::settings::settings! {
+            $(#[$doc])*
+            $name {
+                /// Blocks between two looks: on average, or exactly for a behaviour of regular rhythm.
+                interval_blocks: u64 = $interval,
+                /// Free TAO it never spends, in rao.
+                reserve_rao: protocol::units::Rao = protocol::units::Rao(100_000_000),
+                /// The part of its free TAO at its start that it ever puts at work, in millionths.
+                budget_ppm: u32 = 1_000_000,
+                /// Blocks after its start from which it sells what it holds and is done; 0 for never.
+                horizon_blocks: u64 = 0,
+                /// Blocks between what it saw and the orders that follow from it.
+                delay_blocks: u64 = 0,
+                /// How far the price may move against an order, in millionths of the price it saw.
+                slippage_ppm: u32 = $slippage,
+                /// Subnets it moves in; none means all that trade.
+                netuids: Vec<protocol::units::NetUid> = Vec::new(),
+                $($(#[$what])* $field: $kind = $default,)*
             }
         }
 

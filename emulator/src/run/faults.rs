@@ -296,7 +296,7 @@ mod tests {
     use crate::plan::{Fork, Limits, Network, Seat, Terms, Whom};
     use actors::machine::Identity;
     use actors::registry::{BehaviourSettings, Role};
-    use protocol::dice::{Key, account_of, player_id};
+    use protocol::dice::player_id;
     use protocol::state::State;
     use protocol::units::NetUid;
 
@@ -304,14 +304,7 @@ mod tests {
     const PLAYERS: u64 = 24;
 
     fn seat(group: &str, index: u64) -> Seat {
-        let identity = Identity {
-            id: player_id(group, index),
-            group: group.to_owned(),
-            index,
-            coldkey: account_of(group, index, Key::Cold, 0),
-            hotkey: account_of(group, index, Key::Hot, 0),
-            netuid: Some(NetUid(1 + (index % 2) as u16)),
-        };
+        let identity = Identity::new(group, index, Some(NetUid(1 + (index % 2) as u16)));
         let settings = match group {
             "validators" => BehaviourSettings::Sampler(Default::default()),
             _ => BehaviourSettings::Quality(Default::default()),

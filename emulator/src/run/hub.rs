@@ -464,20 +464,13 @@ mod tests {
     use actors::machine::Identity;
     use actors::registry::BehaviourSettings;
     use protocol::beacon::Beacon;
-    use protocol::dice::{Key, account_of, player_id};
+    use protocol::dice::player_id;
     use protocol::rejection::Refusal;
     use protocol::state::State;
     use protocol::units::{NetUid, Rao};
 
     fn seat(index: u64) -> crate::plan::Seat {
-        let identity = Identity {
-            id: player_id("miners", index),
-            group: "miners".to_owned(),
-            index,
-            coldkey: account_of("miners", index, Key::Cold, 0),
-            hotkey: account_of("miners", index, Key::Hot, 0),
-            netuid: Some(NetUid(1)),
-        };
+        let identity = Identity::new("miners", index, Some(NetUid(1)));
         let player = BehaviourSettings::Quality(Default::default()).build();
         crate::plan::Seat { identity, player, arrives_ms: None }
     }
