@@ -383,8 +383,9 @@ impl State {
             Some(UnhashedRoot { changes, preimage, .. }) => (Some(changes), preimage),
             None => (None, Vec::new()),
         };
-        let changes = self.cache.entries.changes(changes)?;
+        // What is counted here is a change like any other: it goes along.
         self.count_subnets();
+        let changes = self.cache.entries.changes(changes)?;
         let sum = self.sum_of_subnets(&mut preimage);
         self.write_scalars(KIND, &mut preimage);
         Some(UnhashedRoot { changes, sum, preimage })

@@ -1086,5 +1086,26 @@ mod tests {
             }
             assert_eq!(state.root(), state.root_from_scratch());
         }
+
+        #[test]
+        fn roots_hashed_elsewhere_are_those_from_scratch_after_any_writes(
+            steps in proptest::collection::vec(proptest::prelude::any::<[u8; 5]>(), 1..120),
+        ) {
+            let mut state = peopled();
+            state.root();
+            let mut hasher = state.give_hashing_away().expect("the sum is here");
+            let mut room = None;
+            for [step, numbers @ ..] in steps {
+                if step % 4 == 0 {
+                    let mut root = state.unhashed_root(room.take()).expect("the sum is away");
+                    assert_eq!(hasher.root(&mut root), state.root_from_scratch());
+                    room = Some(root);
+                } else {
+                    write(&mut state, numbers);
+                }
+            }
+            state.take_hashing_back(hasher);
+            assert_eq!(state.root(), state.root_from_scratch());
+        }
     }
 }
