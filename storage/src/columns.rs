@@ -10,10 +10,14 @@ use protocol::row::NAME_ROW;
 use protocol::units::NAME_32;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::ser::{self, Serialize};
+use std::cell::Cell;
 use std::fmt;
 
 /// Places in a tuple that are told apart; further ones share the last.
 const SLOTS: usize = 4;
+
+/// Room for columns that is kept for the next value; a single one may take far more.
+const ROOM_KEPT_MAX: usize = 4 << 20;
 
 /// Bytes of a name.
 const NAME_BYTES: usize = 32;
@@ -32,6 +36,44 @@ struct Columns {
     sixteens: [Vec<u128>; SLOTS],
 }
 
+impl Columns {
+    /// Takes the numbers of exactly these bytes in place of its own. Gives names and bytes, which stay where they are.
+    fn take<'a>(&mut self, bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), CodecError> {
+        let Self { shapes, twos, fours, eights, sixteens, .. } = self;
+        let mut rest = bytes;
+        let rest = &mut rest;
+        take_shapes(rest, shapes)?;
+        let (names, bytes) = (take_bytes(rest)?, take_bytes(rest)?);
+        twos.iter_mut().try_for_each(|column| take_planes(rest, column))?;
+        fours.iter_mut().try_for_each(|column| take_planes(rest, column))?;
+        eights.iter_mut().try_for_each(|column| take_planes(rest, column))?;
+        sixteens.iter_mut().try_for_each(|column| take_planes(rest, column))?;
+        if rest.is_empty() { Ok((names, bytes)) } else { Err(CodecError::Trailing(rest.len())) }
+    }
+
+    /// Forgets the numbers; their room stays.
+    fn clear(&mut self) {
+        let Self { shapes, bytes, names, twos, fours, eights, sixteens } = self;
+        shapes.clear();
+        bytes.clear();
+        names.clear();
+        twos.iter_mut().for_each(Vec::clear);
+        fours.iter_mut().for_each(Vec::clear);
+        eights.iter_mut().for_each(Vec::clear);
+        sixteens.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Bytes that its room takes.
+    fn room(&self) -> usize {
+        fn all<N>(slots: &[Vec<N>]) -> usize {
+            slots.iter().map(|column| column.capacity() * size_of::<N>()).sum()
+        }
+        let Self { shapes, bytes, names, twos, fours, eights, sixteens } = self;
+        let singles = shapes.capacity() * size_of::<u32>() + bytes.capacity() + names.capacity();
+        singles + all(twos) + all(fours) + all(eights) + all(sixteens)
+    }
+}
+
 /// A value as bytes.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -41,9 +83,13 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 
 /// A value as bytes, behind others.
 pub fn append<T: Serialize>(bytes: &mut Vec<u8>, value: &T) {
-    let mut encoder = Encoder { columns: Columns::default(), slot: 0, naming: false };
+    thread_local! {
+        // The columns' room: to grow some fifteen of them anew for every block is a tenth of what it costs to keep one.
+        static COLUMNS: Cell<Columns> = Cell::default();
+    }
+    let mut encoder = Encoder { columns: COLUMNS.take(), slot: 0, naming: false };
     value.serialize(&mut encoder).expect("our values are plain data");
-    let columns = encoder.columns;
+    let mut columns = encoder.columns;
     put_planes(bytes, &columns.shapes);
     put_bytes(bytes, &columns.names);
     put_bytes(bytes, &columns.bytes);
@@ -51,6 +97,10 @@ pub fn append<T: Serialize>(bytes: &mut Vec<u8>, value: &T) {
     columns.fours.iter().for_each(|column| put_planes(bytes, column));
     columns.eights.iter().for_each(|column| put_planes(bytes, column));
     columns.sixteens.iter().for_each(|column| put_planes(bytes, column));
+    columns.clear();
+    if columns.room() <= ROOM_KEPT_MAX {
+        COLUMNS.set(columns);
+    }
 }
 
 /// A value from exactly its bytes.
@@ -58,27 +108,22 @@ pub fn append<T: Serialize>(bytes: &mut Vec<u8>, value: &T) {
 /// # Errors
 /// The bytes are no such value, or more follow it.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    let mut rest = bytes;
-    let rest = &mut rest;
-    let mut decoder = Decoder {
-        shapes: Column::new(take_shapes(rest)?),
-        names: Column::new(take_bytes(rest)?),
-        bytes: Column::new(take_bytes(rest)?),
-        twos: take_slots(rest)?,
-        fours: take_slots(rest)?,
-        eights: take_slots(rest)?,
-        sixteens: take_slots(rest)?,
-        slot: 0,
-        row: Vec::new(),
-    };
-    if !rest.is_empty() {
-        return Err(CodecError::Trailing(rest.len()));
+    thread_local! {
+        static COLUMNS: Cell<Columns> = Cell::default();
     }
-    let value = T::deserialize(&mut decoder).map_err(|error| CodecError::Malformed(error.0))?;
-    match decoder.left() {
-        0 => Ok(value),
-        left => Err(CodecError::Trailing(left)),
+    let mut columns = COLUMNS.take();
+    let value = columns.take(bytes).and_then(|(names, bytes)| {
+        let mut decoder = Decoder::new(&columns, names, bytes);
+        let value = T::deserialize(&mut decoder).map_err(|error| CodecError::Malformed(error.0))?;
+        match decoder.left() {
+            0 => Ok(value),
+            left => Err(CodecError::Trailing(left)),
+        }
+    });
+    if columns.room() <= ROOM_KEPT_MAX {
+        COLUMNS.set(columns);
     }
+    value
 }
 
 /// An unsigned integer as a column keeps it.
@@ -145,29 +190,35 @@ fn take_count(rest: &mut &[u8]) -> Result<usize, CodecError> {
     Ok(u32::from_le_bytes(count) as usize)
 }
 
-fn take_bytes(rest: &mut &[u8]) -> Result<Vec<u8>, CodecError> {
+fn take_bytes<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], CodecError> {
     let count = take_count(rest)?;
-    Ok(take(rest, count)?.to_vec())
+    take(rest, count)
 }
 
-fn take_planes<N: Number>(rest: &mut &[u8]) -> Result<Vec<N>, CodecError> {
+fn take_planes<N: Number>(rest: &mut &[u8], column: &mut Vec<N>) -> Result<(), CodecError> {
+    column.clear();
     let count = take_count(rest)?;
     if count == 0 {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let held = u16::from_le_bytes(take(rest, 2)?.try_into().expect("two bytes were taken"));
     // A column of zeros holds no bytes, so its length must be bounded by other means.
     if count > rest.len().saturating_mul(64) + COUNT_FREE || (held == 0 && count > ZEROS_MAX) {
         return Err(cut_off());
     }
-    let mut column = vec![N::of_plane(0, 0); count];
-    for plane in (0..N::WIDTH).filter(|plane| held & (1 << plane) != 0) {
+    let mut planes = (0..N::WIDTH).filter(|plane| held & (1 << plane) != 0);
+    let Some(lowest) = planes.next() else {
+        column.resize(count, N::of_plane(0, 0));
+        return Ok(());
+    };
+    column.extend(take(rest, count)?.iter().map(|byte| N::of_plane(*byte, lowest)));
+    for plane in planes {
         let bytes = take(rest, count)?;
         for (number, byte) in column.iter_mut().zip(bytes) {
             *number = number.with(N::of_plane(*byte, plane));
         }
     }
-    Ok(column)
+    Ok(())
 }
 
 /// Numbers that a column of zeros may hold in any case.
@@ -180,22 +231,14 @@ const SHAPES_MAX: usize = 1 << 24;
 const SHAPES_ZERO_MAX: usize = 1 << 10;
 
 /// Shapes cost the most memory, so what is not there may not be announced.
-fn take_shapes(rest: &mut &[u8]) -> Result<Vec<u32>, CodecError> {
+fn take_shapes(rest: &mut &[u8], shapes: &mut Vec<u32>) -> Result<(), CodecError> {
     let mut front = *rest;
     let count = take_count(&mut front)?;
     let all_zero = count > 0 && take(&mut front, 2)? == [0, 0];
     if count > SHAPES_MAX || (all_zero && count > SHAPES_ZERO_MAX) {
         return Err(CodecError::Malformed("there are too many shapes".to_owned()));
     }
-    take_planes(rest)
-}
-
-fn take_slots<N: Number>(rest: &mut &[u8]) -> Result<[Column<N>; SLOTS], CodecError> {
-    let mut slots = [const { Column::empty() }; SLOTS];
-    for slot in &mut slots {
-        *slot = Column::new(take_planes(rest)?);
-    }
-    Ok(slots)
+    take_planes(rest, shapes)
 }
 
 /// Why a value has no such encoding, or columns are no such value.
@@ -549,18 +592,18 @@ fn early() -> ColumnError {
 }
 
 /// A column that is read from its front.
-struct Column<N> {
-    numbers: Vec<N>,
+struct Column<'c, N> {
+    numbers: &'c [N],
     at: usize,
 }
 
-impl<N: Copy> Column<N> {
-    const fn empty() -> Self {
-        Self { numbers: Vec::new(), at: 0 }
+impl<'c, N: Copy> Column<'c, N> {
+    const fn new(numbers: &'c [N]) -> Self {
+        Self { numbers, at: 0 }
     }
 
-    const fn new(numbers: Vec<N>) -> Self {
-        Self { numbers, at: 0 }
+    fn slots(slots: &'c [Vec<N>; SLOTS]) -> [Self; SLOTS] {
+        slots.each_ref().map(|numbers| Self::new(numbers))
     }
 
     #[inline]
@@ -571,7 +614,7 @@ impl<N: Copy> Column<N> {
     }
 
     #[inline]
-    fn slice(&mut self, count: usize) -> Result<&[N], ColumnError> {
+    fn slice(&mut self, count: usize) -> Result<&'c [N], ColumnError> {
         let slice = self.numbers.get(self.at..self.at.saturating_add(count));
         self.at = self.at.saturating_add(count);
         slice.ok_or_else(early)
@@ -582,20 +625,35 @@ impl<N: Copy> Column<N> {
     }
 }
 
-struct Decoder {
-    shapes: Column<u32>,
-    names: Column<u8>,
-    bytes: Column<u8>,
-    twos: [Column<u16>; SLOTS],
-    fours: [Column<u32>; SLOTS],
-    eights: [Column<u64>; SLOTS],
-    sixteens: [Column<u128>; SLOTS],
+struct Decoder<'c> {
+    shapes: Column<'c, u32>,
+    names: Column<'c, u8>,
+    bytes: Column<'c, u8>,
+    twos: [Column<'c, u16>; SLOTS],
+    fours: [Column<'c, u32>; SLOTS],
+    eights: [Column<'c, u64>; SLOTS],
+    sixteens: [Column<'c, u128>; SLOTS],
     slot: usize,
     /// The bytes of a row's pairs.
     row: Vec<u8>,
 }
 
-impl Decoder {
+impl<'c> Decoder<'c> {
+    fn new(columns: &'c Columns, names: &'c [u8], bytes: &'c [u8]) -> Self {
+        let Columns { shapes, twos, fours, eights, sixteens, .. } = columns;
+        Self {
+            shapes: Column::new(shapes),
+            names: Column::new(names),
+            bytes: Column::new(bytes),
+            twos: Column::slots(twos),
+            fours: Column::slots(fours),
+            eights: Column::slots(eights),
+            sixteens: Column::slots(sixteens),
+            slot: 0,
+            row: Vec::new(),
+        }
+    }
+
     fn left(&self) -> usize {
         let slots = 0..SLOTS;
         let numbers = slots.map(|slot| {
@@ -617,7 +675,7 @@ impl Decoder {
         self.bytes.next()
     }
 
-    fn text(&mut self) -> Result<&str, ColumnError> {
+    fn text(&mut self) -> Result<&'c str, ColumnError> {
         let length = self.shape()?;
         let bytes = self.names.slice(length)?;
         std::str::from_utf8(bytes).map_err(|_| ColumnError("a text is no UTF-8".to_owned()))
@@ -651,14 +709,14 @@ impl Decoder {
     }
 }
 
-struct Parts<'a> {
-    decoder: &'a mut Decoder,
+struct Parts<'a, 'c> {
+    decoder: &'a mut Decoder<'c>,
     left: usize,
     place: usize,
     counts: bool,
 }
 
-impl<'de> de::SeqAccess<'de> for Parts<'_> {
+impl<'de> de::SeqAccess<'de> for Parts<'_, '_> {
     type Error = ColumnError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
@@ -681,12 +739,12 @@ impl<'de> de::SeqAccess<'de> for Parts<'_> {
     }
 }
 
-struct Entries<'a> {
-    decoder: &'a mut Decoder,
+struct Entries<'a, 'c> {
+    decoder: &'a mut Decoder<'c>,
     left: usize,
 }
 
-impl<'de> de::MapAccess<'de> for Entries<'_> {
+impl<'de> de::MapAccess<'de> for Entries<'_, '_> {
     type Error = ColumnError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
@@ -710,29 +768,29 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
     }
 }
 
-struct Variant<'a> {
-    decoder: &'a mut Decoder,
+struct Variant<'a, 'c> {
+    decoder: &'a mut Decoder<'c>,
 }
 
-impl<'de, 'a> de::EnumAccess<'de> for Variant<'a> {
+impl<'de, 'a, 'c> de::EnumAccess<'de> for Variant<'a, 'c> {
     type Error = ColumnError;
-    type Variant = VariantParts<'a>;
+    type Variant = VariantParts<'a, 'c>;
 
     fn variant_seed<V: DeserializeSeed<'de>>(
         self,
         seed: V,
-    ) -> Result<(V::Value, VariantParts<'a>), ColumnError> {
+    ) -> Result<(V::Value, VariantParts<'a, 'c>), ColumnError> {
         let index = self.decoder.shapes.next()?;
         let value = seed.deserialize(IntoDeserializer::<ColumnError>::into_deserializer(index))?;
         Ok((value, VariantParts { decoder: self.decoder }))
     }
 }
 
-struct VariantParts<'a> {
-    decoder: &'a mut Decoder,
+struct VariantParts<'a, 'c> {
+    decoder: &'a mut Decoder<'c>,
 }
 
-impl<'de> de::VariantAccess<'de> for VariantParts<'_> {
+impl<'de> de::VariantAccess<'de> for VariantParts<'_, '_> {
     type Error = ColumnError;
 
     fn unit_variant(self) -> Result<(), ColumnError> {
@@ -772,7 +830,7 @@ macro_rules! numbers {
     )*};
 }
 
-impl<'de> de::Deserializer<'de> for &mut Decoder {
+impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
     type Error = ColumnError;
 
     fn is_human_readable(&self) -> bool {

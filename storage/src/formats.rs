@@ -17,12 +17,12 @@ pub const FORMAT_OLDEST: u16 = 1;
 /// Everything of a block but its header.
 type Body = (Vec<CallRecord>, Vec<RefusedCount>, Vec<Event>, Vec<Sealed>, Facts);
 
-/// A block in the newest format: its header plainly, so that it can be had alone, the rest as columns.
-pub fn write(frame: &Frame) -> Vec<u8> {
+/// A block in the newest format, behind whatever is there: its header plainly, so that it can be had alone, the rest
+/// as columns.
+pub fn write(frame: &Frame, bytes: &mut Vec<u8>) {
     let Frame { header, calls, refused, events, sealed, facts } = frame;
-    let mut bytes = codec::encode(header);
-    columns::append(&mut bytes, &(calls, refused, events, sealed, facts));
-    bytes
+    codec::encode_into(header, bytes).expect("memory takes every byte");
+    columns::append(bytes, &(calls, refused, events, sealed, facts));
 }
 
 /// A block from its bytes in any format that this build reads.

@@ -10,7 +10,7 @@ use protocol::frame::{Frame, Header};
 use protocol::units::{Hash32, Height};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use zstd::bulk::{Compressor, Decompressor};
 
 /// The first bytes of every record.
@@ -98,8 +98,21 @@ pub fn pack_genesis<P: Serialize>(genesis: &Genesis<P>) -> (Vec<u8>, Hash32) {
 
 /// Packs a block. Gives the record and the frame hash that the next one names.
 pub fn pack_frame(frame: &Frame, previous: Hash32) -> (Vec<u8>, Hash32) {
+    thread_local! {
+        static RAW: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    }
     let head = Head { format: FORMAT, kind: Kind::Block as u8, height: frame.header.height };
-    pack(head, previous, &formats::write(frame))
+    let mut raw = RAW.take();
+    formats::write(frame, &mut raw);
+    let packed = pack(head, previous, &raw);
+    RAW.set(emptied(raw));
+    packed
+}
+
+/// A room for the next block, unless it grew too large to be kept.
+fn emptied(mut room: Vec<u8>) -> Vec<u8> {
+    room.clear();
+    if room.capacity() > ROOM_KEPT_MAX { Vec::new() } else { room }
 }
 
 /// What a head says of itself.
@@ -113,12 +126,16 @@ struct Head {
 fn pack(head: Head, previous: Hash32, raw: &[u8]) -> (Vec<u8>, Hash32) {
     thread_local! {
         // Making one costs as much as packing a small block.
-        static PACKER: RefCell<Compressor<'static>> =
-            RefCell::new(Compressor::new(ZSTD_LEVEL).expect("memory takes a packer"));
+        static PACKER: RefCell<(Compressor<'static>, Vec<u8>)> =
+            RefCell::new((Compressor::new(ZSTD_LEVEL).expect("memory takes a packer"), Vec::new()));
     }
-    let body = PACKER.with_borrow_mut(|packer| packer.compress(raw));
-    let body = body.expect("memory takes the packed body");
-    pack_body(head, previous, raw.len() as u64, &body)
+    PACKER.with_borrow_mut(|(packer, room)| {
+        room.reserve(zstd::zstd_safe::compress_bound(raw.len()));
+        packer.compress_to_buffer(raw, room).expect("the room takes the packed body");
+        let packed = pack_body(head, previous, raw.len() as u64, room);
+        *room = emptied(std::mem::take(room));
+        packed
+    })
 }
 
 fn pack_body(head: Head, previous: Hash32, raw_len: u64, body: &[u8]) -> (Vec<u8>, Hash32) {
@@ -297,9 +314,7 @@ impl<'a> Record<'a> {
                 Ok(length) if length == capacity && room.len() == capacity => read(room),
                 _ => Err(RecordError::Body),
             };
-            if room.capacity() > ROOM_KEPT_MAX {
-                *room = Vec::new();
-            }
+            *room = emptied(std::mem::take(room));
             value
         })
     }
@@ -316,9 +331,7 @@ fn frame_hash(previous: Hash32, body: &[u8]) -> Hash32 {
         preimage.extend_from_slice(&previous.0);
         preimage.extend_from_slice(body);
         let hash = Hash32(blake3::hash(preimage).into());
-        if preimage.capacity() > ROOM_KEPT_MAX {
-            *preimage = Vec::new();
-        }
+        *preimage = emptied(std::mem::take(preimage));
         hash
     })
 }
