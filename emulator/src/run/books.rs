@@ -257,7 +257,7 @@ impl Scribe {
 }
 
 /// What came of work on another thread; its panic goes on in this one.
-pub fn done<T>(ended: Result<T, JoinError>) -> T {
+fn done<T>(ended: Result<T, JoinError>) -> T {
     ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 

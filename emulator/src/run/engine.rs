@@ -4,9 +4,10 @@
 //! What belongs here: the order of those steps, resuming, crossing forks. What does not: what is done beside (`books`),
 //! processes and sockets (`chain`, `launcher`), messages (`hub`), rules (`protocol`), what a fork changes (`genesis`).
 
-use super::books::{Books, Entered, Entry, Scribe, SnapshotRule, done, is_due};
+use super::books::{Books, Entered, Entry, Scribe, SnapshotRule, is_due};
 use super::border::{Border, Next};
 use super::control::{Control, Ended, Wish};
+use super::desk::{Desk, Done};
 use super::difference::{Difference, difference};
 use super::hosts::{HostError, Hosts};
 use super::hub::{Hub, HubMemory};
@@ -25,7 +26,6 @@ use serde::{Deserialize, Serialize};
 use storage::cache::{Cache, CacheKind};
 use storage::fold::{ReadError, state_at};
 use storage::log::{EventLog, LogError, SledLog};
-use tokio::task::JoinHandle;
 
 /// Everything outside the log that a run needs to go on from a block; where a fork follows the block, as it was
 /// before the fork changed anything.
@@ -183,61 +183,6 @@ pub struct Engine {
     control: Control,
 }
 
-/// Where the books are.
-#[derive(Debug)]
-enum Desk {
-    Here(Box<Books>),
-    /// On the thread where something is done with them.
-    Away(JoinHandle<(Box<Books>, Done)>),
-    /// Between the two, within one step.
-    Moving,
-}
-
-/// What was done with the books elsewhere.
-#[derive(Debug)]
-enum Done {
-    /// The last block was entered.
-    Entered(Box<Result<Entered, EngineError>>),
-    /// The next one was begun.
-    Opened,
-}
-
-impl Desk {
-    /// Lets a thread do something with the books, if they are here.
-    fn send(&mut self, work: impl FnOnce(&mut Books) -> Done + Send + 'static) {
-        *self = match std::mem::replace(self, Self::Moving) {
-            Self::Here(mut books) => Self::Away(tokio::task::spawn_blocking(move || {
-                let done = work(&mut books);
-                (books, done)
-            })),
-            elsewhere => elsewhere,
-        };
-    }
-
-    /// Whether nobody would wait for them.
-    fn is_at_hand(&self) -> bool {
-        match self {
-            Self::Here(_) => true,
-            Self::Away(work) => work.is_finished(),
-            Self::Moving => false,
-        }
-    }
-
-    fn here(&self) -> &Books {
-        match self {
-            Self::Here(books) => books,
-            Self::Away(_) | Self::Moving => unreachable!("they are away only within a run"),
-        }
-    }
-
-    fn here_mut(&mut self) -> &mut Books {
-        match self {
-            Self::Here(books) => books,
-            Self::Away(_) | Self::Moving => unreachable!("they were fetched before"),
-        }
-    }
-}
-
 /// Picks a run up where it can go on: at its newest readable checkpoint, else at genesis.
 ///
 /// # Errors
@@ -297,7 +242,7 @@ impl Engine {
             height: header.height,
             simulation,
             hosts,
-            books: Desk::Here(Box::new(Books {
+            books: Desk::new(Box::new(Books {
                 packed_bytes: log.packed_bytes(),
                 opened: None,
                 snapshot_at: None,
@@ -434,10 +379,7 @@ impl Engine {
 
     /// Waits for the books; if the last block was entered it is told of.
     async fn fetch(&mut self, made: &mut Watched<'_>) -> Result<(), EngineError> {
-        let Desk::Away(work) = &mut self.books else { return Ok(()) };
-        let (books, done) = done(work.await);
-        self.books = Desk::Here(books);
-        let Done::Entered(entered) = done else { return Ok(()) };
+        let Some(Done::Entered(entered)) = self.books.fetch().await else { return Ok(()) };
         let Entered { frame, snapshot } = (*entered)?;
         if let Some(snapshot) = snapshot {
             self.scribe.snapshot(snapshot).await;

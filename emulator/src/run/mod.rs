@@ -12,6 +12,7 @@ pub mod chain_process;
 pub mod control;
 /// What processes owe the system.
 pub mod death;
+mod desk;
 /// Two blocks compared.
 pub mod difference;
 /// Where a live run can be asked.
