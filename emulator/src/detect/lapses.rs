@@ -1,9 +1,9 @@
 //! Validators whose rows are old in one way or another: `bonds-gamer`, `sleeper`, `outdated`.
 
-use super::scene::{Epoch, Judged, Neuron, likeness};
+use super::scene::{Epoch, Judged, Neuron, likeness, median};
 use super::signals::Signals;
 use super::{BONDS_GAMER, OUTDATED, SLEEPER};
-use protocol::call::Call;
+use protocol::call::{Call, Origin};
 use protocol::frame::Frame;
 use protocol::rejection::{Outcome, Rejection};
 use protocol::units::{AccountId, NetUid};
@@ -23,6 +23,10 @@ const DISTANCE_MIN: f64 = 0.03;
 const LATE_MIN: usize = 2;
 /// Uids that changed hands before a row that does not follow is said to be old.
 const TAKEN_MIN: usize = 2;
+/// How little a weight changes that still means the neuron before, in parts of it.
+const SAME_PART: f64 = 0.03;
+/// How much the others' weights must have changed meanwhile, in parts of it.
+const CHANGED_PART: f64 = 0.1;
 
 /// Lapses of one validator.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +37,7 @@ struct Lapses {
     keys_kept: VecDeque<u64>,
     /// How late its row was in the last epochs.
     late: VecDeque<f64>,
-    /// How far its row was from the others' on uids that changed hands, beyond what it was on the others.
+    /// The part of the uids that changed hands on which its row stayed as it was; in the last epochs.
     ghosts: VecDeque<f64>,
 }
 
@@ -50,9 +54,7 @@ impl Lapsed {
             if record.outcome != Outcome::Failed(Rejection::IncorrectWeightVersionKey) {
                 continue;
             }
-            let (netuid, protocol::call::Origin::Signed(hotkey)) =
-                (row_netuid(&record.call), record.origin)
-            else {
+            let (netuid, Origin::Signed(hotkey)) = (row_netuid(&record.call), record.origin) else {
                 continue;
             };
             if let Some(netuid) = netuid {
@@ -148,33 +150,37 @@ fn late(epoch: &Epoch<'_>, row: &Judged) -> f64 {
     (now - nearest) / now
 }
 
-/// How far a row is from the others' on uids that changed hands, in parts of what the others give them, less the same
-/// on all other uids.
+/// Of the uids that changed hands, and that the others weigh otherwise than before, the part on which a row stayed as it
+/// was: it means who is gone.
 fn ghost(epoch: &Epoch<'_>, row: &Judged) -> f64 {
-    let (mut taken, mut settled) = ((0_usize, 0.0, 0.0), (0_usize, 0.0, 0.0));
-    let since = epoch.ground.past.front().map_or(0, |past| past.at);
-    for (uid, (part, half)) in (0_u16..).zip(row.parts.iter().zip(&epoch.now().median)) {
-        if *part <= 0.0 && *half <= 0.0 {
+    let (mut stayed, mut all) = (0_usize, 0_usize);
+    for (uid, taken) in &epoch.ground.taken {
+        // One that was set soon after may not know yet.
+        let Some(before) = taken.before.get(&row.hotkey).filter(|part| **part > 0.0) else {
+            continue;
+        };
+        if row.at <= taken.at.saturating_add(epoch.span) {
             continue;
         }
-        let placed = epoch.ground.placed.get(&uid).copied();
-        // One that came after the row was set is in nobody's row.
-        if placed.is_some_and(|placed| placed >= row.at) {
+        let own = relative(row, *uid);
+        let others = epoch.rows.iter().filter(|other| other.uid != row.uid);
+        let mut others: Vec<f64> = others.map(|other| relative(other, *uid)).collect();
+        if (median(&mut others) - before).abs() <= before * CHANGED_PART {
             continue;
         }
-        let of = if placed.is_some_and(|at| at >= since) { &mut taken } else { &mut settled };
-        of.0 += 1;
-        of.1 += (part - half).abs();
-        of.2 += part.max(*half);
+        all += 1;
+        if (own - before).abs() <= before * SAME_PART {
+            stayed += 1;
+        }
     }
-    let strangeness = |(_, difference, whole): (usize, f64, f64)| match whole > 0.0 {
-        true => difference / whole,
-        false => 0.0,
-    };
-    if taken.0 < TAKEN_MIN {
-        return 0.0;
-    }
-    (strangeness(taken) - strangeness(settled)).max(0.0)
+    if all < TAKEN_MIN { 0.0 } else { stayed as f64 / all as f64 }
+}
+
+/// What a row gives a uid, in parts of its best.
+fn relative(row: &Judged, uid: u16) -> f64 {
+    let best = row.parts.iter().copied().fold(0.0, f64::max);
+    let own = row.parts.get(usize::from(uid)).copied().unwrap_or(0.0);
+    if best > 0.0 { own / best } else { 0.0 }
 }
 
 /// Validators with a permit that set rows before and do so no longer.

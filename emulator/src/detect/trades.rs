@@ -8,7 +8,7 @@ use protocol::frame::Frame;
 use protocol::rejection::Outcome;
 use protocol::state::State;
 use protocol::units::{AccountId, BLOCKS_PER_DAY, Height, NetUid};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Blocks over which round trips are counted.
 const TRIPS_BLOCKS: u64 = 14 * BLOCKS_PER_DAY;
@@ -75,6 +75,7 @@ impl Trades {
     pub fn hear(&mut self, frame: &Frame, state: &State, signals: &mut Signals) {
         let height = frame.header.height;
         let mut orders: BTreeMap<NetUid, Vec<Order>> = BTreeMap::new();
+        let moved = moved(frame);
         for event in &frame.events {
             match event {
                 Event::StakeAdded { coldkey, netuid, tao, alpha, .. } if !netuid.is_root() => {
@@ -94,7 +95,8 @@ impl Trades {
             }
         }
         self.payments(frame, state);
-        for (netuid, orders) in orders {
+        for (netuid, mut orders) in orders {
+            orders.retain(|order| !moved.contains(&(netuid, order.coldkey)));
             let Some(subnet) = state.subnet(netuid) else { continue };
             let pool = tokens(subnet.fast.pool.tao);
             self.travel(netuid, &orders, pool, height, signals);
@@ -264,6 +266,19 @@ impl Trades {
         }
         self.sandwiches.retain(|_, seen| !seen.is_empty());
     }
+}
+
+/// Whose stake went from one hotkey to another within a subnet: that is told as a sale and a purchase and is neither.
+fn moved(frame: &Frame) -> BTreeSet<(NetUid, AccountId)> {
+    let within = frame.events.iter().filter_map(|event| match event {
+        Event::StakeMoved { coldkey, origin_netuid, destination_netuid, .. }
+            if origin_netuid == destination_netuid =>
+        {
+            Some((*origin_netuid, *coldkey))
+        }
+        _ => None,
+    });
+    within.collect()
 }
 
 /// What each coldkey takes out of the pool in a block, in parts of what was in it.
