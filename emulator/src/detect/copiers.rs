@@ -16,7 +16,9 @@ pub fn judge(epoch: &Epoch<'_>, signals: &mut Signals) {
     let silence = SILENT_EPOCHS.max(seldom.saturating_add(1)).min(EPOCHS_KEPT as u64) as usize;
     for row in &epoch.rows {
         let neuron = epoch.ground.neurons.get(&row.hotkey);
-        let is_silent = neuron.is_some_and(|neuron| neuron.is_silent(silence));
+        // Who has most of the stake is copied by the consensus, not the other way round.
+        let rules = Epoch::share(&epoch.run.stake_weight, row.uid) >= 0.5;
+        let is_silent = !rules && neuron.is_some_and(|neuron| neuron.is_silent(silence));
         let (copied, stale) = match is_silent {
             true => (copied(epoch, row.hotkey, &row.parts), stale(epoch, &row.parts)),
             false => (0.0, 0.0),

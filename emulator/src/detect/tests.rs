@@ -297,13 +297,13 @@ settings = { take_high_ppm = 0 }"#,
 behaviour = "dictator"
 ranks = [1]
 stake_ppm = 100_000
-balance = "5000 TAO"
+balance = "20000 TAO"
 settings = { majority = { interval_blocks = 10 } }"#,
         honest: r#"role = "validator"
 behaviour = "sampler"
 ranks = [1]
 stake_ppm = 100_000
-balance = "5000 TAO""#,
+balance = "20000 TAO""#,
         owner: Owner::Other,
     },
     Attack {
