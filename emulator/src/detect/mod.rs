@@ -81,7 +81,7 @@ detectors! {
     MINER_BURNER: "miner-burner", 0.25 "parts of the miners' emission", "Incentive of the subnet owner's own hotkeys, which is withheld";
     LOCK_COST_GRIEFER: "lock-cost-griefer", 2.0 "subnets", "Subnets that a coldkey registered and did not start though it could";
     FLOW_RECYCLER: "flow-recycler", 2.0 "round trips", "Times within two weeks that a coldkey bought half a percent of a pool or more and sold nearly all of it again";
-    SANDWICHER: "sandwicher", 2.0 "sandwiches", "Blocks of a day in which a coldkey bought before and sold after somebody else's buy";
+    SANDWICHER: "sandwicher", 2.0 "sandwiches", "Blocks of a day in which a coldkey bought and then sold beside somebody else's buy";
     DUMP_WHALE: "dump-whale", 0.05 "parts of the pool's TAO", "What one coldkey takes out of a pool in one block";
     DEREG_SNIPER: "dereg-sniper", 0.2 "parts of the sales", "The share of a pruned subnet's sales of the coldkey that registered the subnet in its place";
 }

@@ -485,11 +485,13 @@ settings = { interval_blocks = 10, victim = 3 }"#,
     },
 ];
 
+/// Of all runs.
+const SEED: u64 = 1;
 /// Whose keys count as the attacker's.
 const ATTACKERS: &str = "attackers";
 
 /// Makes a run and folds it.
-fn watched(attack: &Attack, group: &str, seed: u64) -> (Plan, Detectors) {
+fn watched(attack: &Attack, group: &str) -> (Plan, Detectors) {
     let folder = tempfile::tempdir().expect("writable");
     let commit = if attack.honest == HASHED { "hash" } else { "timelocked" };
     let subnet = if attack.network.contains("[[subnet]]") { "" } else { "[[subnet]]\n" };
@@ -500,7 +502,7 @@ fn watched(attack: &Attack, group: &str, seed: u64) -> (Plan, Detectors) {
     let path = folder.path().join("attack.toml");
     std::fs::write(&path, text).expect("writable");
     let overrides =
-        Overrides { seed: Some(seed), blocks: Some(attack.blocks), ..Overrides::default() };
+        Overrides { seed: Some(SEED), blocks: Some(attack.blocks), ..Overrides::default() };
     let scenario =
         load(&path, &overrides).unwrap_or_else(|error| panic!("{}: {error}", attack.name));
     let plan = scenario.plan().unwrap_or_else(|error| panic!("{}: {error}", attack.name));
@@ -537,25 +539,51 @@ fn points(plan: &Plan, alarm: &Alarm) -> bool {
 }
 
 fn check(attack: &Attack) {
-    for seed in [1, 2] {
-        let (plan, attacked) = watched(attack, attack.attacker, seed);
-        let of = |detectors: &Detectors| -> Vec<Alarm> {
-            let alarms = detectors.alarms().iter().filter(|alarm| alarm.detector == attack.name);
-            alarms.copied().collect()
-        };
-        let signals: Vec<_> = attacked.signals().collect();
-        let (right, wrong): (Vec<_>, Vec<_>) =
-            of(&attacked).into_iter().partition(|alarm| points(&plan, alarm));
-        assert!(!right.is_empty(), "{}, seed {seed}: not seen in {signals:?}", attack.name);
-        assert!(wrong.is_empty(), "{}, seed {seed}: {wrong:?}", attack.name);
-        let (_, honest) = watched(attack, attack.honest, seed);
-        assert_eq!(of(&honest), [], "{}, seed {seed}: it was honest", attack.name);
-    }
+    let (plan, attacked) = watched(attack, attack.attacker);
+    let of = |detectors: &Detectors| -> Vec<Alarm> {
+        let alarms = detectors.alarms().iter().filter(|alarm| alarm.detector == attack.name);
+        alarms.copied().collect()
+    };
+    let (right, wrong): (Vec<_>, Vec<_>) =
+        of(&attacked).into_iter().partition(|alarm| points(&plan, alarm));
+    let signals: Vec<_> = attacked.signals().collect();
+    assert!(!right.is_empty(), "{}: not seen in {signals:?}", attack.name);
+    assert!(wrong.is_empty(), "{}: {wrong:?}", attack.name);
+    let (_, honest) = watched(attack, attack.honest);
+    assert_eq!(of(&honest), [], "{}: it was honest", attack.name);
+}
+
+/// Checks the attacks of those who have a role.
+fn check_role(role: &str) {
+    let role = format!("role = \"{role}\"");
+    ATTACKS.iter().filter(|attack| attack.attacker.starts_with(&role)).for_each(check);
 }
 
 #[test]
-fn every_attack_is_shown_by_its_detector() {
-    ATTACKS.iter().for_each(check);
+fn validators_are_shown_by_their_detectors_and_honest_ones_are_not() {
+    check_role("validator");
+}
+
+#[test]
+fn miners_are_shown_by_their_detectors_and_honest_ones_are_not() {
+    check_role("miner");
+}
+
+#[test]
+fn owners_are_shown_by_their_detectors_and_honest_ones_are_not() {
+    check_role("owner");
+}
+
+#[test]
+fn stakers_are_shown_by_their_detectors_and_honest_ones_are_not() {
+    check_role("staker");
+}
+
+#[test]
+fn every_detector_has_an_attack() {
+    let shown: BTreeSet<&str> = ATTACKS.iter().map(|attack| attack.name).collect();
+    let all: BTreeSet<&str> = DETECTORS.iter().map(|row| row.name).collect();
+    assert_eq!(shown, all);
 }
 
 #[test]

@@ -22,7 +22,7 @@ const PUMP_ORDERS_MIN: usize = 3;
 const LEFT_PART: f64 = 0.2;
 /// Part of the pool's TAO that goes round, at least.
 const TRIP_PART: f64 = 0.005;
-/// Part of its own buy that a sandwich's victim pays at least.
+/// Part of its own buy that a sandwich's victims pay at least.
 const VICTIM_PART: f64 = 0.1;
 /// Part of a day's sales that a subnet still remembers a day later.
 const FADING: f64 = 0.75;
@@ -153,24 +153,23 @@ impl Trades {
         }
     }
 
-    /// A buy, somebody else's buy, a sale by the first, in one block.
+    /// A buy, and later a sale by the same, in one block in which somebody else buys: one that came too late to be first
+    /// counts as well.
     fn sandwich(&mut self, orders: &[Order], height: Height, signals: &mut Signals) {
+        let mut seen_now = BTreeSet::new();
         for (place, first) in orders.iter().enumerate().filter(|(_, order)| order.tao > 0.0) {
-            let mut victim = 0.0;
-            let is_own = |order: &Order| order.coldkey == first.coldkey;
-            let closed = orders[place + 1..].iter().any(|order| {
-                if !is_own(order) && order.tao > 0.0 {
-                    victim += order.tao;
-                }
-                is_own(order) && order.tao < 0.0 && victim >= first.tao * VICTIM_PART
-            });
-            if closed {
-                let seen = self.sandwiches.entry(first.coldkey).or_default();
-                seen.push_back(height.0);
-                forget_before(seen, height, DEEDS_BLOCKS);
-                let value = seen.len() as f64;
-                signals.set(SANDWICHER, Subject::Coldkey(first.coldkey), value, height);
+            let own = |order: &&Order| order.coldkey == first.coldkey;
+            let closed = orders[place + 1..].iter().filter(own).any(|order| order.tao < 0.0);
+            let others = orders.iter().filter(|order| !own(order) && order.tao > 0.0);
+            let victims: f64 = others.map(|order| order.tao).sum();
+            if !closed || victims < first.tao * VICTIM_PART || !seen_now.insert(first.coldkey) {
+                continue;
             }
+            let seen = self.sandwiches.entry(first.coldkey).or_default();
+            seen.push_back(height.0);
+            forget_before(seen, height, DEEDS_BLOCKS);
+            let value = seen.len() as f64;
+            signals.set(SANDWICHER, Subject::Coldkey(first.coldkey), value, height);
         }
     }
 
