@@ -13,6 +13,8 @@ mod favours;
 mod floods;
 mod lapses;
 mod owners;
+#[cfg(test)]
+mod pages;
 mod scene;
 mod signals;
 mod stakes;
