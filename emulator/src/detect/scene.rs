@@ -286,7 +286,8 @@ impl Scene {
         let subnet = state.subnet(run.netuid)?;
         let ground = self.grounds.entry(run.netuid).or_default();
         let before = ground.past.back().map(|past| past.at);
-        let span = before.map_or(u64::from(subnet.params.tempo) + 1, |at| height.0 - at);
+        let span =
+            before.map_or(u64::from(subnet.params.tempo) + 1, |at| height.0.saturating_sub(at));
         ground.remember(&self.deeds, &self.book, run, height.0.saturating_sub(span));
         let rows = ground.judged();
         let past = Past::of(run, &rows, height.0);
