@@ -68,11 +68,13 @@ impl Lapsed {
     pub fn judge(&mut self, epoch: &Epoch<'_>, signals: &mut Signals) {
         let here = |hotkey: &AccountId| epoch.ground.neurons.contains_key(hotkey);
         self.of.retain(|(netuid, hotkey), _| *netuid != epoch.netuid || here(hotkey));
-        for row in &epoch.rows {
+        let delays: Vec<f64> = epoch.rows.iter().map(|row| late(epoch, row)).collect();
+        for (place, row) in epoch.rows.iter().enumerate() {
             let Some(neuron) = epoch.ground.neurons.get(&row.hotkey) else { continue };
             let lapses = self.of.entry((epoch.netuid, row.hotkey)).or_default();
             let asks = neuron.deeds.iter().rev().take(EPOCHS).any(|deeds| deeds.asked > 0);
-            let late = if asks { hedge(epoch, row).max(late(epoch, row)) } else { 0.0 };
+            let late = hedge(epoch, row).max(beyond_others(&delays, place));
+            let late = if asks && epoch.is_renewed(row) { late } else { 0.0 };
             let late = mean_with(&mut lapses.late, late);
             signals.set(BONDS_GAMER, epoch.neuron(row.hotkey), late, epoch.height);
             lapses.ghosts.push_back(if asks { ghost(epoch, row) } else { 0.0 });
@@ -123,8 +125,8 @@ fn mean_with(kept: &mut VecDeque<f64>, value: f64) -> f64 {
     kept.iter().sum::<f64>() / EPOCHS as f64
 }
 
-/// The part of a row's targets that have next to nothing from it, though half of the validators give them much more,
-/// or nothing.
+/// The part of a row's targets that have next to nothing from it, one as much as the other, though half of the
+/// validators give them much more, or nothing.
 fn hedge(epoch: &Epoch<'_>, row: &Judged) -> f64 {
     let best = row.parts.iter().copied().fold(0.0, f64::max);
     let targets = row.parts.iter().filter(|part| **part > 0.0).count();
@@ -133,8 +135,12 @@ fn hedge(epoch: &Epoch<'_>, row: &Judged) -> f64 {
         let is_tiny = **part > 0.0 && **part <= best * HEDGE_MAX;
         is_tiny && (**half <= 0.0 || **half >= **part * HEDGE_FACTOR)
     });
-    let hedged = hedged.count();
-    if hedged < HEDGES_MIN { 0.0 } else { hedged as f64 / targets as f64 }
+    let mut equal: BTreeMap<u64, usize> = BTreeMap::new();
+    for (part, _) in hedged {
+        *equal.entry(part.to_bits()).or_default() += 1;
+    }
+    let most = equal.into_values().max().unwrap_or(0);
+    if most < HEDGES_MIN { 0.0 } else { most as f64 / targets as f64 }
 }
 
 /// How much nearer a row is to what validators made of the miners some epochs ago than to what they make of them now,
@@ -148,6 +154,13 @@ fn late(epoch: &Epoch<'_>, row: &Judged) -> f64 {
     let distances = before.map(|past| 1.0 - likeness(&row.parts, &past.median));
     let nearest = distances.fold(now, f64::min);
     (now - nearest) / now
+}
+
+/// How much later one row is than the others usually are: who asks few miners looks late now and then, and so do all.
+fn beyond_others(delays: &[f64], place: usize) -> f64 {
+    let mut others = delays.to_vec();
+    let own = others.swap_remove(place);
+    (own - median(&mut others)).max(0.0)
 }
 
 /// Of the uids that changed hands, and that the others weigh otherwise than before, the part on which a row stayed as it

@@ -67,7 +67,7 @@ detectors! {
     BAD_REVEALER: "bad-revealer", 0.5 "reveals per commit", "Reveals that the chain refuses, per commit by hash, over four epochs";
     CABAL: "cabal", 0.1 "parts of a row", "What a validator and another one give the same miners in each of four epochs beyond what half of the validators give them";
     SELF_WEIGHTER: "self-weighter", 0.05 "parts of a row", "The part of a row on hotkeys of its own coldkey, the subnet owner's excepted";
-    BONDS_GAMER: "bonds-gamer", 0.3 "parts", "Next to nothing for miners that others weigh much or not at all, in parts of a row's targets, or how much nearer the row is to the others' rows of some epochs ago than to those of now; the mean of four epochs";
+    BONDS_GAMER: "bonds-gamer", 0.3 "parts", "Next to nothing for miners that others weigh much or not at all, in parts of a row's targets, or how much nearer the row is to the others' rows of some epochs ago than to those of now, beyond what is usual; the mean of four epochs";
     PERMIT_HOPPER: "permit-hopper", 2.0 "of eight epochs", "Epochs just before which a coldkey moved stake from one hotkey to another of the subnet";
     SPAMMER: "spammer", 0.5 "calls per block", "Calls of one player that failed or were refused, for four different reasons at least, over a hundred blocks";
     SLEEPER: "sleeper", 3.5 "usual periods", "Time since the last row of a validator that has a permit and used to set rows";

@@ -157,6 +157,12 @@ impl Epoch<'_> {
         self.ground.past.back().expect("the epoch that is judged was remembered before")
     }
 
+    /// Whether a row was set within the last two usual periods: one that is not renewed says little of its owner today.
+    pub fn is_renewed(&self, row: &Judged) -> bool {
+        let period = self.span.max(self.subnet.params.weights_set_rate_limit);
+        row.at.saturating_add(period.saturating_mul(2)) >= self.height.0
+    }
+
     /// A share of 65,535 of a column by uid.
     pub fn share(column: &[u16], uid: u16) -> f64 {
         column.get(usize::from(uid)).map_or(0.0, |part| f64::from(*part) / 65_535.0)
