@@ -142,7 +142,7 @@ impl Detectors {
             let part = incentive.and_then(|parts| parts.get(usize::from(uid)));
             part.is_some_and(|part| *part > 0)
         });
-        self.moves.follow(event, height.0, after, |netuid| {
+        self.moves.follow(event, height, after, |netuid| {
             scene.ground(netuid)?.past.back().map(|past| past.at)
         });
         let Some(epoch) = self.scene.follow(event, height, after) else { return };

@@ -5,7 +5,7 @@ use super::signals::{Signals, Subject};
 use super::{CHILDKEY_ABUSER, PERMIT_HOPPER};
 use protocol::event::Event;
 use protocol::state::State;
-use protocol::units::{AccountId, NetUid};
+use protocol::units::{AccountId, Height, NetUid};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Part of the blocks from one epoch to the next that counts as just before it, or just after it.
@@ -42,10 +42,11 @@ impl Moves {
     pub fn follow(
         &mut self,
         event: &Event,
-        height: u64,
+        height: Height,
         state: &State,
         epoch_at: impl Fn(NetUid) -> Option<u64>,
     ) {
+        let height = height.0;
         match event {
             Event::StakeMoved {
                 coldkey,
