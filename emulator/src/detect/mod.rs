@@ -63,7 +63,7 @@ detectors! {
     TREASURER: "treasurer", 0.03 "parts of the pool's TAO", "An owner's purchases of its own alpha within a week, three at least, less what others paid it";
     WEIGHT_COPIER: "weight-copier", 0.85 "likeness", "A validator asked nobody in three epochs and its row is like a consensus of before, the mean of some, or the row of the validator with most stake";
     STALE_COPIER: "stale-copier", 0.85 "likeness", "On a subnet with commit-reveal, a validator asked nobody in three epochs and its row is like the mean of all rows of an epoch before";
-    COMMIT_WITHHOLDER: "commit-withholder", 0.4 "parts of its last commits", "Commits by hash whose time is over and that nobody tried to open";
+    COMMIT_WITHHOLDER: "commit-withholder", 0.3 "parts of its last commits", "Commits by hash whose time is over and that nobody tried to open";
     BAD_REVEALER: "bad-revealer", 0.5 "reveals per commit", "Reveals that the chain refuses, per commit by hash, over four epochs";
     CABAL: "cabal", 0.1 "parts of a row", "What a validator and another one give the same miners in each of four epochs beyond what half of the validators give them";
     SELF_WEIGHTER: "self-weighter", 0.05 "parts of a row", "The part of a row on hotkeys of its own coldkey, the subnet owner's excepted";

@@ -483,6 +483,54 @@ settings = { interval_blocks = 10, victim = 3 }"#,
         honest: WHALE,
         owner: Owner::Other,
     },
+    Attack {
+        name: "weight-copier",
+        blocks: 300,
+        network: "",
+        attacker: r#"role = "validator"
+behaviour = "weight-copier"
+ranks = [1]
+stake_ppm = 100_000
+settings = { copies = "blend" }"#,
+        honest: SAMPLER,
+        owner: Owner::Other,
+    },
+    Attack {
+        name: "commit-withholder",
+        blocks: 500,
+        network: SEALED,
+        attacker: r#"role = "validator"
+behaviour = "commit-withholder"
+ranks = [1]
+stake_ppm = 100_000
+settings = { reveals = "when_it_pays" }"#,
+        honest: HASHED,
+        owner: Owner::Other,
+    },
+    Attack {
+        name: "bad-revealer",
+        blocks: 300,
+        network: SEALED,
+        attacker: r#"role = "validator"
+behaviour = "bad-revealer"
+ranks = [1]
+stake_ppm = 100_000
+settings = { fault = "late" }"#,
+        honest: HASHED,
+        owner: Owner::Other,
+    },
+    Attack {
+        name: "self-weighter",
+        blocks: 300,
+        network: "",
+        attacker: r#"role = "validator"
+behaviour = "self-weighter"
+ranks = [1]
+stake_ppm = 100_000
+settings = { favours = "own" }"#,
+        honest: SAMPLER,
+        owner: Owner::Other,
+    },
 ];
 
 /// Of all runs.
