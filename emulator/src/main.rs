@@ -6,6 +6,7 @@ mod chart;
 mod clock;
 mod commands;
 mod conform;
+mod detect;
 mod diff;
 mod export;
 mod fields;
@@ -60,6 +61,8 @@ enum Command {
     Log(commands::log::LogArguments),
     /// Compare two runs: where they part, in what, and what came of it.
     Diff(commands::diff::DiffArguments),
+    /// Look for adversaries: which detectors a run set off, when, and at whom they point.
+    Detect(commands::detect::DetectArguments),
     /// Run a grid of settings times seeds, here or on many machines, and compare the cells.
     Sweep(commands::sweep::SweepArguments),
     /// Make jobs of sweeps that come over a NATS server.
@@ -122,6 +125,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Inspect(command) => commands::inspect::run(&command),
         Command::Log(command) => commands::log::run(&command),
         Command::Diff(command) => commands::diff::run(&command),
+        Command::Detect(command) => commands::detect::run(&command),
         Command::Sweep(command) => commands::sweep::run(&command, arguments.log_format),
         Command::Worker(command) => commands::worker::run(&command, arguments.log_format),
         Command::Report(command) => commands::report::run(&command),
