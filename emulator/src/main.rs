@@ -7,6 +7,8 @@ mod chart;
 mod clock;
 mod commands;
 mod conform;
+#[allow(dead_code, reason = "its commands follow")]
+mod detect;
 mod diff;
 mod export;
 mod fields;

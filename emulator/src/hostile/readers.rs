@@ -7,11 +7,13 @@ use super::trial::{Choices, Tally, Target, try_inputs};
 use crate::accounting::{Accounts, Watch};
 use crate::commands::facts::{call_facts, facts};
 use crate::commands::lines::{call_line, clock, fact_line};
+use crate::detect::Detectors;
 use crate::diff::tree;
 use crate::export::{Block, ExportError, RowWriter, Sink, TABLES, Tables, Value};
 use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::plan::Plan;
+use crate::run::hosts::directory;
 use crate::run::public::PublicFrame;
 use crate::run::totals::{Totals, top_subnets};
 use protocol::frame::{Frame, Projection};
@@ -44,6 +46,7 @@ struct Readers {
     totals: Totals,
     names: Names,
     tables: Tables,
+    detectors: Detectors,
 }
 
 impl Readers {
@@ -56,12 +59,14 @@ impl Readers {
             totals: Totals::default(),
             names: Names::new(plan, state),
             tables: Tables::new(plan, writers),
+            detectors: Detectors::new(state, directory(plan).into_iter().collect()),
         }
     }
 
     fn block(&mut self, frame: &Frame, before: &State, after: &State) {
         self.metrics.block(frame, after);
         self.accounts.block(frame, before, after);
+        self.detectors.block(frame, before, after);
         // A history that nobody decided need not balance; saying so is an answer.
         drop(self.accounts.check(after));
         self.totals.add(frame);
