@@ -4,6 +4,7 @@
 //! (`outcome`), and what shows an attack (`detect`).
 
 use crate::accounting::{Accounts, Source, Watch, quote};
+use crate::detect::{Detectors, Subject};
 use crate::diff::consequences::{WealthPoint, evenly, wealth};
 use crate::plan::Plan;
 use crate::run::totals::ratio;
@@ -34,6 +35,8 @@ pub struct ArmOrder {
     pub accomplices: Vec<Accomplices>,
     /// The subnets it is about; none means all.
     pub netuids: Vec<NetUid>,
+    /// The detector that should show it.
+    pub detector: String,
 }
 
 /// Members of another group that are in it.
@@ -108,6 +111,27 @@ pub struct Arm {
     pub figures: BTreeMap<String, f64>,
     /// Blocks between two epochs of the first of its subnets.
     pub epoch_blocks: u64,
+    /// What the detector said.
+    pub alarms: Vec<ArmAlarm>,
+}
+
+/// An alarm of the detector that should show the attack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArmAlarm {
+    /// After so many blocks since genesis.
+    pub block: u64,
+    /// Whom it names.
+    pub at: Aim,
+}
+
+/// Whom an alarm names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aim {
+    /// An attacker's coldkey, one of its hotkeys, or a subnet that the attack is about.
+    Attacker,
+    /// Somebody else.
+    Another,
 }
 
 /// What a group had at the end.
@@ -225,6 +249,10 @@ struct Counts {
 pub struct Watching {
     people: People,
     accounts: Accounts,
+    detectors: Detectors,
+    detector: String,
+    /// Alarms of all detectors that were looked at.
+    alarms_seen: usize,
     /// The state before the next block.
     before: State,
     genesis: Height,
@@ -245,6 +273,9 @@ impl Watching {
         due.reverse();
         let mut watching = Self {
             accounts: Accounts::open(Watch::All, genesis),
+            detectors: Detectors::of(plan),
+            detector: order.detector.clone(),
+            alarms_seen: 0,
             before: genesis.clone(),
             genesis: genesis.height,
             due,
@@ -260,6 +291,8 @@ impl Watching {
     pub fn block(&mut self, frame: &Frame, after: &State) {
         self.accounts.block(frame, &self.before, after);
         self.arm.prints.push(print(&frame.header));
+        self.detectors.fold(frame, after);
+        self.alarms(after);
         self.calls(frame);
         self.events(frame);
         if self.due.last() == Some(&frame.header.height) {
@@ -269,6 +302,26 @@ impl Watching {
         for event in &frame.events {
             apply(&mut self.before, event).expect("it fitted the same state a moment ago");
         }
+    }
+
+    fn alarms(&mut self, after: &State) {
+        let alarms = self.detectors.alarms();
+        let new = alarms.iter().skip(self.alarms_seen).filter(|it| it.detector == self.detector);
+        for alarm in new {
+            let is_attacker = match &alarm.subject {
+                Subject::Coldkey(coldkey) => self.people.attacks(coldkey),
+                // Who was pruned in this block has no owner any more.
+                Subject::Neuron { hotkey, .. } => {
+                    self.people.has(after, hotkey) || self.people.has(&self.before, hotkey)
+                }
+                Subject::Subnet(netuid) => self.people.netuids.contains(netuid),
+            };
+            self.arm.alarms.push(ArmAlarm {
+                block: alarm.height.0 - self.genesis.0,
+                at: if is_attacker { Aim::Attacker } else { Aim::Another },
+            });
+        }
+        self.alarms_seen = alarms.len();
     }
 
     fn calls(&mut self, frame: &Frame) {

@@ -151,6 +151,7 @@ pub const ADVERSARIES: &[Adversary] = &[
 mod tests {
     use super::*;
     use crate::attack::arm::FIGURES;
+    use crate::detect::DETECTORS;
     use crate::scenario::shipped_text;
     use actors::registry::behaviours;
     use std::collections::BTreeSet;
@@ -164,6 +165,8 @@ mod tests {
                 behaviours().iter().any(|it| it.role == one.role && it.name == one.behaviour);
             assert!(known, "{}: {} is no behaviour", one.name, one.behaviour);
             assert!(shipped_text(&one.scenario()).is_some(), "{} has no scenario", one.name);
+            let seen = DETECTORS.iter().any(|row| row.name == one.behaviour);
+            assert!(seen, "{} has no detector", one.name);
             assert!(FIGURES.iter().any(|figure| figure.name == one.figure), "{}", one.figure);
         }
         let page = include_str!("../../../docs/players.md");

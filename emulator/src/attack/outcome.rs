@@ -2,7 +2,7 @@
 //!
 //! What belongs here: differences, means, intervals, verdicts. What does not: how they are shown (`output`, `page`).
 
-use super::arm::{Arm, GroupWealth};
+use super::arm::{Aim, Arm, GroupWealth};
 use crate::sweep::statistics::Estimate;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +30,21 @@ pub struct Trial {
     pub course: Vec<(u64, f64)>,
     /// Blocks between two epochs.
     pub epoch_blocks: u64,
+    /// What its detector said.
+    pub detection: Detection,
+}
+
+/// What a detector said of one seed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detection {
+    /// Epochs from the first block that differs to the first alarm that names an attacker; none without one.
+    pub epochs: Option<f64>,
+    /// Alarms without the attack, whomever they name.
+    pub false_honest: u64,
+    /// Alarms with the attack that name others.
+    pub false_attack: u64,
+    /// Blocks of each arm.
+    pub blocks: u64,
 }
 
 /// What an attack changed for a group.
@@ -51,9 +66,11 @@ pub fn trial(seed: u64, attack: &Arm, honest: &Arm) -> Trial {
     let sources: BTreeSet<&String> =
         attack.income_rao.keys().chain(honest.income_rao.keys()).collect();
     let of = |arm: &Arm, source: &String| arm.income_rao.get(source).copied().unwrap_or(0) as f64;
+    let parted_at = parted_at(&attack.prints, &honest.prints);
     Trial {
         seed,
-        parted_at: parted_at(&attack.prints, &honest.prints),
+        parted_at,
+        detection: detection(parted_at, attack, honest),
         wealth: last(&honest.wealth_rao),
         profit: last(&attack.wealth_rao) - last(&honest.wealth_rao),
         realisable: last(&attack.realisable_rao) - last(&honest.realisable_rao),
@@ -73,6 +90,21 @@ pub fn trial(seed: u64, attack: &Arm, honest: &Arm) -> Trial {
             .map(|(block, (attack, honest))| (*block, *attack as f64 - *honest as f64))
             .collect(),
         epoch_blocks: attack.epoch_blocks,
+    }
+}
+
+fn detection(parted_at: Option<u64>, attack: &Arm, honest: &Arm) -> Detection {
+    let named = attack.alarms.iter().filter(|alarm| alarm.at == Aim::Attacker);
+    let first = parted_at.and_then(|from| {
+        let block = named.map(|alarm| alarm.block).filter(|block| *block >= from).min()?;
+        Some((block - from) as f64 / attack.epoch_blocks.max(1) as f64)
+    });
+    let others = attack.alarms.iter().filter(|alarm| alarm.at == Aim::Another);
+    Detection {
+        epochs: first,
+        false_honest: honest.alarms.len() as u64,
+        false_attack: others.count() as u64,
+        blocks: attack.prints.len() as u64,
     }
 }
 
@@ -165,6 +197,12 @@ pub struct Outcome {
     pub course: Vec<(u64, Estimate)>,
     /// The earliest first block that differs.
     pub parted_at: Option<u64>,
+    /// Seeds in which an alarm named an attacker.
+    pub detected: usize,
+    /// Epochs until it did, of these seeds.
+    pub epochs: Option<Estimate>,
+    /// Alarms per thousand blocks without the attack, and with it those that name others.
+    pub false_alarms: [f64; 2],
 }
 
 /// What an attack changed for a group, over all seeds.
@@ -220,7 +258,19 @@ impl Outcome {
             first.course.iter().enumerate().filter_map(|(at, (block, _))| {
                 Some((*block, estimate(&|trial| trial.course[at].1)?))
             });
+        let epochs: Vec<f64> = trials.iter().filter_map(|trial| trial.detection.epochs).collect();
+        let per_thousand = |count: fn(&Detection) -> u64| {
+            let blocks: u64 = trials.iter().map(|trial| trial.detection.blocks).sum();
+            let alarms: u64 = trials.iter().map(|trial| count(&trial.detection)).sum();
+            alarms as f64 * 1_000.0 / blocks.max(1) as f64
+        };
         Some(Self {
+            detected: epochs.len(),
+            epochs: Estimate::of(&epochs),
+            false_alarms: [
+                per_thousand(|detection| detection.false_honest),
+                per_thousand(|detection| detection.false_attack),
+            ],
             wealth: estimate(&|trial| trial.wealth)?,
             profit: estimate(&|trial| trial.profit)?,
             realisable: estimate(&|trial| trial.realisable)?,
@@ -273,6 +323,7 @@ fn figures(trials: &[Trial]) -> BTreeMap<String, FigureOutcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attack::arm::ArmAlarm;
 
     fn arm(prints: &[u64], wealth: u64, victims: u64) -> Arm {
         let group = |group: &str, wealth_rao| GroupWealth {
@@ -289,7 +340,27 @@ mod tests {
             income_rao: BTreeMap::from([("take".to_owned(), wealth / 10)]),
             figures: BTreeMap::from([("queries".to_owned(), 7.0)]),
             epoch_blocks: 20,
+            alarms: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_detector_is_judged_by_whom_it_names_and_when() {
+        let alarm = |block, at| ArmAlarm { block, at };
+        let with = |alarms: &[ArmAlarm]| Arm { alarms: alarms.to_vec(), ..arm(&[1, 9, 9], 1, 1) };
+        let honest = |alarms: &[ArmAlarm]| Arm { alarms: alarms.to_vec(), ..arm(&[1, 2, 3], 1, 1) };
+        // The arms part in block 2: what was said before is about nobody's attack.
+        let early = [alarm(1, Aim::Attacker), alarm(42, Aim::Attacker), alarm(7, Aim::Another)];
+        let said = trial(1, &with(&early), &honest(&[alarm(1, Aim::Attacker)])).detection;
+        assert_eq!(said.epochs, Some(2.0));
+        assert_eq!((said.false_honest, said.false_attack, said.blocks), (1, 1, 3));
+        let silent = trial(1, &with(&[]), &honest(&[])).detection;
+        assert_eq!((silent.epochs, silent.false_honest), (None, 0));
+        let both = [(with(&early), honest(&early)), (with(&[]), honest(&[]))];
+        let trials = both.iter().map(|(attack, honest)| trial(1, attack, honest)).collect();
+        let outcome = Outcome::of(trials).expect("trials");
+        assert_eq!((outcome.detected, outcome.epochs.map(|one| one.mean)), (1, Some(2.0)));
+        assert_eq!(outcome.false_alarms, [500.0, 1_000.0 / 6.0]);
     }
 
     #[test]

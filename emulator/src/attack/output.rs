@@ -5,7 +5,7 @@
 use super::arm::FIGURES;
 use super::catalogue::ADVERSARIES;
 use super::defence::DEFENCES;
-use super::outcome::{FigureOutcome, Outcome, Trial, Verdict};
+use super::outcome::{Detection, FigureOutcome, Outcome, Trial, Verdict};
 use super::trial::{Cell, Pairs, Trials};
 use crate::commands::run::BUILD;
 use crate::sweep::statistics::Estimate;
@@ -71,6 +71,7 @@ struct ToldOutcome {
     income: BTreeMap<String, InRao>,
     figure: &'static str,
     figures: BTreeMap<String, ToldFigure>,
+    detection: ToldDetection,
     trials: Vec<ToldTrial>,
     course: Vec<ToldPoint>,
 }
@@ -102,12 +103,27 @@ struct ToldFigure {
 }
 
 #[derive(Debug, Serialize)]
+struct ToldDetection {
+    detector: String,
+    seeds_detected: usize,
+    of: usize,
+    epochs: Option<Estimate>,
+    false_alarms_honest: u64,
+    false_alarms_attack: u64,
+    false_alarms_honest_per_1000_blocks: f64,
+    false_alarms_attack_per_1000_blocks: f64,
+}
+
+#[derive(Debug, Serialize)]
 struct ToldTrial {
     seed: u64,
     first_difference_block: Option<u64>,
     honest_wealth_rao: i64,
     profit_rao: i64,
     profit_realisable_rao: i64,
+    epochs_to_detection: Option<f64>,
+    false_alarms_honest: u64,
+    false_alarms_attack: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -217,8 +233,28 @@ impl ToldOutcome {
                 .collect(),
             figure: cell.adversary.figure,
             figures: outcome.figures.iter().map(figure).collect(),
+            detection: ToldDetection::new(cell, outcome),
             trials: outcome.trials.iter().map(ToldTrial::new).collect(),
             course: outcome.course.iter().map(point).collect(),
+        }
+    }
+}
+
+impl ToldDetection {
+    fn new(cell: &Cell, outcome: &Outcome) -> Self {
+        let sum = |count: fn(&Detection) -> u64| {
+            outcome.trials.iter().map(|trial| count(&trial.detection)).sum()
+        };
+        let [honest, attack] = outcome.false_alarms;
+        Self {
+            detector: cell.order.detector.clone(),
+            seeds_detected: outcome.detected,
+            of: outcome.trials.len(),
+            epochs: outcome.epochs,
+            false_alarms_honest: sum(|detection| detection.false_honest),
+            false_alarms_attack: sum(|detection| detection.false_attack),
+            false_alarms_honest_per_1000_blocks: honest,
+            false_alarms_attack_per_1000_blocks: attack,
         }
     }
 }
@@ -231,6 +267,9 @@ impl ToldTrial {
             honest_wealth_rao: whole(trial.wealth),
             profit_rao: whole(trial.profit),
             profit_realisable_rao: whole(trial.realisable),
+            epochs_to_detection: trial.detection.epochs,
+            false_alarms_honest: trial.detection.false_honest,
+            false_alarms_attack: trial.detection.false_attack,
         }
     }
 }
@@ -275,9 +314,12 @@ pub const SCOREBOARD: Columns = Columns {
         "paid in",
         "victims' loss",
         "worst off",
+        "seen in",
+        "epochs",
+        "false/1,000",
         "verdict",
     ],
-    numbers: &[2, 3, 4, 5, 6, 7, 8],
+    numbers: &[2, 3, 4, 5, 6, 7, 8, 10, 11, 12],
 };
 
 /// A row per attack and defence.
@@ -314,8 +356,32 @@ pub fn scoreboard_row(cell: &Cell, outcome: Option<&Outcome>) -> Vec<String> {
         format!("{}/{}", outcome.paid, outcome.trials.len()),
         outcome.loss.map_or_else(none, |loss| tao(loss.mean)),
         outcome.worst_off().map_or_else(none, |group| group.group.clone()),
+        format!("{}/{}", outcome.detected, outcome.trials.len()),
+        outcome.epochs.map_or_else(none, |epochs| format!("{:.1}", epochs.mean)),
+        format!("{:.3}", false_alarms(outcome)),
         outcome.verdict().pays().to_owned(),
     ]
+}
+
+/// False alarms per thousand blocks of both arms together.
+fn false_alarms(outcome: &Outcome) -> f64 {
+    outcome.false_alarms.iter().sum::<f64>() / 2.0
+}
+
+/// What the detector said, in words.
+pub fn tell_detection(cell: &Cell, outcome: &Outcome) -> String {
+    let epochs = outcome.epochs.map_or_else(String::new, |epochs| match epochs.ci95 {
+        Some(half) => format!(", after {:.1} ± {half:.1} epochs", epochs.mean),
+        None => format!(", after {:.1} epochs", epochs.mean),
+    });
+    let [honest, attack] = outcome.false_alarms;
+    format!(
+        "{} in {} of {} seeds{epochs}; false alarms per 1,000 blocks: {honest:.3} without the attack, \
+         {attack:.3} at others with it",
+        cell.order.detector,
+        outcome.detected,
+        outcome.trials.len(),
+    )
 }
 
 fn none() -> String {
@@ -373,6 +439,7 @@ fn tell_one(cell: &Cell, outcome: &Outcome) -> String {
     if let Some(figure) = outcome.figures.get(adversary.figure) {
         line("it shows in", tell_figure(adversary.figure, figure));
     }
+    line("detector", tell_detection(cell, outcome));
     text.push_str("\nchange for others (TAO)\n");
     let mut table = Table::new();
     table.load_preset(NOTHING).set_header(["group", "role", "mean", "± 95 %", "verdict"]);

@@ -4,7 +4,8 @@
 
 use super::outcome::{GroupOutcome, Outcome, Verdict};
 use super::output::{
-    Report, SCOREBOARD, scoreboard_row, tao, tao_ci, tell_attackers, tell_defence, tell_figure,
+    Report, SCOREBOARD, scoreboard_row, tao, tao_ci, tell_attackers, tell_defence, tell_detection,
+    tell_figure,
 };
 use super::trial::Cell;
 use crate::chart::{Axis, Band, BarOf, Bars, Chart, ChartError, Curve, ramp};
@@ -112,6 +113,7 @@ fn section(text: &mut String, cell: &Cell, outcome: Option<&Outcome>) -> Result<
     if let Some(figure) = outcome.figures.get(adversary.figure) {
         facts.push(("it shows in", tell_figure(adversary.figure, figure)));
     }
+    facts.push(("detector", tell_detection(cell, outcome)));
     text.push_str("<table>\n");
     for (name, fact) in facts {
         row(text, &[name.to_owned(), fact], "td", &[]);

@@ -102,6 +102,7 @@ impl Trials {
                         attackers: Vec::new(),
                         accomplices: Vec::new(),
                         netuids: Vec::new(),
+                        detector: String::new(),
                     },
                     text: text.clone(),
                 });
@@ -250,6 +251,8 @@ fn order(
         attackers: groups.iter().map(|group| group.name.clone()).collect(),
         accomplices: groups.iter().filter_map(|group| accomplices(group)).collect(),
         netuids,
+        // Detectors have the names of behaviours.
+        detector: adversary.behaviour.to_owned(),
     })
 }
 

@@ -257,6 +257,7 @@ mod tests {
             attackers: attackers.iter().map(|group| (*group).to_owned()).collect(),
             accomplices: Vec::new(),
             netuids: Vec::new(),
+            detector: String::new(),
         };
         let arm = |attackers: &[&str]| {
             job_key(Hash32([1; 32]), 5, Checking::Trusting, Some(&order(attackers)))
