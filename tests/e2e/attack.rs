@@ -69,7 +69,8 @@ fn arms_are_runs_that_agree_until_the_first_different_act() {
     let folder = folder();
     let scenario = root().join("configs/attacks/dump-whale.toml").display().to_string();
     let set = "players.whale.settings.dump_after_blocks=100";
-    let found = attack(folder.path(), &["dump-whale", "--seeds", "3..3", "--blocks", "120", "--set", set]);
+    let found =
+        attack(folder.path(), &["dump-whale", "--seeds", "3..3", "--blocks", "120", "--set", set]);
     let arm = |out: &str, more: &[&str]| {
         let arguments = ["run", &scenario, "--seed", "3", "--blocks", "120", "--processes", "0"];
         json(folder.path(), &[&arguments[..], &["--out", out, "--json"], more].concat())
@@ -143,7 +144,8 @@ fn people_read_what_it_gained_and_who_paid() {
     let arguments = ["attack", "dump-whale", "--seeds", "2", "--blocks", "1300"];
     let said = say(folder.path(), &arguments);
     assert_eq!(said.code, 0, "{said:?}");
-    for word in ["instead of", "block 1200", "profit", "does not pay", "whale", "change for others"] {
+    for word in ["instead of", "block 1200", "profit", "does not pay", "whale", "change for others"]
+    {
         assert!(said.stdout.contains(word), "no {word:?} in {said:?}");
     }
     let said = say(folder.path(), &["attack", "list"]);

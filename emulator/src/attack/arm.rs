@@ -5,7 +5,7 @@
 
 use crate::accounting::{Accounts, Source, Watch, quote};
 use crate::detect::{Detectors, Subject};
-use crate::diff::consequences::{WealthPoint, evenly, wealth};
+use crate::diff::consequences::{evenly, wealth};
 use crate::plan::Plan;
 use crate::run::totals::ratio;
 use protocol::apply::apply;
@@ -143,6 +143,8 @@ pub struct GroupWealth {
     pub role: Option<String>,
     /// Free TAO and stake at spot prices.
     pub wealth_rao: u64,
+    /// The same with stake at what selling all of it would bring.
+    pub realisable_rao: u64,
 }
 
 /// Whom a coldkey belongs to.
@@ -406,8 +408,8 @@ impl Watching {
         let own = owned.get(&Side::Attacker).copied().unwrap_or_default();
         self.arm.sampled.push(state.height.0 - self.genesis.0);
         self.arm.wealth_rao.push(own.sum().0);
-        self.arm.realisable_rao.push(own.free_rao.plus(self.proceeds(state)).0);
-        self.arm.groups = self.groups(&owned);
+        let proceeds = self.proceeds(state).get(&Side::Attacker).copied().unwrap_or_default();
+        self.arm.realisable_rao.push(own.free_rao.plus(proceeds).0);
         let counts = &mut self.counts;
         let subnets: Vec<&Subnet> = self.people.subnets(state).map(|(_, subnet)| subnet).collect();
         let mean = |value: fn(&Subnet) -> f64| {
@@ -422,32 +424,43 @@ impl Watching {
         counts.lock_sum += lock_cost(state).0 as f64;
     }
 
-    fn groups(&self, owned: &BTreeMap<Side, WealthPoint>) -> Vec<GroupWealth> {
-        let of = |side: Side| owned.get(&side).map_or(0, |point| point.sum().0);
-        let groups = self.people.groups.iter().enumerate().map(|(at, (group, role))| GroupWealth {
-            group: group.clone(),
-            role: Some((*role).to_owned()),
-            wealth_rao: of(Side::Group(at)),
-        });
-        let others =
-            GroupWealth { group: OTHERS.to_owned(), role: None, wealth_rao: of(Side::Other) };
-        groups.chain([others]).collect()
+    /// What everybody but the attackers has.
+    fn groups(&self, state: &State) -> Vec<GroupWealth> {
+        let owned = wealth(state, |coldkey| self.people.side(coldkey));
+        let proceeds = self.proceeds(state);
+        let of = |side: Side, group: &str, role: Option<&str>| {
+            let point = owned.get(&side).copied().unwrap_or_default();
+            let sold = proceeds.get(&side).copied().unwrap_or_default();
+            GroupWealth {
+                group: group.to_owned(),
+                role: role.map(str::to_owned),
+                wealth_rao: point.sum().0,
+                realisable_rao: point.free_rao.plus(sold).0,
+            }
+        };
+        let groups = self.people.groups.iter().enumerate();
+        let groups = groups.map(|(at, (group, role))| of(Side::Group(at), group, Some(role)));
+        groups.chain([of(Side::Other, OTHERS, None)]).collect()
     }
 
-    /// What the attackers' stake would bring if all of it was sold, one order on each subnet.
-    fn proceeds(&self, state: &State) -> Rao {
-        let proceeds = state.networks().map(|(_, subnet)| {
-            let held = self.held(subnet);
-            quote(subnet, held, held).proceeds
-        });
-        proceeds.fold(Rao::ZERO, Rao::plus)
+    /// What the stake of each side would bring if all of it was sold, one order on each subnet, each side by itself.
+    fn proceeds(&self, state: &State) -> BTreeMap<Side, Rao> {
+        let mut proceeds: BTreeMap<Side, Rao> = BTreeMap::new();
+        for (_, subnet) in state.networks() {
+            for (side, held) in self.held(subnet) {
+                let sum = proceeds.entry(side).or_default();
+                *sum = sum.plus(quote(subnet, held, held).proceeds);
+            }
+        }
+        proceeds
     }
 
-    fn held(&self, subnet: &Subnet) -> Alpha {
-        let mut held = Alpha::ZERO;
+    fn held(&self, subnet: &Subnet) -> BTreeMap<Side, Alpha> {
+        let mut held: BTreeMap<Side, Alpha> = BTreeMap::new();
         for pool in subnet.pools.values() {
-            for coldkey in pool.holders.keys().filter(|coldkey| self.people.attacks(coldkey)) {
-                held = held.plus(pool.value(coldkey));
+            for coldkey in pool.holders.keys() {
+                let sum = held.entry(self.people.side(coldkey)).or_default();
+                *sum = sum.plus(pool.value(coldkey));
             }
         }
         held
@@ -466,6 +479,7 @@ impl Watching {
             }
         }
         self.arm.figures = self.figures(state, &income);
+        self.arm.groups = self.groups(state);
         let named = income.into_iter().map(|(source, rao)| (source.name().to_owned(), rao));
         self.arm.income_rao = named.collect();
         self.arm
@@ -486,7 +500,8 @@ impl Watching {
                 let permit = subnet.neurons.validator_permit.get(uid).copied().unwrap_or(false);
                 validators += u64::from(permit && !own);
             }
-            held += u128::from(self.held(subnet).0);
+            let own = self.held(subnet).get(&Side::Attacker).copied().unwrap_or_default();
+            held += u128::from(own.0);
             staked += subnet.pools.values().map(|pool| u128::from(pool.alpha.0)).sum::<u128>();
         }
         let values = [

@@ -127,7 +127,7 @@ pub const ADVERSARIES: &[Adversary] = &[
     row(
         STAKER,
         "sandwicher",
-        ("dump-whale that never sells", honest::patient_whale),
+        ("averager that buys the same stock once", honest::stockholder),
         "the regular buyer",
         "bought_rao",
     ),

@@ -56,6 +56,8 @@ pub struct Change {
     pub role: Option<String>,
     /// In rao.
     pub change: f64,
+    /// The same with stake at what selling all of it would bring.
+    pub realisable: f64,
 }
 
 /// Compares two arms of a seed.
@@ -116,11 +118,12 @@ fn parted_at(attack: &[u64], honest: &[u64]) -> Option<u64> {
 
 fn change(group: &GroupWealth, honest: &Arm) -> Change {
     let other = honest.groups.iter().find(|other| other.group == group.group);
-    let before = other.map_or(0, |other| other.wealth_rao) as f64;
+    let before = |of: fn(&GroupWealth) -> u64| other.map_or(0, of) as f64;
     Change {
         group: group.group.clone(),
         role: group.role.clone(),
-        change: group.wealth_rao as f64 - before,
+        change: group.wealth_rao as f64 - before(|other| other.wealth_rao),
+        realisable: group.realisable_rao as f64 - before(|other| other.realisable_rao),
     }
 }
 
@@ -214,6 +217,8 @@ pub struct GroupOutcome {
     pub role: Option<String>,
     /// In rao.
     pub change: Estimate,
+    /// The same with stake at what selling all of it would bring.
+    pub realisable: Estimate,
 }
 
 /// A figure over all seeds.
@@ -239,8 +244,12 @@ impl Outcome {
             .iter()
             .enumerate()
             .filter_map(|(at, group)| {
-                let change = estimate(&|trial| trial.groups[at].change)?;
-                Some(GroupOutcome { group: group.group.clone(), role: group.role.clone(), change })
+                Some(GroupOutcome {
+                    group: group.group.clone(),
+                    role: group.role.clone(),
+                    change: estimate(&|trial| trial.groups[at].change)?,
+                    realisable: estimate(&|trial| trial.groups[at].realisable)?,
+                })
             })
             .collect();
         let losers: Vec<usize> = groups
@@ -330,6 +339,7 @@ mod tests {
             group: group.to_owned(),
             role: Some("miner".to_owned()),
             wealth_rao,
+            realisable_rao: wealth_rao / 2,
         };
         Arm {
             prints: prints.to_vec(),
@@ -370,6 +380,7 @@ mod tests {
         assert_eq!((trial.wealth, trial.profit, trial.realisable), (110.0, 20.0, 20.0));
         let changes: Vec<f64> = trial.groups.iter().map(|group| group.change).collect();
         assert_eq!(changes, [-20.0, 0.0]);
+        assert_eq!(trial.groups[0].realisable, -10.0);
         assert_eq!(trial.income["take"], 2.0);
         assert_eq!(trial.figures["queries"], [Some(7.0), Some(7.0)]);
         assert_eq!(trial.course, [(0, 0.0), (3, 20.0)]);

@@ -46,6 +46,7 @@ struct ToldCell {
     netuids: Vec<u16>,
     seeds: usize,
     verdict: Option<&'static str>,
+    verdict_realisable: Option<&'static str>,
     #[serde(flatten)]
     outcome: Option<ToldOutcome>,
 }
@@ -91,6 +92,7 @@ struct ToldGroup {
     group: String,
     role: Option<String>,
     change: InRao,
+    change_realisable: InRao,
     verdict: &'static str,
 }
 
@@ -194,6 +196,7 @@ impl ToldCell {
             netuids: cell.order.netuids.iter().map(|netuid| netuid.0).collect(),
             seeds: outcome.map_or(0, |outcome| outcome.trials.len()),
             verdict: outcome.map(|outcome| outcome.verdict().pays()),
+            verdict_realisable: outcome.map(|outcome| Verdict::of(&outcome.realisable).pays()),
             outcome: outcome.map(|outcome| ToldOutcome::new(cell, outcome)),
         }
     }
@@ -205,6 +208,7 @@ impl ToldOutcome {
             group: group.group.clone(),
             role: group.role.clone(),
             change: InRao::of(&group.change),
+            change_realisable: InRao::of(&group.realisable),
             verdict: Verdict::of(&group.change).fares(),
         });
         let figure = |(name, outcome): (&String, &FigureOutcome)| {
@@ -433,7 +437,8 @@ fn tell_one(cell: &Cell, outcome: &Outcome) -> String {
         format!(" ({:+.3} % of what they would have)", share * 100.0)
     });
     line("profit", format!("{} TAO{share}", tao_ci(&outcome.profit)));
-    line("realisable", format!("{} TAO", tao_ci(&outcome.realisable)));
+    let realisable = Verdict::of(&outcome.realisable).pays();
+    line("realisable", format!("{} TAO ({realisable})", tao_ci(&outcome.realisable)));
     line("paid in", format!("{} of {} seeds", outcome.paid, outcome.trials.len()));
     line("verdict", outcome.verdict().pays().to_owned());
     if let Some(figure) = outcome.figures.get(adversary.figure) {
@@ -442,17 +447,25 @@ fn tell_one(cell: &Cell, outcome: &Outcome) -> String {
     line("detector", tell_detection(cell, outcome));
     text.push_str("\nchange for others (TAO)\n");
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(["group", "role", "mean", "± 95 %", "verdict"]);
+    table.load_preset(NOTHING).set_header([
+        "group",
+        "role",
+        "mean",
+        "± 95 %",
+        "realisable",
+        "verdict",
+    ]);
     for group in &outcome.groups {
         table.add_row([
             group.group.clone(),
             group.role.clone().unwrap_or_else(none),
             tao(group.change.mean),
             group.change.ci95.map_or_else(none, tao),
+            tao(group.realisable.mean),
             Verdict::of(&group.change).fares().to_owned(),
         ]);
     }
-    for column in [2, 3] {
+    for column in [2, 3, 4] {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
