@@ -138,13 +138,29 @@ fn commit_reveal_lowers_what_a_copier_gains_while_miners_change() {
     assert!(mean(cell(&found, 0), "queries", "honest") > 0.0);
 }
 
+/// What selling all of it brings in the end, and the emission while it sells: a high price was paid for by emission once.
+#[test]
+fn a_treasury_pays_when_emission_follows_the_price_and_not_when_it_follows_flow() {
+    let folder = folder();
+    let arguments = ["pump-and-treasury", "--seeds", "2", "--defence", "rules=price"];
+    let found = attack(folder.path(), &arguments);
+    let realisable = |at: usize| {
+        let mean = &cell(&found, at)["profit_realisable"]["mean_rao"];
+        mean.as_i64().unwrap_or_else(|| panic!("{found}"))
+    };
+    let (taoflow, price) = (realisable(0), realisable(1));
+    assert!(price > 0 && taoflow < 0, "{price} by price, {taoflow} by flow");
+    let shares = [0, 1].map(|at| mean(cell(&found, at), "emission_share", "attack"));
+    assert!(shares[1] > 1.5 * shares[0], "sales are outflow, which ends the emission: {shares:?}");
+}
+
 #[test]
 fn people_read_what_it_gained_and_who_paid() {
     let folder = folder();
     let arguments = ["attack", "dump-whale", "--seeds", "2", "--blocks", "1300"];
     let said = say(folder.path(), &arguments);
     assert_eq!(said.code, 0, "{said:?}");
-    for word in ["instead of", "block 1200", "profit", "does not pay", "whale", "change for others"]
+    for word in ["instead of", "block 1201", "profit", "does not pay", "whale", "change for others"]
     {
         assert!(said.stdout.contains(word), "no {word:?} in {said:?}");
     }

@@ -161,7 +161,8 @@ mod tests {
             {
                 assert!(!groups.iter().any(|group| attacks(group, adversary)), "{path}");
             }
-            let (mut one, mut other) = (attack.plan().expect("valid"), honest.plan().expect("valid"));
+            let (mut one, mut other) =
+                (attack.plan().expect("valid"), honest.plan().expect("valid"));
             assert_ne!(one.simulation_hash(), other.simulation_hash(), "{path}");
             let roots = (one.genesis.root(), other.genesis.root());
             assert_eq!(roots.0, roots.1, "{path}: genesis is the same");
