@@ -427,6 +427,7 @@ mod tests {
     fn dark_ground_has_colours_for_all_that_is_no_curve() {
         let mut dark = chart((0.0, 1.0));
         dark.curves.clear();
+        dark.bands.clear();
         let svg = dark.svg().expect("it can be drawn");
         let colours = svg.split(['"']).filter(|part| part.starts_with('#') && part.len() == 7);
         for colour in colours {

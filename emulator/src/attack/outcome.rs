@@ -357,8 +357,9 @@ mod tests {
     #[test]
     fn a_detector_is_judged_by_whom_it_names_and_when() {
         let alarm = |block, at| ArmAlarm { block, at };
-        let with = |alarms: &[ArmAlarm]| Arm { alarms: alarms.to_vec(), ..arm(&[1, 9, 9], 1, 1) };
-        let honest = |alarms: &[ArmAlarm]| Arm { alarms: alarms.to_vec(), ..arm(&[1, 2, 3], 1, 1) };
+        let with = |alarms: &[ArmAlarm]| Arm { alarms: alarms.to_vec(), ..arm(&[1, 9, 9], 100, 1) };
+        let honest =
+            |alarms: &[ArmAlarm]| Arm { alarms: alarms.to_vec(), ..arm(&[1, 2, 3], 100, 1) };
         // The arms part in block 2: what was said before is about nobody's attack.
         let early = [alarm(1, Aim::Attacker), alarm(42, Aim::Attacker), alarm(7, Aim::Another)];
         let said = trial(1, &with(&early), &honest(&[alarm(1, Aim::Attacker)])).detection;
