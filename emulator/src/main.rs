@@ -7,7 +7,6 @@ mod chart;
 mod clock;
 mod commands;
 mod conform;
-#[allow(dead_code, reason = "its commands follow")]
 mod detect;
 mod diff;
 mod export;
@@ -63,6 +62,8 @@ enum Command {
     Log(commands::log::LogArguments),
     /// Compare two runs: where they part, in what, and what came of it.
     Diff(commands::diff::DiffArguments),
+    /// Look for adversaries: which detectors a run set off, when, and at whom they point.
+    Detect(commands::detect::DetectArguments),
     /// Run a grid of settings times seeds, here or on many machines, and compare the cells.
     Sweep(commands::sweep::SweepArguments),
     /// Run an attack and its honest counterpart on the same seeds, and tell what it gained, who paid, what showed it.
@@ -127,6 +128,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Inspect(command) => commands::inspect::run(&command),
         Command::Log(command) => commands::log::run(&command),
         Command::Diff(command) => commands::diff::run(&command),
+        Command::Detect(command) => commands::detect::run(&command),
         Command::Sweep(command) => commands::sweep::run(&command, arguments.log_format),
         Command::Attack(command) => commands::attack::run(&command, arguments.log_format),
         Command::Worker(command) => commands::worker::run(&command, arguments.log_format),

@@ -17,6 +17,8 @@ mod conform;
 mod control;
 /// Damaged logs and portable files.
 mod damage;
+/// What shows adversaries.
+mod detect;
 /// Two runs compared.
 mod diff;
 /// Pages that are written from the code.

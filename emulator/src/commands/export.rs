@@ -1,6 +1,6 @@
 //! `btemu export`: time series and tables of a run for other tools.
 
-use super::reading::{Reading, log_failure, verify_hint};
+use super::reading::{Reading, log_failure, read_failure, verify_hint};
 use super::{BlockArgument, Failure, print, print_json};
 use crate::export::{
     Block, ExportError, Kept, OpenMetrics, Sink, TABLES, Table, TableFormat, Tables, Target,
@@ -14,6 +14,8 @@ use protocol::units::Height;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use storage::ahead::read_ahead;
+use storage::fold::Folder;
+use storage::pursuit::pursue;
 
 /// Blocks between samples for Prometheus: a minute, well within what it looks back for a value.
 const METRICS_EVERY: u64 = 5;
@@ -207,10 +209,17 @@ fn metrics(reading: &Reading, span: Span, target: &mut Target) -> Result<OpenMet
     // The run may be named by a link.
     let run = reading.folder.path.canonicalize().unwrap_or_else(|_| reading.folder.path.clone());
     let metrics = OpenMetrics::begin(target, &reading.plan, &run).map_err(failed)?;
-    let first = Height(span.genesis.0 + 1);
-    for frame in reading.log.frames(first, Height(span.from.0.saturating_sub(1))) {
-        metrics.count(&frame.map_err(log_failure)?);
+    if span.from <= Height(span.genesis.0 + 1) {
+        return Ok(metrics);
     }
+    // Detectors remember what was before, so its states are wanted too.
+    let unfolded = |error| Failure::failed(error, verify_hint());
+    let genesis = reading.plan.genesis.clone();
+    let mut folder = Folder::new(genesis, &reading.genesis).map_err(unfolded)?;
+    let counted = pursue(&mut folder, &reading.log, Height(span.from.0 - 1), |frame, after| {
+        metrics.count(frame, after);
+    });
+    counted.map_err(read_failure)?;
     Ok(metrics)
 }
 

@@ -10,6 +10,8 @@ pub mod conform;
 mod copying;
 /// Speaking to a live run.
 pub mod ctl;
+/// What shows adversaries in a run.
+pub mod detect;
 /// Two runs compared.
 pub mod diff;
 /// Exports for other tools.

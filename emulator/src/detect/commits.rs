@@ -149,6 +149,8 @@ impl Commits {
 
 /// Epochs for which a newcomer is watched.
 const EPOCHS_WATCHED: u64 = 16;
+/// Epochs without incentive, beyond the reveal period, after which a newcomer does no work.
+const IDLE_MIN: u64 = 3;
 
 impl Ledger {
     /// Ends an epoch.
@@ -184,14 +186,13 @@ impl Ledger {
 }
 
 impl Newcomer {
-    /// Lives through an epoch. Gives 1 for one that earned at once and nothing since rows could be about it.
+    /// Lives through an epoch. Gives 1 for one that earned at once and nothing since: what was committed about it would
+    /// count by then.
     fn live(&mut self, earns: bool, reveal_period: u64) -> f64 {
         self.epochs = self.epochs.saturating_add(1);
-        let early = self.epochs <= reveal_period.saturating_add(1);
-        self.earned |= early && earns;
+        self.earned |= earns && self.epochs <= reveal_period.saturating_add(1);
         self.idle = if earns { 0 } else { self.idle.saturating_add(1) };
-        let over = !early && self.idle >= 2;
-        if self.earned && over { 1.0 } else { 0.0 }
+        if self.earned && self.idle >= reveal_period.saturating_add(IDLE_MIN) { 1.0 } else { 0.0 }
     }
 }
 

@@ -2,19 +2,23 @@
 //!
 //! A row alone says little, because honest rows are alike too; that its owner asked no miner says the rest.
 
-use super::scene::{Epoch, Parts, Past, add, likeness, whole};
+use super::scene::{EPOCHS_KEPT, Epoch, Parts, Past, add, likeness, whole};
 use super::signals::Signals;
 use super::{STALE_COPIER, WEIGHT_COPIER};
 use protocol::units::AccountId;
 
-/// Epochs without a query before a validator is one that asks nobody.
-const SILENT_EPOCHS: usize = 3;
+/// Epochs without a query before a validator is one that asks nobody; more where rows are seldom.
+const SILENT_EPOCHS: u64 = 3;
 
 /// Judges the rows of an epoch.
 pub fn judge(epoch: &Epoch<'_>, signals: &mut Signals) {
+    let seldom = epoch.subnet.params.weights_set_rate_limit / epoch.span.max(1);
+    let silence = SILENT_EPOCHS.max(seldom.saturating_add(1)).min(EPOCHS_KEPT as u64) as usize;
     for row in &epoch.rows {
         let neuron = epoch.ground.neurons.get(&row.hotkey);
-        let is_silent = neuron.is_some_and(|neuron| neuron.is_silent(SILENT_EPOCHS));
+        // Who has most of the stake is copied by the consensus, not the other way round.
+        let rules = Epoch::share(&epoch.run.stake_weight, row.uid) >= 0.5;
+        let is_silent = !rules && neuron.is_some_and(|neuron| neuron.is_silent(silence));
         let (copied, stale) = match is_silent {
             true => (copied(epoch, row.hotkey, &row.parts), stale(epoch, &row.parts)),
             false => (0.0, 0.0),

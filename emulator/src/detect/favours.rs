@@ -34,7 +34,8 @@ impl Favours {
             .map(|row| (row.hotkey, self.lasting(epoch.netuid, row.hotkey)))
             .collect();
         for row in &epoch.rows {
-            let shared = shared(row.hotkey, &lasting);
+            let is_renewed = epoch.is_renewed(row);
+            let shared = if is_renewed { shared(row.hotkey, &lasting) } else { 0.0 };
             signals.set(CABAL, epoch.neuron(row.hotkey), shared, epoch.height);
             let own = own_part(epoch, row);
             signals.set(SELF_WEIGHTER, epoch.neuron(row.hotkey), own, epoch.height);

@@ -1,9 +1,9 @@
 //! Validators whose rows are old in one way or another: `bonds-gamer`, `sleeper`, `outdated`.
 
-use super::scene::{Epoch, Judged, Neuron, likeness};
+use super::scene::{Epoch, Judged, Neuron, likeness, median};
 use super::signals::Signals;
 use super::{BONDS_GAMER, OUTDATED, SLEEPER};
-use protocol::call::Call;
+use protocol::call::{Call, Origin};
 use protocol::frame::Frame;
 use protocol::rejection::{Outcome, Rejection};
 use protocol::units::{AccountId, NetUid};
@@ -23,6 +23,10 @@ const DISTANCE_MIN: f64 = 0.03;
 const LATE_MIN: usize = 2;
 /// Uids that changed hands before a row that does not follow is said to be old.
 const TAKEN_MIN: usize = 2;
+/// How little a weight changes that still means the neuron before, in parts of it.
+const SAME_PART: f64 = 0.03;
+/// How much the others' weights must have changed meanwhile, in parts of it.
+const CHANGED_PART: f64 = 0.1;
 
 /// Lapses of one validator.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +37,7 @@ struct Lapses {
     keys_kept: VecDeque<u64>,
     /// How late its row was in the last epochs.
     late: VecDeque<f64>,
-    /// How far its row was from the others' on uids that changed hands, beyond what it was on the others.
+    /// The part of the uids that changed hands on which its row stayed as it was; in the last epochs.
     ghosts: VecDeque<f64>,
 }
 
@@ -50,9 +54,7 @@ impl Lapsed {
             if record.outcome != Outcome::Failed(Rejection::IncorrectWeightVersionKey) {
                 continue;
             }
-            let (netuid, protocol::call::Origin::Signed(hotkey)) =
-                (row_netuid(&record.call), record.origin)
-            else {
+            let (netuid, Origin::Signed(hotkey)) = (row_netuid(&record.call), record.origin) else {
                 continue;
             };
             if let Some(netuid) = netuid {
@@ -66,11 +68,13 @@ impl Lapsed {
     pub fn judge(&mut self, epoch: &Epoch<'_>, signals: &mut Signals) {
         let here = |hotkey: &AccountId| epoch.ground.neurons.contains_key(hotkey);
         self.of.retain(|(netuid, hotkey), _| *netuid != epoch.netuid || here(hotkey));
-        for row in &epoch.rows {
+        let delays: Vec<f64> = epoch.rows.iter().map(|row| late(epoch, row)).collect();
+        for (place, row) in epoch.rows.iter().enumerate() {
             let Some(neuron) = epoch.ground.neurons.get(&row.hotkey) else { continue };
             let lapses = self.of.entry((epoch.netuid, row.hotkey)).or_default();
             let asks = neuron.deeds.iter().rev().take(EPOCHS).any(|deeds| deeds.asked > 0);
-            let late = if asks { hedge(epoch, row).max(late(epoch, row)) } else { 0.0 };
+            let late = hedge(epoch, row).max(beyond_others(&delays, place));
+            let late = if asks && epoch.is_renewed(row) { late } else { 0.0 };
             let late = mean_with(&mut lapses.late, late);
             signals.set(BONDS_GAMER, epoch.neuron(row.hotkey), late, epoch.height);
             lapses.ghosts.push_back(if asks { ghost(epoch, row) } else { 0.0 });
@@ -121,8 +125,8 @@ fn mean_with(kept: &mut VecDeque<f64>, value: f64) -> f64 {
     kept.iter().sum::<f64>() / EPOCHS as f64
 }
 
-/// The part of a row's targets that have next to nothing from it, though half of the validators give them much more,
-/// or nothing.
+/// The part of a row's targets that have next to nothing from it, one as much as the other, though half of the
+/// validators give them much more, or nothing.
 fn hedge(epoch: &Epoch<'_>, row: &Judged) -> f64 {
     let best = row.parts.iter().copied().fold(0.0, f64::max);
     let targets = row.parts.iter().filter(|part| **part > 0.0).count();
@@ -131,8 +135,12 @@ fn hedge(epoch: &Epoch<'_>, row: &Judged) -> f64 {
         let is_tiny = **part > 0.0 && **part <= best * HEDGE_MAX;
         is_tiny && (**half <= 0.0 || **half >= **part * HEDGE_FACTOR)
     });
-    let hedged = hedged.count();
-    if hedged < HEDGES_MIN { 0.0 } else { hedged as f64 / targets as f64 }
+    let mut equal: BTreeMap<u64, usize> = BTreeMap::new();
+    for (part, _) in hedged {
+        *equal.entry(part.to_bits()).or_default() += 1;
+    }
+    let most = equal.into_values().max().unwrap_or(0);
+    if most < HEDGES_MIN { 0.0 } else { most as f64 / targets as f64 }
 }
 
 /// How much nearer a row is to what validators made of the miners some epochs ago than to what they make of them now,
@@ -148,33 +156,44 @@ fn late(epoch: &Epoch<'_>, row: &Judged) -> f64 {
     (now - nearest) / now
 }
 
-/// How far a row is from the others' on uids that changed hands, in parts of what the others give them, less the same
-/// on all other uids.
+/// How much later one row is than the others usually are: who asks few miners looks late now and then, and so do all.
+fn beyond_others(delays: &[f64], place: usize) -> f64 {
+    let mut others = delays.to_vec();
+    let own = others.swap_remove(place);
+    (own - median(&mut others)).max(0.0)
+}
+
+/// Of the uids that changed hands, and that the others weigh otherwise than before, the part on which a row stayed as it
+/// was: it means who is gone.
 fn ghost(epoch: &Epoch<'_>, row: &Judged) -> f64 {
-    let (mut taken, mut settled) = ((0_usize, 0.0, 0.0), (0_usize, 0.0, 0.0));
-    let since = epoch.ground.past.front().map_or(0, |past| past.at);
-    for (uid, (part, half)) in (0_u16..).zip(row.parts.iter().zip(&epoch.now().median)) {
-        if *part <= 0.0 && *half <= 0.0 {
+    let (mut stayed, mut all) = (0_usize, 0_usize);
+    for (uid, taken) in &epoch.ground.taken {
+        // One that was set soon after may not know yet.
+        let Some(before) = taken.before.get(&row.hotkey).filter(|part| **part > 0.0) else {
+            continue;
+        };
+        if row.at <= taken.at.saturating_add(epoch.span) {
             continue;
         }
-        let placed = epoch.ground.placed.get(&uid).copied();
-        // One that came after the row was set is in nobody's row.
-        if placed.is_some_and(|placed| placed >= row.at) {
+        let own = relative(row, *uid);
+        let others = epoch.rows.iter().filter(|other| other.uid != row.uid);
+        let mut others: Vec<f64> = others.map(|other| relative(other, *uid)).collect();
+        if (median(&mut others) - before).abs() <= before * CHANGED_PART {
             continue;
         }
-        let of = if placed.is_some_and(|at| at >= since) { &mut taken } else { &mut settled };
-        of.0 += 1;
-        of.1 += (part - half).abs();
-        of.2 += part.max(*half);
+        all += 1;
+        if (own - before).abs() <= before * SAME_PART {
+            stayed += 1;
+        }
     }
-    let strangeness = |(_, difference, whole): (usize, f64, f64)| match whole > 0.0 {
-        true => difference / whole,
-        false => 0.0,
-    };
-    if taken.0 < TAKEN_MIN {
-        return 0.0;
-    }
-    (strangeness(taken) - strangeness(settled)).max(0.0)
+    if all < TAKEN_MIN { 0.0 } else { stayed as f64 / all as f64 }
+}
+
+/// What a row gives a uid, in parts of its best.
+fn relative(row: &Judged, uid: u16) -> f64 {
+    let best = row.parts.iter().copied().fold(0.0, f64::max);
+    let own = row.parts.get(usize::from(uid)).copied().unwrap_or(0.0);
+    if best > 0.0 { own / best } else { 0.0 }
 }
 
 /// Validators with a permit that set rows before and do so no longer.

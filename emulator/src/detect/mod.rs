@@ -13,6 +13,8 @@ mod favours;
 mod floods;
 mod lapses;
 mod owners;
+#[cfg(test)]
+mod pages;
 mod scene;
 mod signals;
 mod stakes;
@@ -65,11 +67,11 @@ detectors! {
     BAD_REVEALER: "bad-revealer", 0.5 "reveals per commit", "Reveals that the chain refuses, per commit by hash, over four epochs";
     CABAL: "cabal", 0.1 "parts of a row", "What a validator and another one give the same miners in each of four epochs beyond what half of the validators give them";
     SELF_WEIGHTER: "self-weighter", 0.05 "parts of a row", "The part of a row on hotkeys of its own coldkey, the subnet owner's excepted";
-    BONDS_GAMER: "bonds-gamer", 0.3 "parts", "Next to nothing for miners that others weigh much or not at all, in parts of a row's targets, or how much nearer the row is to the others' rows of some epochs ago than to those of now; the mean of four epochs";
+    BONDS_GAMER: "bonds-gamer", 0.3 "parts", "Next to nothing for miners that others weigh much or not at all, in parts of a row's targets, or how much nearer the row is to the others' rows of some epochs ago than to those of now, beyond what is usual; the mean of four epochs";
     PERMIT_HOPPER: "permit-hopper", 2.0 "of eight epochs", "Epochs just before which a coldkey moved stake from one hotkey to another of the subnet";
     SPAMMER: "spammer", 0.5 "calls per block", "Calls of one player that failed or were refused, for four different reasons at least, over a hundred blocks";
     SLEEPER: "sleeper", 3.5 "usual periods", "Time since the last row of a validator that has a permit and used to set rows";
-    OUTDATED: "outdated", 0.5 "per epoch", "Rows rejected for their version key, or how much stranger than elsewhere a row is on uids that changed hands; the mean of four epochs";
+    OUTDATED: "outdated", 0.5 "per epoch", "Rows rejected for their version key, or the part of the uids that changed hands on which a row stayed as it was while the others' changed; the mean of four epochs";
     CHILDKEY_ABUSER: "childkey-abuser", 2.0 "orders in eight epochs", "Childkey takes raised just before an epoch and lowered just after one, and children ordered just before one";
     DICTATOR: "dictator", 0.5 "parts of all stake", "The stake behind one validator whose row is the consensus, while more of the others' rows is clipped";
     SYBIL: "sybil", 3.0 "uids", "Uids of one coldkey on a subnet, or miners whose weight is the same in every row";
@@ -77,11 +79,11 @@ detectors! {
     VACANCY_SNIPER: "vacancy-sniper", 1.0 "places", "A place taken from an earning miner while rows waited, that earned before any row could be about its new neuron and nothing since";
     STALLER: "staller", 0.15 "answers per query", "Answers that a subnet's validators received beyond one per query, over four epochs";
     REGISTRATION_BOT: "registration-bot", 2.0 "of eight intervals", "Registration intervals in whose first block a coldkey tried to register several times";
-    HYPERPARAMETER_RUGGER: "hyperparameter-rugger", 0.25 "parts", "The part of the miners' emission that goes to coldkeys which the subnet's owner gave money, or of the neurons that it trimmed away";
+    HYPERPARAMETER_RUGGER: "hyperparameter-rugger", 0.25 "parts", "The part of the miners' emission or of the uids of coldkeys which the subnet's owner gave money, or the part of the neurons that it trimmed away";
     MINER_BURNER: "miner-burner", 0.25 "parts of the miners' emission", "Incentive of the subnet owner's own hotkeys, which is withheld";
     LOCK_COST_GRIEFER: "lock-cost-griefer", 2.0 "subnets", "Subnets that a coldkey registered and did not start though it could";
     FLOW_RECYCLER: "flow-recycler", 2.0 "round trips", "Times within two weeks that a coldkey bought half a percent of a pool or more and sold nearly all of it again";
-    SANDWICHER: "sandwicher", 2.0 "sandwiches", "Blocks of a day in which a coldkey bought before and sold after somebody else's buy";
+    SANDWICHER: "sandwicher", 2.0 "sandwiches", "Blocks of a day in which a coldkey bought and then sold beside somebody else's buy";
     DUMP_WHALE: "dump-whale", 0.05 "parts of the pool's TAO", "What one coldkey takes out of a pool in one block";
     DEREG_SNIPER: "dereg-sniper", 0.2 "parts of the sales", "The share of a pruned subnet's sales of the coldkey that registered the subnet in its place";
 }
@@ -173,19 +175,19 @@ impl Detectors {
         self.signals.alarms()
     }
 
-    /// All alarms of a detector so far.
-    pub fn count(&self, detector: &Row) -> u64 {
-        self.signals.count(detector)
-    }
-
     /// What each detector sees in whom after the last block; subjects in whom it sees nothing are missing.
     pub fn signals(&self) -> impl Iterator<Item = Signal> {
         self.signals.all()
     }
 
-    /// The strongest signal of a detector, in parts of its threshold: from 1 on it is an alarm.
-    pub fn strongest(&self, detector: &Row) -> f64 {
-        self.signals.strongest(detector)
+    /// Every detector with all its alarms so far and its strongest signal, in parts of its threshold.
+    pub fn summary(&self) -> Vec<(&'static Row, u64, f64)> {
+        let strongest = self.signals.strongest();
+        let of = |row: &&'static Row| {
+            let signal = strongest.get(row.name).copied().unwrap_or(0.0);
+            (*row, self.signals.count(row), signal)
+        };
+        DETECTORS.iter().map(of).collect()
     }
 }
 

@@ -76,10 +76,14 @@ impl Owners {
         let burned = part_of(epoch, |uid, _| withheld.contains(&uid));
         signals.set(MINER_BURNER, subject, burned, epoch.height);
         let funded = self.funded.get(&epoch.netuid);
-        let straws = part_of(epoch, |_, hotkey| {
+        let is_straw = |hotkey: &AccountId| {
             let coldkey = epoch.state.owner(hotkey);
             coldkey.is_some_and(|coldkey| funded.is_some_and(|funded| funded.contains(&coldkey)))
-        });
+        };
+        let hotkeys = &epoch.ground.hotkeys;
+        let uids = hotkeys.iter().filter(|hotkey| is_straw(hotkey)).count();
+        let uids = uids as f64 / hotkeys.len().max(1) as f64;
+        let straws = part_of(epoch, |_, hotkey| is_straw(hotkey)).max(uids);
         let trimmed = self.trimmed.get(&epoch.netuid);
         let trimmed = trimmed.filter(|(at, _)| at.saturating_add(TRIM_BLOCKS) >= epoch.height.0);
         let value = straws.max(trimmed.map_or(0.0, |(_, part)| *part));

@@ -63,11 +63,11 @@ pub struct Neuron {
 }
 
 impl Neuron {
-    /// Whether its player asked nobody in as many epochs, and set rows in some of them.
+    /// Whether its player asked nobody in the last epochs and set a row in one of them all the same.
     pub fn is_silent(&self, epochs: usize) -> bool {
         self.deeds.len() >= epochs
             && self.deeds.iter().rev().take(epochs).all(|deeds| deeds.asked == 0)
-            && self.fresh.iter().filter(|fresh| **fresh).count() >= 2
+            && self.fresh.iter().rev().take(epochs).any(|fresh| *fresh)
     }
 }
 
@@ -97,10 +97,19 @@ pub struct Ground {
     pub neurons: BTreeMap<AccountId, Neuron>,
     /// The last epochs, the last one at the back.
     pub past: VecDeque<Past>,
-    /// By uid, the block that gave it to the hotkey that has it, if that was seen.
-    pub placed: BTreeMap<u16, u64>,
+    /// Uids that changed hands, as long as the epochs of then are remembered.
+    pub taken: BTreeMap<u16, Taken>,
     /// By uid, incentive of the last epoch.
     pub incentive: Vec<u16>,
+}
+
+/// A uid that another hotkey got.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// In which block.
+    pub at: u64,
+    /// What each row gave the one before, in parts of the row's best.
+    pub before: BTreeMap<AccountId, f64>,
 }
 
 /// A row as an epoch read it.
@@ -148,6 +157,12 @@ impl Epoch<'_> {
         self.ground.past.back().expect("the epoch that is judged was remembered before")
     }
 
+    /// Whether a row was set within the last two usual periods: one that is not renewed says little of its owner today.
+    pub fn is_renewed(&self, row: &Judged) -> bool {
+        let period = self.span.max(self.subnet.params.weights_set_rate_limit);
+        row.at.saturating_add(period.saturating_mul(2)) >= self.height.0
+    }
+
     /// A share of 65,535 of a column by uid.
     pub fn share(column: &[u16], uid: u16) -> f64 {
         column.get(usize::from(uid)).map_or(0.0, |part| f64::from(*part) / 65_535.0)
@@ -184,11 +199,6 @@ impl Scene {
             scene.grounds.insert(netuid, ground);
         }
         scene
-    }
-
-    /// The player behind a hotkey, by the address book that all players have.
-    pub fn player(&self, hotkey: &AccountId) -> Option<PlayerId> {
-        self.book.player(hotkey)
     }
 
     /// What is remembered of a subnet.
@@ -228,9 +238,10 @@ impl Scene {
             Event::NeuronPlaced { netuid, uid, replaced, .. } => {
                 let ground = self.grounds.entry(*netuid).or_default();
                 ground.rows.remove(uid);
-                ground.placed.insert(*uid, height.0);
                 if let Some(gone) = replaced {
                     ground.neurons.remove(gone);
+                    let taken = Taken { at: height.0, before: ground.given(*uid) };
+                    ground.taken.insert(*uid, taken);
                 }
                 self.change(*netuid, Moved::Hotkeys);
             }
@@ -260,7 +271,7 @@ impl Scene {
             ground.copy_hotkeys(subnet);
             if moved == Moved::Uids {
                 ground.copy_rows(subnet);
-                ground.placed.clear();
+                ground.taken.clear();
                 ground.past.clear();
                 ground.incentive.clear();
             }
@@ -281,12 +292,15 @@ impl Scene {
         let subnet = state.subnet(run.netuid)?;
         let ground = self.grounds.entry(run.netuid).or_default();
         let before = ground.past.back().map(|past| past.at);
-        let span = before.map_or(u64::from(subnet.params.tempo) + 1, |at| height.0 - at);
+        let span =
+            before.map_or(u64::from(subnet.params.tempo) + 1, |at| height.0.saturating_sub(at));
         ground.remember(&self.deeds, &self.book, run, height.0.saturating_sub(span));
         let rows = ground.judged();
         let past = Past::of(run, &rows, height.0);
         ground.past.push_back(past);
         trim(&mut ground.past);
+        let oldest = ground.past.front().map_or(0, |past| past.at);
+        ground.taken.retain(|_, taken| taken.at >= oldest);
         ground.incentive = run.incentive.first().cloned().unwrap_or_default();
         Some(Epoch {
             netuid: run.netuid,
@@ -341,6 +355,17 @@ impl Ground {
             let permit = run.validator_permit.get(usize::from(uid)) == Some(&true);
             neuron.permitted = if permit { neuron.permitted.saturating_add(1) } else { 0 };
         }
+    }
+
+    /// What each row that stands gives a uid, in parts of the row's best.
+    fn given(&self, uid: u16) -> BTreeMap<AccountId, f64> {
+        let of = |(by, standing): (&u16, &Standing)| {
+            let hotkey = *self.hotkeys.get(usize::from(*by))?;
+            let best = standing.row.iter().map(|(_, weight)| *weight).max().unwrap_or(0);
+            let own = standing.row.iter().find(|(to, _)| *to == uid).map_or(0, |(_, own)| *own);
+            Some((hotkey, f64::from(own) / f64::from(best.max(1))))
+        };
+        self.rows.iter().filter_map(of).collect()
     }
 
     /// The rows of those who had a permit before the epoch, or have it now.

@@ -169,10 +169,15 @@ impl Signals {
         })
     }
 
-    /// The strongest signal of a detector, in parts of its threshold: from 1 on it is an alarm.
-    pub fn strongest(&self, detector: &Row) -> f64 {
-        let of = self.all().filter(|signal| signal.detector.name == detector.name);
-        of.map(|signal| signal.value / detector.threshold).fold(0.0, f64::max)
+    /// The strongest signal of each detector that sees anything, by name, in parts of its threshold: from 1 on it is an
+    /// alarm.
+    pub fn strongest(&self) -> BTreeMap<&'static str, f64> {
+        let mut strongest = BTreeMap::new();
+        for Signal { detector, value, .. } in self.all() {
+            let most = strongest.entry(detector.name).or_insert(0.0);
+            *most = f64::max(*most, value / detector.threshold);
+        }
+        strongest
     }
 }
 
@@ -193,7 +198,7 @@ mod tests {
         let heights: Vec<u64> = signals.alarms().iter().map(|alarm| alarm.height.0).collect();
         assert_eq!(heights, [2, 5, 7]);
         assert_eq!(signals.count(ROW), 3);
-        assert_eq!(signals.strongest(ROW), 1.0);
+        assert_eq!(signals.strongest()["test"], 1.0);
         signals.set(ROW, Subject::Subnet(NetUid(2)), 0.1, Height(8));
         assert_eq!(signals.all().count(), 2);
         signals.forget(NetUid(1));

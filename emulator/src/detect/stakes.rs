@@ -70,7 +70,8 @@ impl Moves {
                 let near = self.takes.entry(key).or_default();
                 if *take > before {
                     near.note(height);
-                } else if epoch_at(*netuid).is_some_and(|at| height - at <= NEAR_MIN) {
+                } else if epoch_at(*netuid).is_some_and(|at| height.saturating_sub(at) <= NEAR_MIN)
+                {
                     near.after = near.after.saturating_add(1);
                 }
             }

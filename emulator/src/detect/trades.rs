@@ -8,7 +8,7 @@ use protocol::frame::Frame;
 use protocol::rejection::Outcome;
 use protocol::state::State;
 use protocol::units::{AccountId, BLOCKS_PER_DAY, Height, NetUid};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Blocks over which round trips are counted.
 const TRIPS_BLOCKS: u64 = 14 * BLOCKS_PER_DAY;
@@ -22,7 +22,7 @@ const PUMP_ORDERS_MIN: usize = 3;
 const LEFT_PART: f64 = 0.2;
 /// Part of the pool's TAO that goes round, at least.
 const TRIP_PART: f64 = 0.005;
-/// Part of its own buy that a sandwich's victim pays at least.
+/// Part of its own buy that a sandwich's victims pay at least.
 const VICTIM_PART: f64 = 0.1;
 /// Part of a day's sales that a subnet still remembers a day later.
 const FADING: f64 = 0.75;
@@ -75,6 +75,7 @@ impl Trades {
     pub fn hear(&mut self, frame: &Frame, state: &State, signals: &mut Signals) {
         let height = frame.header.height;
         let mut orders: BTreeMap<NetUid, Vec<Order>> = BTreeMap::new();
+        let moved = moved(frame);
         for event in &frame.events {
             match event {
                 Event::StakeAdded { coldkey, netuid, tao, alpha, .. } if !netuid.is_root() => {
@@ -94,7 +95,8 @@ impl Trades {
             }
         }
         self.payments(frame, state);
-        for (netuid, orders) in orders {
+        for (netuid, mut orders) in orders {
+            orders.retain(|order| !moved.contains(&(netuid, order.coldkey)));
             let Some(subnet) = state.subnet(netuid) else { continue };
             let pool = tokens(subnet.fast.pool.tao);
             self.travel(netuid, &orders, pool, height, signals);
@@ -151,24 +153,23 @@ impl Trades {
         }
     }
 
-    /// A buy, somebody else's buy, a sale by the first, in one block.
+    /// A buy, and later a sale by the same, in one block in which somebody else buys: one that came too late to be first
+    /// counts as well.
     fn sandwich(&mut self, orders: &[Order], height: Height, signals: &mut Signals) {
+        let mut seen_now = BTreeSet::new();
         for (place, first) in orders.iter().enumerate().filter(|(_, order)| order.tao > 0.0) {
-            let mut victim = 0.0;
-            let is_own = |order: &Order| order.coldkey == first.coldkey;
-            let closed = orders[place + 1..].iter().any(|order| {
-                if !is_own(order) && order.tao > 0.0 {
-                    victim += order.tao;
-                }
-                is_own(order) && order.tao < 0.0 && victim >= first.tao * VICTIM_PART
-            });
-            if closed {
-                let seen = self.sandwiches.entry(first.coldkey).or_default();
-                seen.push_back(height.0);
-                forget_before(seen, height, DEEDS_BLOCKS);
-                let value = seen.len() as f64;
-                signals.set(SANDWICHER, Subject::Coldkey(first.coldkey), value, height);
+            let own = |order: &&Order| order.coldkey == first.coldkey;
+            let closed = orders[place + 1..].iter().filter(own).any(|order| order.tao < 0.0);
+            let others = orders.iter().filter(|order| !own(order) && order.tao > 0.0);
+            let victims: f64 = others.map(|order| order.tao).sum();
+            if !closed || victims < first.tao * VICTIM_PART || !seen_now.insert(first.coldkey) {
+                continue;
             }
+            let seen = self.sandwiches.entry(first.coldkey).or_default();
+            seen.push_back(height.0);
+            forget_before(seen, height, DEEDS_BLOCKS);
+            let value = seen.len() as f64;
+            signals.set(SANDWICHER, Subject::Coldkey(first.coldkey), value, height);
         }
     }
 
@@ -264,6 +265,19 @@ impl Trades {
         }
         self.sandwiches.retain(|_, seen| !seen.is_empty());
     }
+}
+
+/// Whose stake went from one hotkey to another within a subnet: that is told as a sale and a purchase and is neither.
+fn moved(frame: &Frame) -> BTreeSet<(NetUid, AccountId)> {
+    let within = frame.events.iter().filter_map(|event| match event {
+        Event::StakeMoved { coldkey, origin_netuid, destination_netuid, .. }
+            if origin_netuid == destination_netuid =>
+        {
+            Some((*origin_netuid, *coldkey))
+        }
+        _ => None,
+    });
+    within.collect()
 }
 
 /// What each coldkey takes out of the pool in a block, in parts of what was in it.

@@ -6,10 +6,12 @@
 
 use super::target::{Output, Target};
 use super::{Block, ExportError, Sink, Written};
+use crate::detect::Detectors;
 use crate::metrics::table::{ENGINE_FAMILIES, FAMILIES, Family, Kind, Unit};
 use crate::metrics::{Metrics, Sample};
 use crate::plan::Plan;
 use protocol::frame::Frame;
+use protocol::state::State;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -49,7 +51,7 @@ impl OpenMetrics {
         let unmakable = |source| ExportError::Unmakable { path: workspace.clone(), source };
         let points = tempfile::tempfile_in(&workspace).map_err(unmakable)?;
         Ok(Self {
-            metrics: Metrics::of(plan, run),
+            metrics: Metrics::of(plan, run).watching(Detectors::of(plan)),
             genesis_ms: plan.genesis_unix_s.saturating_mul(1_000),
             output,
             points,
@@ -59,9 +61,9 @@ impl OpenMetrics {
         })
     }
 
-    /// Counts a block before the first one that is exported: totals count from genesis.
-    pub fn count(&self, frame: &Frame) {
-        self.metrics.count(frame);
+    /// Counts a block before the first one that is exported, with the state after it: totals count from genesis.
+    pub fn count(&self, frame: &Frame, after: &State) {
+        self.metrics.count(frame, after);
     }
 
     fn sample(&mut self, time_ms: u64) -> io::Result<()> {

@@ -4,6 +4,7 @@ use super::rows::{At, EventRow};
 use super::tables::{Column, EVENTS, Kind, Moment, Presence, Value, event};
 use super::*;
 use crate::commands::facts::{facts, sealed_fact};
+use crate::detect::Detectors;
 use crate::metrics::{Metrics, Sample, table};
 use crate::plan::Plan;
 use crate::run::public::Seal;
@@ -335,7 +336,7 @@ fn points_are_those_of_the_metrics_and_stand_together() {
     assert!(text.contains(r#"scenario="quick \"start\" \\ 1""#), "labels are escaped");
     let series = read_openmetrics(&text);
     assert_eq!(written[0].rows, series.values().map(|points| points.len() as u64).sum::<u64>());
-    let metrics = Metrics::of(&plan, run);
+    let metrics = Metrics::of(&plan, run).watching(Detectors::of(&plan));
     let genesis_s = plan.genesis_unix_s as f64;
     let mut compared = 0;
     for (number, (frame, state)) in (1_u32..).zip(&blocks) {

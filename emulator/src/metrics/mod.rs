@@ -12,6 +12,7 @@ mod tests;
 
 pub use server::{ServeError, Server};
 
+use crate::detect::Detectors;
 use crate::plan::Plan;
 use crate::run::totals::roles;
 use actors::registry::Role;
@@ -47,17 +48,22 @@ pub struct RunLabels {
 #[derive(Clone, Debug)]
 pub struct Metrics {
     readings: Arc<Mutex<Readings>>,
+    detectors: Watch,
     registry: Registry,
 }
+
+/// The detectors, if somebody watches. They are no readings: a scrape copies those.
+type Watch = Arc<Mutex<Option<Detectors>>>;
 
 impl Metrics {
     /// No blocks yet: nothing but the build and zero totals.
     pub fn new(run: RunLabels) -> Self {
         let readings = Arc::new(Mutex::new(Readings::default()));
+        let detectors = Watch::default();
         let registry = Registry::new();
-        let collector = RunCollector::new(&run, Arc::clone(&readings));
+        let collector = RunCollector::new(&run, Arc::clone(&readings), Arc::clone(&detectors));
         registry.register(Box::new(collector)).expect("it is the registry's only collector");
-        Self { readings, registry }
+        Self { readings, detectors, registry }
     }
 
     /// Those of a run by its plan and its folder, whose name is a label: players are known, blocks are not.
@@ -76,14 +82,28 @@ impl Metrics {
         metrics
     }
 
+    /// Lets detectors fold the same blocks from here on.
+    pub fn watching(self, detectors: Detectors) -> Self {
+        *lock(&self.detectors) = Some(detectors);
+        self
+    }
+
     /// Folds a block, in order, with the state after it.
     pub fn block(&self, frame: &Frame, state: &State) {
         lock(&self.readings).block(frame, state);
+        self.watch(frame, state);
     }
 
-    /// Counts what a block held without a look at the state, where nobody asks for the state after it.
-    pub fn count(&self, frame: &Frame) {
+    /// Counts what a block held, where nobody asks for gauges after it.
+    pub fn count(&self, frame: &Frame, state: &State) {
         lock(&self.readings).block_totals(frame);
+        self.watch(frame, state);
+    }
+
+    fn watch(&self, frame: &Frame, state: &State) {
+        if let Some(detectors) = lock(&self.detectors).as_mut() {
+            detectors.fold(frame, state);
+        }
     }
 
     /// How fast blocks are made, and for how long so far, in wall time.
@@ -152,8 +172,8 @@ impl Sample {
 }
 
 /// A panic elsewhere leaves numbers of one block or the next, and both may be shown.
-fn lock(readings: &Mutex<Readings>) -> MutexGuard<'_, Readings> {
-    readings.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The last word on everything, in the units of the state: a block only copies numbers.
@@ -316,10 +336,11 @@ struct RunCollector {
     run: Vec<LabelPair>,
     descriptions: Vec<Desc>,
     readings: Arc<Mutex<Readings>>,
+    detectors: Watch,
 }
 
 impl RunCollector {
-    fn new(run: &RunLabels, readings: Arc<Mutex<Readings>>) -> Self {
+    fn new(run: &RunLabels, readings: Arc<Mutex<Readings>>, detectors: Watch) -> Self {
         let values = [run.scenario.clone(), run.seed.to_string(), run.run.clone()];
         let run_labels: HashMap<String, String> =
             table::RUN_LABELS.map(str::to_owned).into_iter().zip(values.clone()).collect();
@@ -337,6 +358,7 @@ impl RunCollector {
                 .collect(),
             descriptions: table::FAMILIES.iter().map(describe).collect(),
             readings,
+            detectors,
         }
     }
 }
@@ -359,6 +381,12 @@ impl Collector for RunCollector {
         }
         collect_totals(&mut page, &readings);
         collect_shell(&mut page, &readings);
+        if let Some(detectors) = lock(&self.detectors).as_ref() {
+            for (detector, alarms, strongest) in detectors.summary() {
+                page.add(table::DETECTOR_ALARMS, &[detector.name], alarms as f64);
+                page.add(table::DETECTOR_SIGNAL, &[detector.name], strongest);
+            }
+        }
         page.families()
     }
 }

@@ -142,6 +142,9 @@ families! {
     PLAYERS: "btemu_players", Gauge, Count, ["role"], "Players of the scenario by role";
     PLAYERS_CRASHED: "btemu_players_crashed_total", Counter, Count, [], "Players whose machine panicked; they stay idle";
 
+    DETECTOR_ALARMS: "btemu_detector_alarms_total", Counter, Count, ["detector"], "Alarms of each detector: a signal about somebody crossed its threshold";
+    DETECTOR_SIGNAL: "btemu_detector_signal_ratio", Gauge, Ratio, ["detector"], "The strongest signal of each detector over all subjects, in parts of its threshold; an alarm from 1 on, 0 while it sees nothing";
+
     PROCESS_MEMORY: "btemu_process_resident_memory_bytes", Gauge, Bytes, ["process"], "Resident memory of each process of the run";
     PROCESS_PLAYERS: "btemu_process_players", Gauge, Count, ["process"], "Players that each process carries";
     PROCESS_STEPS: "btemu_process_steps_total", Counter, Count, ["process"], "Inputs that the players of each process took";

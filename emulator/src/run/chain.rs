@@ -6,13 +6,14 @@ use super::death;
 use super::door::{DOOR, Door, Opening};
 use super::engine::{Checking, Engine, EngineError, Happening, Manner, Start, pick_up};
 use super::greeting::{Awaited, GreetError, Guest, greet};
-use super::hosts::{Dealing, HostError, Hosts, ProcessReport};
+use super::hosts::{Dealing, HostError, Hosts, ProcessReport, directory};
 use super::link::{Address, Listener, Pass, Place};
 use super::status::{About, ProcessRow};
 use super::totals::{Account, Summary, players_by_role};
 use super::until::Condition;
 use super::wire::WireError;
 use crate::clock::{Pace, Stopwatch, Throttle};
+use crate::detect::Detectors;
 use crate::metrics::{Metrics, ServeError, Server};
 use crate::names::Names;
 use protocol::units::Height;
@@ -485,7 +486,9 @@ fn drive_metrics(
     start: &Start,
 ) -> Result<Option<(Metrics, Server)>, ChainError> {
     let Some(address) = &order.metrics else { return Ok(None) };
-    let metrics = Metrics::of(&start.plan, &order.run);
+    let book = directory(&start.plan).into_iter().collect();
+    let detectors = Detectors::new(&start.state, book);
+    let metrics = Metrics::of(&start.plan, &order.run).watching(detectors);
     let server = Server::start(address, metrics.clone())?;
     Ok(Some((metrics, server)))
 }
