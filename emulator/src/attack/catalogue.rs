@@ -100,7 +100,7 @@ pub const ADVERSARIES: &[Adversary] = &[
     row(MINER, "staller", QUALITY, "nobody, if validators take first answers", "incentive_share"),
     row(MINER, "registration-bot", WORKER, "newcomers that pay its burn", "burn_rao"),
     row(OWNER, "hyperparameter-rugger", HOLD, "validators and miners", "validators"),
-    row(OWNER, "miner-burner", HOLD, "miners", "withheld_alpha"),
+    row(OWNER, "miner-burner", HOLD, "miners", "withheld_alpha_rao"),
     Adversary {
         name: "pump-and-treasury",
         role: OWNER,
