@@ -1,4 +1,4 @@
-//! Line charts as SVG: readable on light and dark ground, without fonts of their own, scripts or anything to fetch.
+//! Charts of lines and of bars as SVG: readable on light and dark ground, without fonts of their own, scripts or anything to fetch.
 //!
 //! What belongs here: how a chart looks. What does not: what it shows.
 
@@ -27,6 +27,8 @@ const SMALL: i32 = 13;
 const ROOM: Room = Room { top: 84, right: 112, bottom: 96, left: 76 };
 /// Height of a line of the legend, in pixels.
 const LEGEND_LINE: i32 = 21;
+/// How much of its colour a band has.
+const BAND_OPACITY: f64 = 0.2;
 /// The library writes sizes of text divided by this.
 const TEXT_FACTOR: f64 = 1.24;
 
@@ -50,6 +52,8 @@ pub struct Chart {
     pub x: Axis,
     /// Upwards.
     pub y: Axis,
+    /// Areas behind the curves.
+    pub bands: Vec<Band>,
     /// What is drawn, in order.
     pub curves: Vec<Curve>,
     /// What the names of curves are.
@@ -63,6 +67,17 @@ pub struct Axis {
     pub title: String,
     /// From and to.
     pub range: (f64, f64),
+    /// Digits behind the point of its numbers.
+    pub decimals: usize,
+}
+
+/// An area between two lines.
+#[derive(Clone, Debug)]
+pub struct Band {
+    /// (x, lowest y, highest y), from left to right.
+    pub points: Vec<(f64, f64, f64)>,
+    /// Its colour, of which it has a fifth.
+    pub colour: RGBColor,
 }
 
 /// A curve of one or more lines.
@@ -74,6 +89,30 @@ pub struct Curve {
     pub colour: RGBColor,
     /// Its name.
     pub label: String,
+}
+
+/// Bars from a line of nothing to the left and to the right, each with its interval.
+#[derive(Clone, Debug)]
+pub struct Bars {
+    /// What they show.
+    pub title: String,
+    /// Of what, and in which unit.
+    pub subtitle: String,
+    /// From above down.
+    pub bars: Vec<BarOf>,
+}
+
+/// One bar.
+#[derive(Clone, Debug)]
+pub struct BarOf {
+    /// Whose it is.
+    pub label: String,
+    /// How long it is.
+    pub value: f64,
+    /// Half the width of its interval, if it has one.
+    pub half: Option<f64>,
+    /// What is written beside it.
+    pub note: String,
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -109,7 +148,7 @@ impl Chart {
     /// # Errors
     /// A range is empty or no number.
     pub fn svg(&self) -> Result<String, ChartError> {
-        for Axis { title, range } in [&self.x, &self.y] {
+        for Axis { title, range, .. } in [&self.x, &self.y] {
             if !(range.0 < range.1 && range.0.is_finite() && range.1.is_finite()) {
                 return Err(ChartError(format!("{title}: from {} to {}", range.0, range.1)));
             }
@@ -121,7 +160,7 @@ impl Chart {
             self.draw(&area).map_err(|error| ChartError(error.to_string()))?;
             area.present().map_err(|error| ChartError(error.to_string()))?;
         }
-        Ok(dressed(&text, canvas, &self.title))
+        Ok(dressed(&text, canvas, SIZE, &self.title))
     }
 
     fn draw(&self, area: &Area<'_>) -> Result<(), DrawError> {
@@ -148,13 +187,19 @@ impl Chart {
             .set_all_tick_mark_size(5 * SCALE)
             .x_labels(11)
             .y_labels(11)
-            .x_label_formatter(&|value| format!("{value:.1}"))
-            .y_label_formatter(&|value| format!("{value:.1}"))
+            .x_label_formatter(&|value| format!("{value:.*}", self.x.decimals))
+            .y_label_formatter(&|value| format!("{value:.*}", self.y.decimals))
             .label_style(text(SMALL, FAINT_INK))
             .axis_desc_style(text(TEXT, INK))
             .x_desc(&self.x.title)
             .y_desc(&self.y.title)
             .draw()?;
+        for Band { points, colour } in &self.bands {
+            let lower = points.iter().map(|(x, low, _)| (*x, *low));
+            let upper = points.iter().rev().map(|(x, _, high)| (*x, *high));
+            let border: Vec<(f64, f64)> = lower.chain(upper).collect();
+            chart.draw_series([Polygon::new(border, colour.mix(BAND_OPACITY).filled())])?;
+        }
         for curve in &self.curves {
             let style = curve.colour.stroke_width(2 * SCALE as u32);
             for line in &curve.lines {
@@ -212,6 +257,72 @@ impl Chart {
     }
 }
 
+/// Height of a bar with the room around it, in pixels.
+const BAR_LINE: i32 = 34;
+/// Above the first bar, in pixels.
+const BARS_TOP: i32 = 88;
+/// From the left to the bars, and from them to the right, in pixels.
+const BARS_SIDES: (i32, i32) = (230, 250);
+
+impl Bars {
+    /// Draws them; the colours of loss and gain differ, and so do their sides.
+    ///
+    /// # Errors
+    /// A value is no number.
+    pub fn svg(&self) -> Result<String, ChartError> {
+        let end = |bar: &BarOf| bar.value.abs() + bar.half.unwrap_or(0.0);
+        let most = self.bars.iter().map(end).fold(0.0, f64::max);
+        if !self.bars.iter().all(|bar| end(bar).is_finite()) {
+            return Err(ChartError(format!("{}: a bar is no number", self.title)));
+        }
+        let height = BARS_TOP + BAR_LINE * self.bars.len() as i32 + 16;
+        let size = (SIZE.0, height as u32);
+        let canvas = (size.0 * SCALE as u32, size.1 * SCALE as u32);
+        let mut text = String::new();
+        {
+            let area = SVGBackend::with_string(&mut text, canvas).into_drawing_area();
+            self.draw(&area, most).map_err(|error| ChartError(error.to_string()))?;
+            area.present().map_err(|error| ChartError(error.to_string()))?;
+        }
+        Ok(dressed(&text, canvas, size, &self.title))
+    }
+
+    fn draw(&self, area: &Area<'_>, most: f64) -> Result<(), DrawError> {
+        area.fill(&GROUND)?;
+        let top = Pos::new(HPos::Left, VPos::Top);
+        area.draw_text(&self.title, &text(TITLE, INK).pos(top), at(20, 16))?;
+        area.draw_text(&self.subtitle, &text(SMALL, FAINT_INK).pos(top), at(20, 49))?;
+        let width = SIZE.0 as i32 - BARS_SIDES.0 - BARS_SIDES.1;
+        let middle = BARS_SIDES.0 + width / 2;
+        let reach = f64::from(width / 2);
+        let x = |value: f64| {
+            let part = if most > 0.0 { value / most } else { 0.0 };
+            middle * SCALE + (part * reach * f64::from(SCALE)).round() as i32
+        };
+        for (line, bar) in (0..).zip(&self.bars) {
+            let y = BARS_TOP + line * BAR_LINE;
+            let (above, below) = ((y + 6) * SCALE, (y + BAR_LINE - 8) * SCALE);
+            let centre = (above + below) / 2;
+            let colour = ramp(if bar.value < 0.0 { 3 } else { 0 }, 5);
+            let corners = [(x(bar.value.min(0.0)), above), (x(bar.value.max(0.0)), below)];
+            area.draw(&Rectangle::new(corners, colour.filled()))?;
+            if let Some(half) = bar.half {
+                let ends = [(x(bar.value - half), centre), (x(bar.value + half), centre)];
+                area.draw(&PathElement::new(ends, INK.stroke_width(SCALE as u32)))?;
+            }
+            let right = Pos::new(HPos::Right, VPos::Center);
+            let place = ((BARS_SIDES.0 - 14) * SCALE, centre);
+            area.draw_text(&bar.label, &text(TEXT, INK).pos(right), place)?;
+            let left = Pos::new(HPos::Left, VPos::Center);
+            let place = ((SIZE.0 as i32 - BARS_SIDES.1 + 14) * SCALE, centre);
+            area.draw_text(&bar.note, &text(SMALL, FAINT_INK).pos(left), place)?;
+        }
+        let foot = BARS_TOP + BAR_LINE * self.bars.len() as i32;
+        let axis = [at(middle, BARS_TOP), at(middle, foot)];
+        area.draw(&PathElement::new(axis, FAINT_INK.stroke_width(SCALE as u32)))
+    }
+}
+
 /// A place in pixels.
 const fn at(x: i32, y: i32) -> (i32, i32) {
     (x * SCALE, y * SCALE)
@@ -241,7 +352,7 @@ fn label_border(place: (i32, i32)) -> i64 {
 }
 
 /// The document with its size in pixels, a title for those who cannot see it, and the colours of dark ground.
-fn dressed(text: &str, canvas: (u32, u32), title: &str) -> String {
+fn dressed(text: &str, canvas: (u32, u32), pixels: (u32, u32), title: &str) -> String {
     let hex = |colour: RGBColor| format!("#{:02X}{:02X}{:02X}", colour.0, colour.1, colour.2);
     let rules = DARK.iter().map(|(light, dark)| {
         let light = hex(*light);
@@ -254,7 +365,7 @@ fn dressed(text: &str, canvas: (u32, u32), title: &str) -> String {
         rules.collect::<String>()
     );
     let size = |(width, height): (u32, u32)| format!("width=\"{width}\" height=\"{height}\"");
-    let text = text.replacen(&size(canvas), &size(SIZE), 1);
+    let text = text.replacen(&size(canvas), &size(pixels), 1);
     match text.split_once(">\n") {
         Some((open, rest)) => format!("{open}>\n{style}{rest}"),
         None => text,
@@ -266,7 +377,7 @@ mod tests {
     use super::*;
 
     fn chart(range: (f64, f64)) -> Chart {
-        let axis = |title: &str| Axis { title: title.to_owned(), range };
+        let axis = |title: &str| Axis { title: title.to_owned(), range, decimals: 1 };
         let curve = |number: usize, lines: Vec<Vec<(f64, f64)>>| Curve {
             lines,
             colour: ramp(number, 2),
@@ -278,6 +389,10 @@ mod tests {
             note: "read it".to_owned(),
             x: axis("to the right"),
             y: axis("up"),
+            bands: vec![Band {
+                points: vec![(0.0, 0.1, 0.2), (1.0, 0.3, 0.9)],
+                colour: RGBColor(1, 2, 3),
+            }],
             curves: vec![
                 curve(0, vec![vec![(0.0, 0.0), (0.5, 0.25), (1.0, 1.0)]]),
                 curve(1, vec![vec![(0.2, 0.9), (0.5, 0.5)], vec![(0.6, 0.5), (0.9, 0.1)]]),
@@ -303,6 +418,8 @@ mod tests {
             svg.matches(&format!("stroke=\"#{red:02X}{green:02X}{blue:02X}\"")).count()
         };
         assert_eq!((lines(0), lines(1)), (2, 3), "lines and the legend's");
+        let band = svg.lines().find(|line| line.contains("fill=\"#010203\"")).expect("a band");
+        assert!(band.starts_with("<polygon opacity=\"0.2\""), "{band}");
         assert!(svg.starts_with("<svg width=\"860\" height=\"760\" viewBox=\"0 0 8600 7600\""));
     }
 
@@ -310,6 +427,7 @@ mod tests {
     fn dark_ground_has_colours_for_all_that_is_no_curve() {
         let mut dark = chart((0.0, 1.0));
         dark.curves.clear();
+        dark.bands.clear();
         let svg = dark.svg().expect("it can be drawn");
         let colours = svg.split(['"']).filter(|part| part.starts_with('#') && part.len() == 7);
         for colour in colours {
@@ -337,6 +455,32 @@ mod tests {
                 assert!(light >= 3.0 && dark >= 3.0, "{colour:?}: {light}, {dark}");
             }
         }
+    }
+
+    #[test]
+    fn bars_lie_left_and_right_of_nothing_with_their_intervals() {
+        let bar = |value, half| BarOf {
+            label: format!("of {value}"),
+            value,
+            half,
+            note: "beside".to_owned(),
+        };
+        let bars = |bars: Vec<BarOf>| Bars {
+            title: "Bars".to_owned(),
+            subtitle: "of two".to_owned(),
+            bars,
+        };
+        let svg = bars(vec![bar(-2.0, Some(1.0)), bar(1.0, None)]).svg().expect("drawn");
+        for part in ["Bars", "of two", "of -2", "of 1", "beside", "prefers-color-scheme:dark"] {
+            assert!(svg.contains(part), "no {part:?}");
+        }
+        let hex = |colour: RGBColor| format!("#{:02X}{:02X}{:02X}", colour.0, colour.1, colour.2);
+        for colour in [ramp(0, 5), ramp(3, 5)] {
+            assert_eq!(svg.matches(&format!("fill=\"{}\"", hex(colour))).count(), 1);
+        }
+        assert!(svg.starts_with("<svg width=\"860\""), "{svg}");
+        assert!(bars(Vec::new()).svg().is_ok(), "none is a chart, too");
+        assert!(bars(vec![bar(f64::NAN, None)]).svg().is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 #![recursion_limit = "256"]
 
 mod accounting;
+mod attack;
 mod chart;
 mod clock;
 mod commands;
@@ -65,6 +66,8 @@ enum Command {
     Detect(commands::detect::DetectArguments),
     /// Run a grid of settings times seeds, here or on many machines, and compare the cells.
     Sweep(commands::sweep::SweepArguments),
+    /// Run an attack and its honest counterpart on the same seeds, and tell what it gained, who paid, what showed it.
+    Attack(commands::attack::AttackArguments),
     /// Make jobs of sweeps that come over a NATS server.
     Worker(commands::worker::WorkerArguments),
     /// Tell what a run says of each subnet (product, flow, team, flywheel, exit) and of each role.
@@ -127,6 +130,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Diff(command) => commands::diff::run(&command),
         Command::Detect(command) => commands::detect::run(&command),
         Command::Sweep(command) => commands::sweep::run(&command, arguments.log_format),
+        Command::Attack(command) => commands::attack::run(&command, arguments.log_format),
         Command::Worker(command) => commands::worker::run(&command, arguments.log_format),
         Command::Report(command) => commands::report::run(&command),
         Command::Export(command) => commands::export::run(&command),

@@ -5,6 +5,8 @@ mod program;
 
 /// The accounts of a coldkey.
 mod account;
+/// Attacks against their honest counterparts.
+mod attack;
 /// Wrong input: one clear sentence each.
 mod bad_input;
 /// Runs over a NATS server.

@@ -6,13 +6,13 @@ use crate::program::{folder, json, json_lines, number, root, say, scenario, text
 fn every_shipped_scenario_is_listed_and_valid() {
     let folder = folder();
     let listed = json_lines(folder.path(), &["scenario", "list", "--json"]);
-    let mut files: Vec<String> = root()
-        .join("configs")
-        .read_dir()
-        .expect("scenarios ship")
-        .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
-        .filter(|name| name.ends_with(".toml"))
-        .collect();
+    let files_of = |below: &str| {
+        let entries = root().join("configs").join(below).read_dir().expect("scenarios ship");
+        let names = entries.map(|entry| entry.expect("readable").file_name().display().to_string());
+        let names: Vec<String> = names.filter(|name| name.ends_with(".toml")).collect();
+        names.into_iter().map(|name| format!("{below}{name}")).collect::<Vec<String>>()
+    };
+    let mut files = [files_of(""), files_of("attacks/")].concat();
     files.sort();
     let mut paths: Vec<String> = listed.iter().map(|row| text(row, "path").to_owned()).collect();
     paths.sort();

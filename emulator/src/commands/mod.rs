@@ -2,6 +2,8 @@
 
 /// One account: its stake's history and worth.
 mod account;
+/// Attacks against their honest counterparts.
+pub mod attack;
 /// Golden cases and the epoch calculator.
 pub mod conform;
 /// Run folders made of records from elsewhere.

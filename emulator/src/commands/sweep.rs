@@ -7,6 +7,7 @@ use crate::parallel::cores;
 use crate::progress::Showing;
 use crate::run::signals::Asked;
 use crate::sweep::bar::Bar;
+use crate::sweep::job::JobResult;
 use crate::sweep::local::{self, Made};
 use crate::sweep::plan::{Planned, Shard, Sweep};
 use crate::sweep::pool::Pool;
@@ -135,7 +136,10 @@ fn make(
         let pool = Pool::open(&arguments.out, log_format);
         let pool = pool.map_err(|error| failed(error.to_string()))?;
         let at_once = arguments.jobs.map_or_else(cores, usize::from);
-        let made = local::make(sweep, jobs, &pool, at_once, store, bar, &mut asked).await;
+        let numbers = jobs.into_iter().map(|(number, _)| number).collect();
+        let keep =
+            |_: usize, result: JobResult| store.keep(&result).map_err(|error| error.to_string());
+        let made = local::make(sweep, numbers, &pool, at_once, keep, bar, &mut asked).await;
         made.map_err(failed)
     })
 }

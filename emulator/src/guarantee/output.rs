@@ -222,8 +222,13 @@ pub fn svg(settings: &Settings, study: &Study) -> Result<String, ChartError> {
         title: "Retention lines: honest emission = honest stake".to_owned(),
         subtitle,
         note,
-        x: Axis { title: "Honest self-weight, the honest utility".to_owned(), range: (0.0, 1.0) },
-        y: Axis { title: "Cabal's self-weight".to_owned(), range: (0.0, 1.0) },
+        x: Axis {
+            title: "Honest self-weight, the honest utility".to_owned(),
+            range: (0.0, 1.0),
+            decimals: 1,
+        },
+        y: Axis { title: "Cabal's self-weight".to_owned(), range: (0.0, 1.0), decimals: 1 },
+        bands: Vec::new(),
         curves: curves.collect(),
         legend: "Honest stake".to_owned(),
     }

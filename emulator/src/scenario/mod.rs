@@ -2,6 +2,8 @@
 
 /// Amounts and durations as people write them.
 pub mod amount;
+/// Scenarios of attacks that ship.
+mod attacks;
 /// Sections and keys.
 pub mod document;
 /// File, environment and `--set`, laid over each other.
@@ -16,6 +18,7 @@ use crate::plan::Plan;
 use crate::run::hosts::Dealing;
 use crate::run::link::Address;
 use crate::run::until::Condition;
+use attacks::ATTACKS;
 use document::{Document, DurabilityName};
 use layers::environment;
 use protocol::state::State;
@@ -320,6 +323,28 @@ impl Scenario {
         genesis::plan(&self.place(), &self.document, folder, scenario)
     }
 
+    /// The same with every default of a behaviour written out, and with whatever else is changed in it.
+    ///
+    /// # Errors
+    /// A behaviour or setting is unknown, or what the change says.
+    pub fn revised(
+        &self,
+        change: impl FnOnce(&mut Document) -> Result<(), ScenarioError>,
+    ) -> Result<Self, ScenarioError> {
+        let mut document = self.document.clone();
+        genesis::write_out(&self.place(), &mut document)?;
+        change(&mut document)?;
+        Ok(Self { document, ..self.clone() })
+    }
+
+    /// Everything it says, every default of a behaviour written out.
+    ///
+    /// # Errors
+    /// A behaviour or setting is unknown.
+    pub fn written_out(&self) -> Result<Document, ScenarioError> {
+        self.revised(|_| Ok(())).map(|scenario| scenario.document)
+    }
+
     /// What changes from one scenario of a run to this one, where the run is left after a block.
     ///
     /// # Errors
@@ -378,9 +403,15 @@ const SHIPPED: &[(&str, &str)] = &[
     ("configs/bench-mainnet.toml", include_str!("../../../configs/bench-mainnet.toml")),
 ];
 
-/// The scenarios that ship, smallest first.
+/// The text of a scenario that ships, by where it is in the repository.
+pub fn shipped_text(path: &str) -> Option<&'static str> {
+    let all = SHIPPED.iter().chain(ATTACKS);
+    all.copied().find(|(shipped, _)| *shipped == path).map(|(_, text)| text)
+}
+
+/// The scenarios that ship, smallest first, then those of attacks.
 pub fn list() -> Vec<Shipped> {
-    let shipped = SHIPPED.iter().map(|(path, text)| {
+    let shipped = SHIPPED.iter().chain(ATTACKS).map(|(path, text)| {
         let scenario = read(Path::new(path), text, &[]).expect("what ships is valid: tested");
         let about = scenario.document.scenario;
         Shipped { name: about.name, path, description: about.description }

@@ -1,9 +1,10 @@
-//! A job: one run of a sweep, from a packed scenario to its figures, in a process of its own.
+//! A job: one run of a sweep or of an attack, from a packed scenario to its figures, in a process of its own.
 //!
 //! What belongs here: what a job and its result are, and making it. What does not: who starts the process (`pool`), and
 //! where results are kept (`store`).
 
 use super::measures::{Figures, MEASURES_VERSION, Measuring};
+use crate::attack::arm::{Arm, ArmOrder, Watching};
 use crate::clock::{Stopwatch, Throttle};
 use crate::commands::run::BUILD;
 use crate::run::control::{Control, Wish};
@@ -45,6 +46,9 @@ pub struct Job {
     pub checking: Checking,
     /// The scenario.
     pub packed: Packed,
+    /// What is looked at besides, in an arm of an attack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arm: Option<ArmOrder>,
 }
 
 /// What came of a job. Of one key there is one result but for wall time, memory and build.
@@ -72,15 +76,27 @@ pub struct JobResult {
     pub peak_rss_bytes: u64,
     /// Every figure of the run, whatever the sweep asked for.
     pub figures: Figures,
+    /// What an arm of an attack shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arm: Option<Box<Arm>>,
 }
 
 /// What names a result: a simulation, its length, and what is measured how.
-pub fn job_key(simulation: Hash32, blocks: u64, checking: Checking) -> String {
+pub fn job_key(
+    simulation: Hash32,
+    blocks: u64,
+    checking: Checking,
+    arm: Option<&ArmOrder>,
+) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("btemu sweep job 1");
     hasher.update(&simulation.0);
     hasher.update(&blocks.to_le_bytes());
     hasher.update(&MEASURES_VERSION.to_le_bytes());
     hasher.update(&[u8::from(checking == Checking::Invariants)]);
+    if let Some(arm) = arm {
+        let order = serde_json::to_vec(arm).expect("an order is plain data");
+        hasher.update(&order);
+    }
     hasher.finalize().to_hex().to_string()
 }
 
@@ -157,7 +173,7 @@ pub fn make(job: &Job, folder: &Path, mut told: impl FnMut(u64)) -> Result<JobRe
     let mut plan = job.packed.unpack(folder)?.plan()?;
     let simulation = plan.simulation_hash();
     if simulation.to_string() != job.scenario_hash
-        || job.key != job_key(simulation, job.blocks, job.checking)
+        || job.key != job_key(simulation, job.blocks, job.checking, job.arm.as_ref())
     {
         let what = format!(
             "{} comes to the simulation {}, this build ({BUILD}) to {simulation}",
@@ -168,6 +184,7 @@ pub fn make(job: &Job, folder: &Path, mut told: impl FnMut(u64)) -> Result<JobRe
     let genesis_height = plan.genesis.height;
     let until = Height(genesis_height.0.saturating_add(job.blocks));
     let mut measuring = Measuring::begin(&plan, until);
+    let mut watching = job.arm.as_ref().map(|order| Watching::begin(&plan, order, until));
     let run = RunFolder::create_at(&folder.join("run"))?;
     let root = plan.genesis.root();
     let header = plan.genesis_header_by(root);
@@ -189,8 +206,11 @@ pub fn make(job: &Job, folder: &Path, mut told: impl FnMut(u64)) -> Result<JobRe
         let hosts = Hosts::local(&start.course(), seats, start.state.clone());
         let mut engine = Engine::new(start, hosts, None, Control::new(Wish::default()));
         let made = engine.run(&manner, |tick| {
-            if let Happening::Block(_) = tick.what {
+            if let Happening::Block(frame) = tick.what {
                 measuring.block(tick.state);
+                if let Some(watching) = &mut watching {
+                    watching.block(frame, tick.state);
+                }
                 if throttle.is_due() {
                     told(tick.height.0 - genesis_height.0);
                 }
@@ -211,6 +231,7 @@ pub fn make(job: &Job, folder: &Path, mut told: impl FnMut(u64)) -> Result<JobRe
             wall_seconds: stopwatch.seconds(),
             peak_rss_bytes: death::peak_rss_bytes(),
             figures: measuring.end(engine.state(), engine.totals(), violations),
+            arm: watching.map(|watching| Box::new(watching.end(engine.state()))),
         })
     })
 }
@@ -221,7 +242,7 @@ mod tests {
 
     #[test]
     fn keys_tell_what_is_simulated_and_are_keys() {
-        let key = |seed: u8, blocks, checking| job_key(Hash32([seed; 32]), blocks, checking);
+        let key = |seed: u8, blocks, checking| job_key(Hash32([seed; 32]), blocks, checking, None);
         let one = key(1, 5, Checking::Trusting);
         assert_eq!(one, key(1, 5, Checking::Trusting));
         for other in [
@@ -232,6 +253,17 @@ mod tests {
             assert!(is_key(&other));
             assert_ne!(one, other);
         }
+        let order = |attackers: &[&str]| ArmOrder {
+            attackers: attackers.iter().map(|group| (*group).to_owned()).collect(),
+            accomplices: Vec::new(),
+            netuids: Vec::new(),
+            detector: String::new(),
+        };
+        let arm = |attackers: &[&str]| {
+            job_key(Hash32([1; 32]), 5, Checking::Trusting, Some(&order(attackers)))
+        };
+        assert_ne!(one, arm(&["a"]), "an arm is looked at otherwise");
+        assert_ne!(arm(&["a"]), arm(&["b"]));
         let long = "a".repeat(65);
         let outside = format!("/tmp/{}", "a".repeat(59));
         for text in ["", "..", "/tmp", &one[1..], &long, &outside] {

@@ -1,12 +1,44 @@
-//! A sweep's jobs on this machine: so many at once, each result kept as soon as it is there.
+//! Jobs on this machine: so many at once, each result handed over as soon as it is there.
 
 use super::bar::Bar;
-use super::plan::{Planned, Sweep};
+use super::job::{Job, JobResult};
+use super::plan::Sweep;
 use super::pool::{Outcome, Pool};
-use super::store::Store;
 use crate::run::signals::Asked;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+
+/// Jobs by their numbers.
+pub trait Work {
+    /// Packs one.
+    ///
+    /// # Errors
+    /// What it is made of cannot be read any more.
+    fn job(&self, number: usize) -> Result<Job, String>;
+
+    /// As messages name it.
+    fn name(&self, number: usize) -> String;
+
+    /// Blocks of its run.
+    fn blocks(&self, number: usize) -> u64;
+}
+
+impl Work for Sweep {
+    fn job(&self, number: usize) -> Result<Job, String> {
+        self.pack(&self.jobs[number]).map_err(|error| error.to_string())
+    }
+
+    fn name(&self, number: usize) -> String {
+        let job = &self.jobs[number];
+        let cell = self.tell_cell(job.cell);
+        let comma = if cell.is_empty() { "" } else { ", " };
+        format!("job {} ({cell}{comma}seed {})", number + 1, job.seed)
+    }
+
+    fn blocks(&self, number: usize) -> u64 {
+        self.jobs[number].blocks
+    }
+}
 
 /// What came of a set of jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,27 +51,27 @@ pub struct Made {
     pub is_stopped: bool,
 }
 
-/// Makes jobs, given with their numbers; the first request to stop lets those under way end, the second does not.
+/// Makes jobs, given by their numbers; the first request to stop lets those under way end, the second does not.
 ///
 /// # Errors
 /// A result cannot be kept.
 pub async fn make(
-    sweep: &Sweep,
-    jobs: Vec<(usize, &Planned)>,
+    work: &impl Work,
+    numbers: Vec<usize>,
     pool: &Pool,
     at_once: usize,
-    store: &Store,
+    mut keep: impl FnMut(usize, JobResult) -> Result<(), String>,
     bar: &Bar,
     asked: &mut Asked,
 ) -> Result<Made, String> {
     let mut made = Made::default();
-    let mut waiting = jobs.into_iter();
+    let mut waiting = numbers.into_iter();
     let mut under_way = FuturesUnordered::new();
     loop {
         while !made.is_stopped && under_way.len() < at_once {
-            let Some((number, planned)) = waiting.next() else { break };
-            let job = sweep.pack(planned).map_err(|error| error.to_string())?;
-            let watcher = bar.job(name(sweep, number), planned.blocks);
+            let Some(number) = waiting.next() else { break };
+            let job = work.job(number)?;
+            let watcher = bar.job(work.name(number), work.blocks(number));
             under_way.push(async move {
                 let outcome = pool.make(job, &watcher).await;
                 watcher.end();
@@ -53,11 +85,11 @@ pub async fn make(
             Some((number, outcome)) = under_way.next() => {
                 match outcome {
                     Outcome::Done(result) => {
-                        store.keep(&result).map_err(|error| error.to_string())?;
+                        keep(number, *result)?;
                         made.done += 1;
                     }
                     Outcome::Failed(why) | Outcome::Foreign(why) => {
-                        bar.say(&format!("{} failed: {why}", name(sweep, number)));
+                        bar.say(&format!("{} failed: {why}", work.name(number)));
                         made.failed.push((number, why));
                     }
                 }
@@ -73,12 +105,4 @@ pub async fn make(
             }
         }
     }
-}
-
-/// A job as messages name it.
-pub fn name(sweep: &Sweep, number: usize) -> String {
-    let job = &sweep.jobs[number];
-    let cell = sweep.tell_cell(job.cell);
-    let comma = if cell.is_empty() { "" } else { ", " };
-    format!("job {} ({cell}{comma}seed {})", number + 1, job.seed)
 }

@@ -172,6 +172,7 @@ impl Sweep {
             blocks: planned.blocks,
             checking: self.source.checking,
             packed,
+            arm: None,
         })
     }
 }
@@ -208,7 +209,7 @@ impl Source {
             seed,
             blocks,
             scenario_hash: hash.to_string(),
-            key: job_key(hash, blocks, self.checking),
+            key: job_key(hash, blocks, self.checking, None),
         };
         Ok((planned, Measurable::of(&plan)))
     }

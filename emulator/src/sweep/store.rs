@@ -176,6 +176,7 @@ mod tests {
             wall_seconds: 0.5,
             peak_rss_bytes: 1,
             figures: Figures::from(figures),
+            arm: None,
         }
     }
 

@@ -7,7 +7,7 @@ use super::{Broker, BrokerError, Patience, Place, Verdict};
 use crate::clock::Throttle;
 use crate::run::signals::Asked;
 use crate::sweep::bar::Bar;
-use crate::sweep::local::{Made, name};
+use crate::sweep::local::{Made, Work};
 use crate::sweep::plan::{Planned, Sweep};
 use crate::sweep::store::Store;
 use ::async_nats::jetstream::consumer::pull::Config as PullConfig;
@@ -183,7 +183,7 @@ impl Gathering<'_> {
                 if self.fresh.is_none_or(|fresh| sequence <= fresh) {
                     return Ok(());
                 }
-                self.bar.say(&format!("{} failed: {why}", name(self.sweep, number)));
+                self.bar.say(&format!("{} failed: {why}", self.sweep.name(number)));
                 self.made.failed.push((number, why));
             }
         }
@@ -222,7 +222,7 @@ impl Gathering<'_> {
         let message = self.broker.signing.seal(&job);
         let (bytes, max) = (message.len(), self.broker.client.max_payload());
         if bytes > max {
-            let (name, url) = (name(self.sweep, number), self.broker.url.clone());
+            let (name, url) = (self.sweep.name(number), self.broker.url.clone());
             return Err(Trouble::Own(BrokerError::TooLarge { name, bytes, max, url }));
         }
         let subject = self.broker.job_subject(&job.key);
