@@ -21,6 +21,7 @@ mod progress;
 mod report;
 mod run;
 mod scenario;
+mod swarm;
 mod sweep;
 
 use clap::{Parser, Subcommand};
@@ -62,6 +63,8 @@ enum Command {
     Diff(commands::diff::DiffArguments),
     /// Run a grid of settings times seeds, here or on many machines, and compare the cells.
     Sweep(commands::sweep::SweepArguments),
+    /// Try random scenarios, populations and faults, one per seed, against every check there is.
+    Swarm(commands::swarm::SwarmArguments),
     /// Make jobs of sweeps that come over a NATS server.
     Worker(commands::worker::WorkerArguments),
     /// Tell what a run says of each subnet (product, flow, team, flywheel, exit) and of each role.
@@ -123,6 +126,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Log(command) => commands::log::run(&command),
         Command::Diff(command) => commands::diff::run(&command),
         Command::Sweep(command) => commands::sweep::run(&command, arguments.log_format),
+        Command::Swarm(command) => commands::swarm::run(&command),
         Command::Worker(command) => commands::worker::run(&command, arguments.log_format),
         Command::Report(command) => commands::report::run(&command),
         Command::Export(command) => commands::export::run(&command),

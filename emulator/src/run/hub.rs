@@ -80,6 +80,18 @@ pub struct HubMemory {
     facts: Gathered,
 }
 
+impl HubMemory {
+    /// Messages that are under way to somebody.
+    pub fn travelling(&self) -> u64 {
+        self.travelling.len() as u64
+    }
+
+    /// Calls that have reached the chain and wait for a block.
+    pub fn waiting(&self) -> u64 {
+        self.calls.range(..(self.now_ms, PlayerId::CHAIN, 0)).count() as u64
+    }
+}
+
 /// A call on its way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Waiting {

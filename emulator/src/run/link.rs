@@ -13,6 +13,7 @@ mod sockets;
 
 use super::wire::WireError;
 use frames::Frames;
+pub use frames::HEAD_BYTES;
 use futures_util::{SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -14,6 +14,8 @@ pub mod control;
 pub mod death;
 /// Two blocks compared.
 pub mod difference;
+/// Faults below the simulation.
+pub mod disturbance;
 /// Where a live run can be asked.
 pub mod door;
 /// What making a run took.
@@ -22,6 +24,8 @@ pub mod effort;
 pub mod engine;
 /// Disk and time of a run, before it begins.
 pub mod estimate;
+/// A log that fails when it should.
+pub mod failing_log;
 /// The processes that the launcher holds.
 pub mod family;
 /// What simulated faults do.
@@ -46,6 +50,8 @@ pub mod public;
 pub mod re_execution;
 /// Running a log's players again.
 pub mod re_simulation;
+/// Bytes between processes, disturbed.
+pub mod relay;
 /// What no host may learn before its time.
 #[cfg(test)]
 mod sealed;
