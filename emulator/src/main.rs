@@ -17,6 +17,8 @@ mod metrics;
 mod names;
 mod parallel;
 mod plan;
+#[cfg(feature = "planted")]
+mod planted;
 mod progress;
 mod report;
 mod run;

@@ -59,6 +59,10 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
                 return Err("the nonce is not the signer's next");
             }
             account.nonce = nonce.checked_add(1).ok_or("the nonce has no next one")?;
+            #[cfg(feature = "planted")]
+            if crate::planted::active(crate::planted::Bug::NonceStandsStill) {
+                account.nonce = *nonce;
+            }
         }
         Event::RulesSwitched { rules } => *state.rules_mut() = *rules,
         Event::ParameterSet { netuid, name, value } => {
@@ -647,7 +651,11 @@ fn place_neuron(
                 if let Some(incentive) = mechanism.incentive.get_mut(index) {
                     *incentive = 0;
                 }
-                if let Some(row) = mechanism.bonds.get_mut(index) {
+                let bonds = mechanism.bonds.get_mut(index);
+                #[cfg(feature = "planted")]
+                let bonds =
+                    bonds.filter(|_| !crate::planted::active(crate::planted::Bug::BondsKept));
+                if let Some(row) = bonds {
                     row.clear();
                 }
                 if let Some(row) = mechanism.weights.get_mut(index) {

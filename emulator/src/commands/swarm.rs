@@ -41,12 +41,19 @@ pub struct SwarmArguments {
     /// Seeds at a time [default: the machine's cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
+    /// Run so many of the seeds, the first ones, with real processes and signals too.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    with_processes: u64,
     /// Begin no further seed after so many failures.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     failures_max: Option<u64>,
     /// Where scenarios of failures are written.
     #[arg(long, value_name = "DIR", default_value = "swarm-failures")]
     out: PathBuf,
+    /// Plant this bug first.
+    #[cfg(feature = "planted")]
+    #[arg(long, value_name = "BUG")]
+    planted: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -105,6 +112,12 @@ struct ToldFailure {
 /// Tries the seeds, or the scenario, and tells what came of it.
 pub fn run(arguments: &SwarmArguments) -> Result<(), Failure> {
     let stopwatch = Stopwatch::start();
+    #[cfg(feature = "planted")]
+    if !crate::planted::plant(arguments.planted.as_deref()) {
+        let names = crate::planted::names().collect::<Vec<_>>().join(", ");
+        let what = format!("--planted: there is no such bug; there are {names}");
+        return Err(Failure::usage(what, None));
+    }
     let gathered = match (&arguments.scenario, arguments.seeds) {
         (Some(file), _) => try_file(file)?,
         (None, Some(seeds)) => try_seeds(arguments, seeds),
@@ -119,7 +132,10 @@ pub fn run(arguments: &SwarmArguments) -> Result<(), Failure> {
         passed: gathered.tried - gathered.failed.len() as u64,
         failed,
         blocks: gathered.seen.blocks,
-        faults_never_fired: gathered.never_fired(Form::OneProcess),
+        faults_never_fired: gathered.never_fired(match arguments.with_processes {
+            0 => Form::OneProcess,
+            _ => Form::Processes,
+        }),
         behaviours_never_played: gathered.never_played(),
         faults: gathered.seen.faults,
         behaviours: gathered.seen.behaviours,
@@ -142,16 +158,18 @@ fn try_seeds(arguments: &SwarmArguments, seeds: SwarmSeeds) -> Gathered {
         blocks: arguments.blocks,
         jobs: arguments.jobs.map_or_else(cores, usize::from),
         failures_max: arguments.failures_max,
+        with_processes: arguments.with_processes,
     };
-    let count = seeds.last - seeds.first + 1;
+    let seeds = seeds.last - seeds.first + 1;
+    let count = seeds + seeds.min(arguments.with_processes);
     let throttle = Mutex::new(Throttle::every(Duration::from_millis(PROGRESS_INTERVAL_MS)));
-    let told = |_: u64, failed: &Failed| {
+    let told = |failed: &Failed| {
         tell_talk(&format!("seed {}: {}\n", failed.seed, failed.failure));
     };
     let done = |tried: u64| {
         let is_due = throttle.lock().is_ok_and(|mut throttle| throttle.is_due());
         if is_due || tried == count {
-            tell_talk(&format!("{tried} of {count} seeds tried\n"));
+            tell_talk(&format!("{tried} of {count} trials are done\n"));
         }
     };
     try_all(&swarm, told, done)
@@ -161,7 +179,7 @@ fn try_file(file: &std::path::Path) -> Result<Gathered, Failure> {
     let text = file_text(file).map_err(|error| Failure::usage(&error, error.hint()))?;
     let mut gathered = Gathered { tried: 1, ..Gathered::default() };
     if let Err(failure) = try_one(&text, Readings::ALL, &mut gathered.seen) {
-        gathered.failed.push(Failed { seed: 0, failure });
+        gathered.failed.push(Failed { seed: 0, form: Form::OneProcess, failure });
     }
     Ok(gathered)
 }
@@ -174,9 +192,11 @@ fn failure(arguments: &SwarmArguments, at: usize, failed: &Failed) -> ToldFailur
         return ToldFailure { seed: None, check, detail, command, scenario: None, shrunk: None };
     }
     let seed = failed.seed;
-    let text = scenario_of(seed, arguments.blocks, Form::OneProcess);
+    let text = scenario_of(seed, arguments.blocks, failed.form);
+    let is_real = failed.form == Form::Processes;
+    let real = if is_real { " --with-processes 1" } else { "" };
     let blocks = arguments.blocks.map_or_else(String::new, |blocks| format!(" --blocks {blocks}"));
-    let command = format!("btemu swarm --seeds {seed}..{seed}{blocks}");
+    let command = format!("btemu swarm --seeds {seed}..{seed}{blocks}{real}");
     let write = |name: String, text: &str| match save(&arguments.out, &name, text) {
         Ok(path) => Some(path.display().to_string()),
         Err(error) => {
@@ -184,9 +204,12 @@ fn failure(arguments: &SwarmArguments, at: usize, failed: &Failed) -> ToldFailur
             None
         }
     };
-    let scenario = write(format!("seed-{seed}.toml"), &text);
+    let suffix = if is_real { "-processes" } else { "" };
+    let scenario = write(format!("seed-{seed}{suffix}.toml"), &text);
     let document = parse::<Document>("the drawn scenario", &text);
-    let shrunk = document.ok().filter(|_| at < SHRUNK_MAX).and_then(|document| {
+    // A run with real processes takes seconds, and does not fail the same way each time.
+    let small = document.ok().filter(|_| at < SHRUNK_MAX && !is_real);
+    let shrunk = small.and_then(|document| {
         let readings = Readings::of(seed);
         let fails = |smaller: &Document| {
             let text = toml::to_string(smaller).expect("a document is plain data");

@@ -131,6 +131,10 @@ impl Faults {
             return;
         }
         self.height = height;
+        #[cfg(feature = "planted")]
+        if crate::planted::active(crate::planted::Bug::UnhealedFault) && !self.in_force.is_empty() {
+            return;
+        }
         let mut before = std::mem::take(&mut self.in_force);
         for (place, planned) in (0..).zip(&self.list) {
             let times = &planned.fault.times;

@@ -57,6 +57,8 @@ pub mod relay;
 mod sealed;
 /// Players on their way into a checkpoint.
 pub mod seats;
+/// Striking the processes of a run.
+pub mod striker;
 /// What strangers cannot guess.
 pub mod secret;
 /// Requests to end.

@@ -10,7 +10,6 @@ use super::link::{HEAD_BYTES, Place};
 use super::wire::MESSAGE_BYTES_MAX;
 use std::collections::VecDeque;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -85,16 +84,6 @@ pub async fn relay(listener: UnixListener, onward: Place, quiver: Quiver) -> io:
             }
         }
     }
-}
-
-/// Whether frames to a place can be relayed.
-pub const fn can_relay(place: &Place) -> bool {
-    matches!(place, Place::Unix(_) | Place::Tcp(_))
-}
-
-/// Where a relay beside a socket of the chain would be.
-pub fn relay_socket(beside: &Path) -> PathBuf {
-    beside.with_extension("relay")
 }
 
 /// One host and the chain. Either end's end is the other's.

@@ -29,9 +29,6 @@ pub const HEALING_BLOCKS: u64 = 15;
 const UNREST_BLOCKS_MIN: u64 = 25;
 /// See [`UNREST_BLOCKS_MIN`].
 const UNREST_BLOCKS_MAX: u64 = 90;
-/// Shortest run that has both.
-pub const BLOCKS_MIN: u64 = HEALING_TEMPOS * (TEMPO_MAX + 1) + HEALING_BLOCKS + UNREST_BLOCKS_MIN;
-
 /// Blocks after the last fault: so many at the end of a run are without any.
 pub const fn healing_blocks(tempo_max: u64) -> u64 {
     HEALING_TEMPOS * (tempo_max + 1) + HEALING_BLOCKS
@@ -62,9 +59,8 @@ pub fn draw(seed: u64, blocks: Option<u64>, form: Form) -> Document {
         run: Run {
             seed: fate.below(1 << 48),
             blocks: Blocks(blocks),
-            processes: if form == Form::Processes { 2 } else { 0 },
             dealing: fate.below(4),
-            ..Run::default()
+            ..run_of(form)
         },
         rules: rules(&mut Fate::new(seed, "rules")),
         genesis: genesis(&mut fate),
@@ -88,6 +84,19 @@ pub fn draw(seed: u64, blocks: Option<u64>, form: Form) -> Document {
     document.fault = faults(&mut Fate::new(seed, "faults"), &document, unrest);
     document.fault.extend(disturbances(&mut Fate::new(seed, "disturbances"), blocks, form));
     document
+}
+
+/// With processes a run is slow enough to be struck at about the right block, and a lost frame is soon missed.
+fn run_of(form: Form) -> Run {
+    match form {
+        Form::OneProcess => Run { processes: 0, ..Run::default() },
+        Form::Processes => Run {
+            processes: 2,
+            pace: "900x".to_owned(),
+            host_silence_ms_max: 2_000,
+            ..Run::default()
+        },
+    }
 }
 
 fn set(table: &mut Table, key: &str, value: impl Into<WideValue>) {

@@ -43,9 +43,4 @@ impl Fate {
     pub fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len() as u64) as usize]
     }
-
-    /// The draws themselves.
-    pub const fn dice(&mut self) -> &mut Dice {
-        &mut self.0
-    }
 }

@@ -7,6 +7,8 @@
 mod cast;
 /// From a seed to a scenario.
 pub mod draw;
+/// One epoch by itself.
+mod epoch;
 /// What can be found wrong.
 pub mod failure;
 /// Draws.
@@ -17,6 +19,8 @@ mod liveness;
 mod lives;
 /// What must be true of blocks.
 mod oracle;
+/// One scenario with real processes.
+mod processes;
 /// Failures made small.
 pub mod shrink;
 /// One scenario with every check.
@@ -28,7 +32,6 @@ use failure::Failure;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use strum::VariantArray;
 use trial::{DAMAGED_LOG, Readings, Seen, attempt};
 
@@ -60,6 +63,8 @@ pub struct Swarm {
     pub blocks: Option<u64>,
     /// Seeds at a time.
     pub jobs: usize,
+    /// How many of the seeds, the first ones, run with real processes too.
+    pub with_processes: u64,
     /// Failures after which no further seed is begun; none for no such bound.
     pub failures_max: Option<u64>,
 }
@@ -69,6 +74,8 @@ pub struct Swarm {
 pub struct Failed {
     /// Which.
     pub seed: u64,
+    /// In which form.
+    pub form: Form,
     /// What did not hold.
     pub failure: Failure,
 }
@@ -117,31 +124,47 @@ pub fn try_one(text: &str, readings: Readings, seen: &mut Seen) -> Result<(), Fa
     attempt(text, readings, folder.path(), seen)
 }
 
-/// Tries every seed; `told` hears of each when it is done, with the number of those that are.
-pub fn try_all(
-    swarm: &Swarm,
-    told: impl Fn(u64, &Failed) + Sync,
-    done: impl Fn(u64) + Sync,
-) -> Gathered {
-    let next = AtomicU64::new(swarm.first);
+/// Tries one scenario with real processes in a folder of its own, which is gone afterwards.
+pub fn try_processes(text: &str, seen: &mut Seen) -> Result<(), Failure> {
+    let folder = tempfile::Builder::new().prefix("btemu-swarm-").tempdir();
+    let folder = folder.map_err(|error| Failure::new("folders_are_made", error))?;
+    processes::attempt(text, folder.path(), seen)
+}
+
+/// What is tried, in this order.
+fn trials(swarm: &Swarm) -> impl Iterator<Item = (u64, Form)> {
+    let (first, last) = (swarm.first, swarm.last);
+    // Those take longest, and mostly wait.
+    let real = (first..=last).take(usize::try_from(swarm.with_processes).unwrap_or(usize::MAX));
+    let real = real.map(|seed| (seed, Form::Processes));
+    real.chain((first..=last).map(|seed| (seed, Form::OneProcess)))
+}
+
+/// Tries every seed; `told` hears of each that fails, `done` of the number of trials that are done.
+pub fn try_all(swarm: &Swarm, told: impl Fn(&Failed) + Sync, done: impl Fn(u64) + Sync) -> Gathered {
+    let trials = Mutex::new(trials(swarm));
     let gathered = Mutex::new(Gathered::default());
-    let lock = || gathered.lock().expect("whoever panics while it holds this ends the swarm");
+    let whole = "whoever panics while it holds this ends the swarm";
     let work = || {
         loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            let failures = lock().failed.len() as u64;
-            if seed > swarm.last || swarm.failures_max.is_some_and(|most| failures >= most) {
+            let failures = gathered.lock().expect(whole).failed.len() as u64;
+            let next = trials.lock().expect(whole).next();
+            let Some((seed, form)) = next else { return };
+            if swarm.failures_max.is_some_and(|most| failures >= most) {
                 return;
             }
-            let text = scenario_of(seed, swarm.blocks, Form::OneProcess);
+            let text = scenario_of(seed, swarm.blocks, form);
             let mut seen = Seen::default();
-            let tried = try_one(&text, Readings::of(seed), &mut seen);
-            let mut gathered = lock();
+            let tried = match form {
+                Form::OneProcess => try_one(&text, Readings::of(seed), &mut seen),
+                Form::Processes => try_processes(&text, &mut seen),
+            };
+            let mut gathered = gathered.lock().expect(whole);
             gathered.tried += 1;
             gathered.seen.add(&seen);
             if let Err(failure) = tried {
-                let failed = Failed { seed, failure };
-                told(gathered.tried, &failed);
+                let failed = Failed { seed, form, failure };
+                told(&failed);
                 gathered.failed.push(failed);
             }
             done(gathered.tried);
@@ -152,7 +175,7 @@ pub fn try_all(
             scope.spawn(work);
         }
     });
-    let mut gathered = gathered.into_inner().expect("whoever panics ends the swarm");
+    let mut gathered = gathered.into_inner().expect(whole);
     gathered.failed.sort_by_key(|failed| failed.seed);
     gathered
 }
@@ -167,3 +190,6 @@ pub fn save(folder: &Path, name: &str, text: &str) -> std::io::Result<std::path:
     std::fs::write(&path, text)?;
     Ok(path)
 }
+
+#[cfg(test)]
+mod tests;

@@ -163,15 +163,14 @@ fn out_of_order(calls: &[CallRecord]) -> Option<&CallRecord> {
     late.or_else(|| players.windows(2).find(|two| rank(two[0]) >= rank(two[1])).map(|two| two[1]))
 }
 
-/// Who took a uid in this block has no bonds yet, and nobody has any in it.
+/// Who took a uid in this block has no bonds yet.
 fn bare_newcomers(frame: &Frame, state: &State) -> Option<String> {
     for event in &frame.events {
         let Event::NeuronPlaced { netuid, uid, hotkey, .. } = event else { continue };
         let Some(subnet) = state.subnet(*netuid) else { continue };
         for mechanism in &subnet.mechanisms {
             let held = mechanism.bonds.get(usize::from(*uid)).is_some_and(|row| !row.is_empty());
-            let inside = mechanism.bonds.iter().flatten().any(|(to, bond)| to == uid && *bond != 0);
-            if held || inside {
+            if held {
                 return Some(format!("subnet {netuid}: {hotkey} at uid {uid} has bonds already"));
             }
         }

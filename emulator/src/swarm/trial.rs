@@ -5,6 +5,7 @@
 //! (`oracle`, `liveness`), making the disturbed leg (`lives`), real processes (`processes`).
 
 use super::draw::healing_blocks;
+use super::epoch;
 use super::failure::{Failure, Or};
 use super::liveness::Liveness;
 use super::lives::{Lives, disturbed};
@@ -160,6 +161,7 @@ fn attempt_legs(
     seen: &mut Seen,
 ) -> Result<(), Failure> {
     let scenario = read_shown(text, &Overrides::default()).or_fail("scenarios_are_taken")?;
+    epoch::attempt(scenario.seed())?;
     let straight_at = folder.join("straight");
     let straight = straight(&scenario, &straight_at, seen)?;
     let log = SledLog::open(&RunFolder { path: straight_at.clone() }.log_dir());

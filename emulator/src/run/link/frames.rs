@@ -47,6 +47,22 @@ fn proof(number: u32, message: &[u8]) -> u32 {
     u32::from_le_bytes(*head)
 }
 
+/// The head of a message that has a number.
+fn head(number: u32, length: u32, message: &[u8]) -> [u8; HEAD_BYTES] {
+    let mut head = [0; HEAD_BYTES];
+    let words = [length, number, proof(number, message)];
+    for (to, word) in head.chunks_exact_mut(WORD_BYTES).zip(words) {
+        to.copy_from_slice(&word.to_le_bytes());
+    }
+    head
+}
+
+/// A message behind its head, which may lie about the length.
+#[cfg(test)]
+pub fn framed(number: u32, length: u32, message: &[u8]) -> Vec<u8> {
+    [&head(number, length, message)[..], message].concat()
+}
+
 impl Decoder for Frames {
     type Item = Bytes;
     type Error = WireError;
@@ -99,9 +115,7 @@ impl Encoder<Bytes> for Frames {
         let number = self.next_out;
         self.next_out = number.wrapping_add(1);
         to.reserve(HEAD_BYTES + message.len());
-        to.put_u32_le(length);
-        to.put_u32_le(number);
-        to.put_u32_le(proof(number, &message));
+        to.put_slice(&head(number, length, &message));
         to.put_slice(&message);
         Ok(())
     }
@@ -117,12 +131,6 @@ mod tests {
             frames.encode(Bytes::copy_from_slice(message), &mut stream).expect("short");
         }
         stream
-    }
-
-    fn head(length: u32) -> [u8; HEAD_BYTES] {
-        let mut head = [0; HEAD_BYTES];
-        head[..WORD_BYTES].copy_from_slice(&length.to_le_bytes());
-        head
     }
 
     /// What comes out, up to the first error.
@@ -188,7 +196,7 @@ mod tests {
     fn an_announced_length_takes_no_room_before_its_bytes_are_there() {
         let mut frames = Frames::default();
         let announced = u32::try_from(MESSAGE_BYTES_MAX).expect("below four gigabytes");
-        let mut buffer = BytesMut::from(&head(announced)[..]);
+        let mut buffer = BytesMut::from(&head(0, announced, b"")[..]);
         assert!(frames.decode(&mut buffer).expect("it may still come").is_none());
         assert!(buffer.capacity() <= 2 * ROOM_BYTES, "{} bytes", buffer.capacity());
     }
@@ -198,7 +206,7 @@ mod tests {
         let mut frames = Frames::default();
         frames.limit(4_096);
         for (length, refused) in [(4_096_u32, false), (4_097, true), (u32::MAX, true)] {
-            let mut buffer = BytesMut::from(&head(length)[..]);
+            let mut buffer = BytesMut::from(&head(0, length, b"")[..]);
             let told = frames.decode(&mut buffer);
             assert_eq!(matches!(told, Err(WireError::TooLong { bytes_max: 4_096 })), refused);
         }
