@@ -648,14 +648,14 @@ fn place_neuron(
                 *weight = 0;
             }
             for mechanism in mechanisms.iter_mut() {
+                #[cfg(feature = "planted")]
+                if crate::planted::active(crate::planted::Bug::InheritedUid) {
+                    continue;
+                }
                 if let Some(incentive) = mechanism.incentive.get_mut(index) {
                     *incentive = 0;
                 }
-                let bonds = mechanism.bonds.get_mut(index);
-                #[cfg(feature = "planted")]
-                let bonds =
-                    bonds.filter(|_| !crate::planted::active(crate::planted::Bug::BondsKept));
-                if let Some(row) = bonds {
+                if let Some(row) = mechanism.bonds.get_mut(index) {
                     row.clear();
                 }
                 if let Some(row) = mechanism.weights.get_mut(index) {

@@ -14,14 +14,14 @@ pub enum Bug {
     MissedClip = 2,
     /// A share change is applied twice.
     DoubleApply = 3,
-    /// A failed call's changes of free balance are not undone.
+    /// What a failed call had changed stays.
     ForgetfulUndo = 4,
     /// Writes to accounts do not reach the kept hashes.
     StaleRoot = 5,
     /// A holder's part of a share pool is rounded up.
     ShareRoundedUp = 6,
-    /// Who takes a uid gets the bonds of who had it.
-    BondsKept = 7,
+    /// Who takes a uid gets weights, bonds and incentive of who had it.
+    InheritedUid = 7,
     /// Sealed rows are opened an epoch early.
     EarlyReveal = 8,
     /// Calls of one class are decided from the last to the first.
@@ -41,7 +41,7 @@ impl Bug {
         ("forgetful-undo", Self::ForgetfulUndo),
         ("stale-root", Self::StaleRoot),
         ("share-rounded-up", Self::ShareRoundedUp),
-        ("bonds-kept", Self::BondsKept),
+        ("inherited-uid", Self::InheritedUid),
         ("early-reveal", Self::EarlyReveal),
         ("calls-reversed", Self::CallsReversed),
         ("dropped-rao", Self::DroppedRao),

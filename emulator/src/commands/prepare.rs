@@ -83,11 +83,12 @@ fn fresh(arguments: &RunArguments) -> Result<ChainOrder, Failure> {
     };
     let folder = folder.map_err(|error| Failure::failed(&error, error.hint()))?;
     let genesis = plan.genesis.height;
-    let written = order(arguments, &scenario, token, &folder, (genesis, genesis)).and_then(|order| {
-        check_room(arguments, &plan, &order, scenario.blocks())?;
-        write_genesis(&folder, plan, order.durability)?;
-        Ok(order)
-    });
+    let written =
+        order(arguments, &scenario, token, &folder, (genesis, genesis)).and_then(|order| {
+            check_room(arguments, &plan, &order, scenario.blocks())?;
+            write_genesis(&folder, plan, order.durability)?;
+            Ok(order)
+        });
     match written {
         Ok(order) => Ok(order),
         Err(failure) => {

@@ -381,11 +381,7 @@ pub(super) fn order(
 }
 
 /// What strikes below the simulation behind a block; only processes can be struck.
-fn strikes_behind(
-    scenario: &Scenario,
-    tip: Height,
-    until: Height,
-) -> Result<Vec<Strike>, Failure> {
+fn strikes_behind(scenario: &Scenario, tip: Height, until: Height) -> Result<Vec<Strike>, Failure> {
     let scheduled = scenario.disturbances().map_err(scenario_failure)?;
     let mut strikes = strikes(&scheduled, scenario.seed(), until);
     strikes.retain(|strike| strike.at > tip);

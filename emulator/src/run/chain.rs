@@ -370,9 +370,8 @@ pub async fn drive(
     let mut engine = Engine::new(start, hosts, series.clone(), control);
     if !strikes.is_empty() {
         let (durability, verdict) = (order.durability, verdict.clone());
-        engine = engine.over(|log| {
-            Box::new(FailingLog::new(log, log_dir, durability, strikes, verdict))
-        });
+        engine = engine
+            .over(|log| Box::new(FailingLog::new(log, log_dir, durability, strikes, verdict)));
     }
     let manner = Manner {
         until: order.until,

@@ -341,13 +341,19 @@ impl End {
     }
 }
 
-/// Why the chain fails, if it says so within a short time.
-async fn last_word(reports: &mut Lines<BufReader<ChildStdout>>) -> Option<End> {
+/// Why the chain fails, if it says so within a short time; and what it says before that struck it.
+async fn last_word(
+    reports: &mut Lines<BufReader<ChildStdout>>,
+    mut struck: impl FnMut(Strike),
+) -> Option<End> {
     let word = async {
         while let Ok(Some(line)) = reports.next_line().await {
-            let report = serde_json::from_str::<Report>(&line);
-            if let Ok(Report::Failed { what, hint, outlook }) = report {
-                return Some(End::of(what, hint, outlook));
+            match serde_json::from_str::<Report>(&line) {
+                Ok(Report::Failed { what, hint, outlook }) => {
+                    return Some(End::of(what, hint, outlook));
+                }
+                Ok(Report::Struck(strike)) => struck(strike),
+                _ => {}
             }
         }
         None
@@ -417,7 +423,13 @@ async fn attempt(
                 let told = match how {
                     Ended::ByForce => None,
                     // It may have ended because the chain did, which then says why.
-                    Ended::ByItself => last_word(&mut reports).await,
+                    Ended::ByItself => {
+                        let struck = |strike| {
+                            heard(&Report::Struck(strike));
+                            striker.chain_struck(strike);
+                        };
+                        last_word(&mut reports, struck).await
+                    }
                 };
                 end = Some(told.unwrap_or(End::Lost(why)));
                 continue;
@@ -510,10 +522,13 @@ async fn attempt(
     // What a lost chain had said and nobody had heard: whoever asked at its door was answered only after that.
     let rest_wait = Duration::from_millis(REST_WAIT_MS_MAX);
     while let Ok(Ok(Some(line))) = tokio::time::timeout(rest_wait, reports.next_line()).await {
-        if let Ok(report @ (Report::Standing { .. } | Report::Progress { .. })) =
-            serde_json::from_str::<Report>(&line)
-        {
-            heard(&report);
+        match serde_json::from_str::<Report>(&line) {
+            Ok(report @ (Report::Standing { .. } | Report::Progress { .. })) => heard(&report),
+            Ok(report @ Report::Struck(strike)) => {
+                heard(&report);
+                striker.chain_struck(strike);
+            }
+            _ => {}
         }
     }
     let gone = || End::Lost(format!("the chain process ended without a word ({status})"));

@@ -57,14 +57,14 @@ pub mod relay;
 mod sealed;
 /// Players on their way into a checkpoint.
 pub mod seats;
-/// Striking the processes of a run.
-pub mod striker;
 /// What strangers cannot guess.
 pub mod secret;
 /// Requests to end.
 pub mod signals;
 /// How a live run does.
 pub mod status;
+/// Striking the processes of a run.
+pub mod striker;
 /// Counts and the summary.
 pub mod totals;
 /// Conditions that end a run.

@@ -143,7 +143,6 @@ fn rules(fate: &mut Fate) -> RuleSection {
         ("subnet_owner_cut", fate.between(0, 65_535)),
         ("childkey_burn", if fate.chance(5) { fate.between(1, u64::MAX) } else { 0 }),
         ("tx_rate_limit", fate.between(0, 30)),
-        ("network_registration_start", 0),
     ];
     for (key, value) in rows {
         if fate.chance(2) {

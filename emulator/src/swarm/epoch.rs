@@ -21,9 +21,12 @@ pub fn attempt(seed: u64) -> Result<(), Failure> {
     let validators = fate.between(2, 8) as usize;
     let miners = fate.between(2, 16) as usize;
     let count = validators + miners;
-    let stake: Vec<i128> = (0..count)
-        .map(|uid| if uid < validators { i128::from(fate.between(1, 10_000)) << STAKE_BITS } else { 0 })
-        .collect();
+    let stake: Vec<i128> =
+        (0..count)
+            .map(|uid| {
+                if uid < validators { i128::from(fate.between(1, 10_000)) << STAKE_BITS } else { 0 }
+            })
+            .collect();
     let weights: Vec<Vec<(u16, u16)>> = (0..count)
         .map(|uid| if uid < validators { row(&mut fate, validators, count) } else { Vec::new() })
         .collect();

@@ -122,7 +122,9 @@ impl Liveness {
         }
         for netuid in self.subnets.keys() {
             let Some(subnet) = state.subnet(*netuid) else { continue };
-            let since = state.height.0.saturating_sub(subnet.fast.last_step);
+            // One that was registered on the way has had no epoch yet.
+            let last = subnet.fast.last_step.max(subnet.info.registered_at);
+            let since = state.height.0.saturating_sub(last);
             if since > u64::from(subnet.params.tempo) + 1 {
                 let what = format!("subnet {netuid}: no epoch for {since} blocks");
                 return Err(Failure::new("epochs_go_on", what));

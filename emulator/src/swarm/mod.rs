@@ -141,7 +141,11 @@ fn trials(swarm: &Swarm) -> impl Iterator<Item = (u64, Form)> {
 }
 
 /// Tries every seed; `told` hears of each that fails, `done` of the number of trials that are done.
-pub fn try_all(swarm: &Swarm, told: impl Fn(&Failed) + Sync, done: impl Fn(u64) + Sync) -> Gathered {
+pub fn try_all(
+    swarm: &Swarm,
+    told: impl Fn(&Failed) + Sync,
+    done: impl Fn(u64) + Sync,
+) -> Gathered {
     let trials = Mutex::new(trials(swarm));
     let gathered = Mutex::new(Gathered::default());
     let whole = "whoever panics while it holds this ends the swarm";

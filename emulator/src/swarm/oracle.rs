@@ -163,15 +163,24 @@ fn out_of_order(calls: &[CallRecord]) -> Option<&CallRecord> {
     late.or_else(|| players.windows(2).find(|two| rank(two[0]) >= rank(two[1])).map(|two| two[1]))
 }
 
-/// Who took a uid in this block has no bonds yet.
+/// Who took a uid in this block begins without weights, bonds and incentive.
 fn bare_newcomers(frame: &Frame, state: &State) -> Option<String> {
     for event in &frame.events {
         let Event::NeuronPlaced { netuid, uid, hotkey, .. } = event else { continue };
+        // Who goes on to another place in the same block took nothing along.
         let Some(subnet) = state.subnet(*netuid) else { continue };
+        let at = usize::from(*uid);
+        if subnet.neurons.hotkeys.get(at) != Some(hotkey) {
+            continue;
+        }
         for mechanism in &subnet.mechanisms {
-            let held = mechanism.bonds.get(usize::from(*uid)).is_some_and(|row| !row.is_empty());
-            if held {
-                return Some(format!("subnet {netuid}: {hotkey} at uid {uid} has bonds already"));
+            let rows = [&mechanism.bonds, &mechanism.weights];
+            let has_row = rows.iter().any(|rows| rows.get(at).is_some_and(|row| !row.is_empty()));
+            let earned = mechanism.incentive.get(at).is_some_and(|incentive| *incentive != 0);
+            if has_row || earned {
+                return Some(format!(
+                    "subnet {netuid}: {hotkey} at uid {uid} has weights, bonds or incentive already"
+                ));
             }
         }
     }

@@ -106,9 +106,7 @@ impl State {
         while self.undo.entries.len() > mark.0 {
             if let Some(entry) = self.undo.entries.pop() {
                 #[cfg(feature = "planted")]
-                if crate::planted::active(crate::planted::Bug::ForgetfulUndo)
-                    && matches!(entry, Undo::Account(..))
-                {
+                if crate::planted::active(crate::planted::Bug::ForgetfulUndo) {
                     continue;
                 }
                 self.restore(entry);

@@ -97,7 +97,7 @@ impl Decoder for Frames {
                 ahead if ahead < u32::MAX / 2 => {
                     return Err(WireError::Missed { expected: self.next_in, found: number });
                 }
-                _ => tracing::warn!(number, "a message came again and was dropped"),
+                _ => tracing::info!(number, "a message came again and was dropped"),
             }
         }
     }
