@@ -184,3 +184,62 @@ async fn pump(
         quiver.fired(strike);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::link::{Link, Listener, Pass};
+    use protocol::units::Height;
+    use tokio_util::bytes::Bytes;
+
+    /// What the chain reads of three messages behind a greeting, while something happens to the first of them; how that
+    /// ends; and how often it happened.
+    async fn read(what: Disturbance) -> (Vec<u8>, String, usize) {
+        let folder = tempfile::tempdir().expect("writable");
+        let pass = Pass { run: "run".to_owned(), token: "token".to_owned() };
+        let place = Place::Unix(folder.path().join("chain"));
+        let mut listener = Listener::open(&place, &pass).await.expect("nobody is there");
+        let front = folder.path().join("front");
+        let between = UnixListener::bind(&front).expect("nobody is there");
+        let quiver = Quiver::default();
+        let relaying = tokio::spawn(relay(between, place, quiver.clone()));
+        let mut host = Link::connect(&Place::Unix(front), &pass).await.expect("it listens");
+        host.send(Bytes::from_static(b"hello")).await.expect("it listens");
+        let mut chain = listener.accept().await.expect("it comes");
+        chain.receive().await.expect("a greeting");
+        quiver.arm(Strike { at: Height(1), what, ms: 1 });
+        for number in 0..3_u8 {
+            host.send(Bytes::from(vec![number; 9])).await.ok();
+        }
+        host.close().await.ok();
+        let mut numbers = Vec::new();
+        let error = loop {
+            match chain.receive().await {
+                Ok(message) => numbers.push(message[0]),
+                Err(error) => break error.to_string(),
+            }
+        };
+        relaying.abort();
+        (numbers, error, quiver.take_fired().len())
+    }
+
+    #[test]
+    fn what_is_struck_is_seen_or_harmless() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("there are sockets");
+        let closed = "the connection was closed by the other end";
+        let rows: &[(Disturbance, &[u8], &str)] = &[
+            (Disturbance::Repeat, &[0, 1, 2], closed),
+            (Disturbance::Slow, &[0, 1, 2], closed),
+            (Disturbance::Drop, &[], "message 2 came where message 1 should have"),
+            (Disturbance::Reorder, &[], "message 2 came where message 1 should have"),
+            (Disturbance::Cut, &[], closed),
+            (Disturbance::Garble, &[], "a message was damaged on its way"),
+            (Disturbance::Oversize, &[], "a message of more than 1073741824 bytes was refused"),
+        ];
+        for (what, numbers, error) in rows {
+            let (read, told, fired) = runtime.block_on(read(*what));
+            assert_eq!((&read[..], told.as_str(), fired), (*numbers, *error, 1), "{what}");
+        }
+    }
+}

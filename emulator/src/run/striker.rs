@@ -20,6 +20,8 @@ use tokio::task::JoinHandle;
 #[derive(Debug, Default)]
 pub struct Striker {
     left: Vec<Strike>,
+    /// Whether any of them, from the beginning on, is for a frame: one may wait for it while processes come and go.
+    strikes_frames: bool,
     quiver: Quiver,
     struck: Struck,
 }
@@ -27,7 +29,8 @@ pub struct Striker {
 impl Striker {
     /// With everything still to come.
     pub fn new(left: Vec<Strike>) -> Self {
-        Self { left, quiver: Quiver::default(), struck: Struck::new() }
+        let strikes_frames = left.iter().any(|strike| strike.what.layer() == Layer::Wire);
+        Self { left, strikes_frames, quiver: Quiver::default(), struck: Struck::new() }
     }
 
     /// What has not struck yet and is not on its way, for the chain to know.
@@ -36,14 +39,14 @@ impl Striker {
     }
 
     /// Whether frames will be struck, so that hosts must reach the chain through a relay.
-    pub fn strikes_frames(&self) -> bool {
-        self.left.iter().any(|strike| strike.what.layer() == Layer::Wire)
+    pub const fn strikes_frames(&self) -> bool {
+        self.strikes_frames
     }
 
     /// A relay between a socket of its own and the chain.
     ///
     /// # Errors
-    /// The socket cannot be made, or frames to that place cannot be relayed.
+    /// The socket cannot be made.
     pub fn relay(
         &self,
         socket: &Path,

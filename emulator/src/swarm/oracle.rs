@@ -13,6 +13,15 @@ use protocol::units::{AccountId, Height, NetUid, PlayerId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Whether messages can come twice, each copy to be delivered or lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubling {
+    /// They can.
+    Possible,
+    /// They cannot.
+    Never,
+}
+
 /// Follows a run block by block.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
@@ -72,10 +81,10 @@ impl Oracle {
     ///
     /// # Errors
     /// The first check that does not hold.
-    pub fn end(&self, travelling: u64, can_double: bool, state: &State) -> Result<(), Failure> {
+    pub fn end(&self, travelling: u64, doubling: Doubling, state: &State) -> Result<(), Failure> {
         let Messages { sent, delivered, dropped } = self.messages;
         let known = delivered + dropped + travelling;
-        if known < sent || (!can_double && known != sent) {
+        if known < sent || (doubling == Doubling::Never && known != sent) {
             let what = format!(
                 "{sent} messages were sent, but {delivered} delivered, {dropped} lost and {travelling} \
                  are under way"

@@ -9,7 +9,7 @@ use super::epoch;
 use super::failure::{Failure, Or};
 use super::liveness::Liveness;
 use super::lives::{Lives, disturbed};
-use super::oracle::Oracle;
+use super::oracle::{Doubling, Oracle};
 use crate::commands::run::BUILD;
 use crate::plan::{FaultKind, Plan};
 use crate::run::control::{Control, Ended, Wish};
@@ -269,8 +269,9 @@ pub fn straight(scenario: &Scenario, path: &Path, seen: &mut Seen) -> Result<Str
     for (kind, count) in struck_by_kind(&plan, until) {
         *seen.faults.entry(kind.to_owned()).or_insert(0) += count;
     }
-    let can_double = plan.network.duplication_ppm > 0
+    let doubles = plan.network.duplication_ppm > 0
         || plan.faults.iter().any(|it| matches!(it.kind, FaultKind::Duplication { .. }));
+    let doubling = if doubles { Doubling::Possible } else { Doubling::Never };
     let mut oracle = Oracle::default();
     let mut liveness = calm_from(scenario, &plan).map(|from| Liveness::new(&plan, from));
     let (folder, log) = begin(plan, path)?;
@@ -307,7 +308,7 @@ pub fn straight(scenario: &Scenario, path: &Path, seen: &mut Seen) -> Result<Str
         found.map_or(Ok(()), Err)?;
         made?;
         let (travelling, overdue) = engine.under_way();
-        oracle.end(travelling, can_double, engine.state())?;
+        oracle.end(travelling, doubling, engine.state())?;
         if let Some(liveness) = &liveness {
             liveness.end(engine.state(), overdue)?;
         }
