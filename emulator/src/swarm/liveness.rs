@@ -44,7 +44,7 @@ pub struct Liveness {
     /// Whether messages get through, more or less.
     is_quiet: bool,
     /// Calls that a block takes.
-    calls_max: usize,
+    calls_max: u64,
     /// Whether the last block took as many.
     is_full: bool,
 }
@@ -77,7 +77,7 @@ impl Liveness {
             subnets: BTreeMap::new(),
             watched: watched.collect(),
             is_quiet: plan.network.loss_ppm <= LOSS_PPM_MAX,
-            calls_max: plan.limits.extrinsics_per_block_max as usize,
+            calls_max: u64::from(plan.limits.extrinsics_per_block_max),
             is_full: false,
         }
     }
@@ -88,7 +88,10 @@ impl Liveness {
         let taken = frame.calls.iter().filter(|call| {
             call.player != PlayerId::CHAIN && call.outcome != Outcome::Refused(Refusal::PoolFull)
         });
-        self.is_full = taken.count() >= self.calls_max;
+        // Of those refused, not all are kept whole.
+        let counted = frame.refused.iter().filter(|refused| refused.reason != Refusal::PoolFull);
+        let counted: u64 = counted.map(|refused| u64::from(refused.count)).sum();
+        self.is_full = taken.count() as u64 + counted >= self.calls_max;
         if height <= self.from {
             self.subnets = terms(state);
             return;
