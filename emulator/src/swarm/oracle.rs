@@ -172,7 +172,8 @@ fn out_of_order(calls: &[CallRecord]) -> Option<&CallRecord> {
     late.or_else(|| players.windows(2).find(|two| rank(two[0]) >= rank(two[1])).map(|two| two[1]))
 }
 
-/// Who took a uid in this block begins without weights, bonds and incentive.
+/// Who took a uid in this block begins without weights, bonds and incentive, and nobody's weights are for it, unless some
+/// were set in the same block.
 fn bare_newcomers(frame: &Frame, state: &State) -> Option<String> {
     for event in &frame.events {
         let Event::NeuronPlaced { netuid, uid, hotkey, .. } = event else { continue };
@@ -186,14 +187,22 @@ fn bare_newcomers(frame: &Frame, state: &State) -> Option<String> {
             let rows = [&mechanism.bonds, &mechanism.weights];
             let has_row = rows.iter().any(|rows| rows.get(at).is_some_and(|row| !row.is_empty()));
             let earned = mechanism.incentive.get(at).is_some_and(|incentive| *incentive != 0);
-            if has_row || earned {
+            let mut weights = mechanism.weights.iter().flatten();
+            let is_weighed = weights.any(|(to, weight)| to == uid && *weight != 0);
+            if has_row || earned || (is_weighed && !sets_weights(frame, *netuid)) {
                 return Some(format!(
-                    "subnet {netuid}: {hotkey} at uid {uid} has weights, bonds or incentive already"
+                    "subnet {netuid}: {hotkey} at uid {uid} has or gets weights, bonds or incentive of another"
                 ));
             }
         }
     }
     None
+}
+
+/// Whether rows of a subnet were set in a block.
+fn sets_weights(frame: &Frame, netuid: NetUid) -> bool {
+    let mut events = frame.events.iter();
+    events.any(|event| matches!(event, Event::WeightsSet { netuid: at, .. } if *at == netuid))
 }
 
 /// Tempo and reveal period.
