@@ -19,10 +19,13 @@ mod metrics;
 mod names;
 mod parallel;
 mod plan;
+#[cfg(feature = "planted")]
+mod planted;
 mod progress;
 mod report;
 mod run;
 mod scenario;
+mod swarm;
 mod sweep;
 
 use clap::{Parser, Subcommand};
@@ -68,6 +71,8 @@ enum Command {
     Sweep(commands::sweep::SweepArguments),
     /// Run an attack and its honest counterpart on the same seeds, and tell what it gained, who paid, what showed it.
     Attack(commands::attack::AttackArguments),
+    /// Try random scenarios, populations and faults, one per seed, against every check there is.
+    Swarm(commands::swarm::SwarmArguments),
     /// Make jobs of sweeps that come over a NATS server.
     Worker(commands::worker::WorkerArguments),
     /// Tell what a run says of each subnet (product, flow, team, flywheel, exit) and of each role.
@@ -131,6 +136,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Detect(command) => commands::detect::run(&command),
         Command::Sweep(command) => commands::sweep::run(&command, arguments.log_format),
         Command::Attack(command) => commands::attack::run(&command, arguments.log_format),
+        Command::Swarm(command) => commands::swarm::run(&command),
         Command::Worker(command) => commands::worker::run(&command, arguments.log_format),
         Command::Report(command) => commands::report::run(&command),
         Command::Export(command) => commands::export::run(&command),

@@ -178,6 +178,24 @@ pub enum FaultKind {
     },
 }
 
+impl FaultKind {
+    /// As scenarios call it; a partition by its shape.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Loss { .. } => "loss",
+            Self::Corruption { .. } => "corruption",
+            Self::Duplication { .. } => "duplication",
+            Self::Delay { .. } => "delay",
+            Self::Clog { .. } => "clog",
+            Self::Partition { shape: Shape::Halves } => "partition-halves",
+            Self::Partition { shape: Shape::Isolate } => "partition-isolate",
+            Self::Partition { shape: Shape::Bridge } => "partition-bridge",
+            Self::Partition { shape: Shape::OneWay } => "partition-one-way",
+            Self::Offline { .. } => "offline",
+        }
+    }
+}
+
 /// Who does not hear whom in a partition. New shapes are appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -107,6 +107,7 @@ impl Progress {
                 ));
             }
             Report::Listening { metrics: None, .. }
+            | Report::Struck(_)
             | Report::Alive
             | Report::Done(_)
             | Report::Failed { .. } => {}

@@ -59,6 +59,10 @@ fn apply_fitting(state: &mut State, event: &Event) -> Fit<()> {
                 return Err("the nonce is not the signer's next");
             }
             account.nonce = nonce.checked_add(1).ok_or("the nonce has no next one")?;
+            #[cfg(feature = "planted")]
+            if crate::planted::active(crate::planted::Bug::NonceStandsStill) {
+                account.nonce = *nonce;
+            }
         }
         Event::RulesSwitched { rules } => *state.rules_mut() = *rules,
         Event::ParameterSet { netuid, name, value } => {
@@ -644,6 +648,10 @@ fn place_neuron(
                 *weight = 0;
             }
             for mechanism in mechanisms.iter_mut() {
+                #[cfg(feature = "planted")]
+                if crate::planted::active(crate::planted::Bug::InheritedUid) {
+                    continue;
+                }
                 if let Some(incentive) = mechanism.incentive.get_mut(index) {
                     *incentive = 0;
                 }

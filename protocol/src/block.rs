@@ -85,6 +85,10 @@ pub const PHASES: &[(&str, Phase)] = &[
 /// Brings calls into the order of inclusion: by class, those of one class as they come, which is by
 /// (due, player, sequence). There is no priority for tips, so no market for places (30 §14.2).
 pub fn order_calls(calls: &mut [Submitted]) {
+    #[cfg(feature = "planted")]
+    if crate::planted::active(crate::planted::Bug::CallsReversed) {
+        calls.reverse();
+    }
     calls.sort_by_key(|submitted| core::cmp::Reverse(submitted.call.priority()));
 }
 

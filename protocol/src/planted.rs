@@ -1,4 +1,4 @@
-//! Bugs planted for tests: each must be found by an invariant or a golden case.
+//! Bugs planted for tests: each must be found by an invariant, a golden case, or a check of the swarm.
 //!
 //! Compiled in under the test-only feature `planted`, and off until a test plants one.
 
@@ -14,6 +14,39 @@ pub enum Bug {
     MissedClip = 2,
     /// A share change is applied twice.
     DoubleApply = 3,
+    /// What a failed call had changed stays.
+    ForgetfulUndo = 4,
+    /// Writes to accounts do not reach the kept hashes.
+    StaleRoot = 5,
+    /// A holder's part of a share pool is rounded up.
+    ShareRoundedUp = 6,
+    /// Who takes a uid gets weights, bonds and incentive of who had it.
+    InheritedUid = 7,
+    /// Sealed rows are opened an epoch early.
+    EarlyReveal = 8,
+    /// Calls of one class are decided from the last to the first.
+    CallsReversed = 9,
+    /// One rao of each credit is dropped.
+    DroppedRao = 10,
+    /// The nonce of a signer stands still.
+    NonceStandsStill = 11,
+}
+
+impl Bug {
+    /// Every bug, by the name it is planted under.
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("emission-off-by-one", Self::EmissionPlusOneRao),
+        ("missed-clip", Self::MissedClip),
+        ("double-apply", Self::DoubleApply),
+        ("forgetful-undo", Self::ForgetfulUndo),
+        ("stale-root", Self::StaleRoot),
+        ("share-rounded-up", Self::ShareRoundedUp),
+        ("inherited-uid", Self::InheritedUid),
+        ("early-reveal", Self::EarlyReveal),
+        ("calls-reversed", Self::CallsReversed),
+        ("dropped-rao", Self::DroppedRao),
+        ("nonce-stands-still", Self::NonceStandsStill),
+    ];
 }
 
 static PLANTED: AtomicU8 = AtomicU8::new(0);

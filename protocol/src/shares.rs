@@ -14,6 +14,14 @@ const GROWTH_RESERVE: u64 = 2_628_000_000_000_000;
 ///
 /// Mirrors: `SharePool::get_value`.
 pub fn value(total: u64, shares_raw: u128, share_raw: u128) -> u64 {
+    #[cfg(feature = "planted")]
+    if share_raw != 0 && crate::planted::active(crate::planted::Bug::ShareRoundedUp) {
+        return value_down(total, shares_raw, share_raw) + 1;
+    }
+    value_down(total, shares_raw, share_raw)
+}
+
+fn value_down(total: u64, shares_raw: u128, share_raw: u128) -> u64 {
     let (total, shares, share): (U64F64, _, _) =
         (fx(total), U64F64::from_bits(shares_raw), U64F64::from_bits(share_raw));
     match checked_div(total, shares) {

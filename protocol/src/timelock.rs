@@ -101,6 +101,10 @@ fn reveal_due_subnet(tx: &mut Tx<'_>, netuid: NetUid) {
     let Some(subnet) = state.subnet(netuid) else { return };
     let (count, period) = (subnet.params.mechanism_count, subnet.params.reveal_period);
     let now = epoch_index(netuid.0, subnet.params.tempo, state.height.0);
+    #[cfg(feature = "planted")]
+    let early = u64::from(crate::planted::active(crate::planted::Bug::EarlyReveal));
+    #[cfg(feature = "planted")]
+    let period = period.saturating_sub(early);
     let due = now.saturating_sub(period);
     for mechanism in 0..count {
         reveal_due_expire(tx, netuid, mechanism, due);

@@ -251,7 +251,7 @@ fn broken(path: &Path, reason: &str, lost: &Lost) -> String {
 }
 
 /// A log of frames, one per block, from genesis on.
-pub trait EventLog {
+pub trait EventLog: std::fmt::Debug {
     /// Appends the block after the last one.
     ///
     /// # Errors
@@ -266,6 +266,11 @@ pub trait EventLog {
     /// # Errors
     /// It is absent or damaged.
     fn frame(&self, at: Height) -> Result<Frame, LogError>;
+    /// A block's header, or that of genesis; what else the record holds is not looked at.
+    ///
+    /// # Errors
+    /// It is absent or damaged.
+    fn header(&self, at: Height) -> Result<Header, LogError>;
     /// Waits until everything appended is on disk.
     ///
     /// # Errors
@@ -273,6 +278,8 @@ pub trait EventLog {
     fn sync(&mut self) -> Result<(), LogError>;
     /// Bytes on disk.
     fn bytes(&self) -> u64;
+    /// Bytes of the records appended since it was opened.
+    fn packed_bytes(&self) -> u64;
 }
 
 /// A log in a sled tree.
@@ -486,16 +493,6 @@ impl SledLog {
         })
     }
 
-    /// A block's header, or that of genesis; what else the record holds is not looked at.
-    ///
-    /// # Errors
-    /// It is absent or damaged.
-    pub fn header(&self, at: Height) -> Result<Header, LogError> {
-        let bytes = self.record(at)?;
-        let record = self.checked(at, &bytes)?;
-        record.header().map_err(|error| self.damaged(at, error))
-    }
-
     /// Something that reads this log while it is being written: of this process, on any thread. It keeps the log
     /// open.
     pub fn reader(&self) -> LogReader {
@@ -521,11 +518,6 @@ impl SledLog {
         }
         let (record, frame_hash) = record.after(self.frame_hash);
         self.append_packed(height, &record, header.hash(), frame_hash)
-    }
-
-    /// Bytes of the records appended since it was opened.
-    pub const fn packed_bytes(&self) -> u64 {
-        self.packed_bytes
     }
 
     fn append_packed(
@@ -702,6 +694,12 @@ impl EventLog for SledLog {
         record.frame(at).map_err(|error| self.damaged(at, error))
     }
 
+    fn header(&self, at: Height) -> Result<Header, LogError> {
+        let bytes = self.record(at)?;
+        let record = self.checked(at, &bytes)?;
+        record.header().map_err(|error| self.damaged(at, error))
+    }
+
     fn sync(&mut self) -> Result<(), LogError> {
         self.guarded("written", || self.store.flush())?;
         // sled's flush hands the bytes to the system; this hands them to the disk, and the names of new files too.
@@ -717,6 +715,10 @@ impl EventLog for SledLog {
         let entries = folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten();
         let files = entries.filter_map(|entry| entry.ok()?.metadata().ok());
         files.filter(std::fs::Metadata::is_file).map(|file| allocated_bytes(&file)).sum()
+    }
+
+    fn packed_bytes(&self) -> u64 {
+        self.packed_bytes
     }
 }
 

@@ -122,9 +122,14 @@ impl RunFolder {
         self.path.join(LOG)
     }
 
+    /// Where its caches are, once there are any.
+    pub fn cache_dir(&self) -> PathBuf {
+        self.path.join(CACHE)
+    }
+
     /// Its caches.
     pub fn cache(&self) -> Cache {
-        Cache::new(self.path.join(CACHE))
+        Cache::new(self.cache_dir())
     }
 
     /// Takes away a run that never began; what cannot be deleted stays.

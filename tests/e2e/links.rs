@@ -16,7 +16,7 @@ const DISTURBED_BLOCKS: &str = "300";
 const PACE: &str = "600x";
 const TCP: &str = "tcp://127.0.0.1:0";
 /// The wire's version, as a false host must know it to come in.
-const WIRE_VERSION: u32 = 4;
+const WIRE_VERSION: u32 = 5;
 
 fn run(folder: &Path, out: &str, arguments: &[&str]) -> Value {
     let quickstart = scenario("quickstart.toml");
@@ -330,6 +330,13 @@ fn nothing_listens_but_where_it_was_told() {
     run.end();
 }
 
+/// A message as it goes over the wire: length, number, checksum of number and message, then its bytes.
+fn framed(number: u32, length: u32, message: &[u8]) -> Vec<u8> {
+    let checksum = crc32fast::hash(&[&number.to_le_bytes()[..], message].concat());
+    let head = [length, number, checksum].map(u32::to_le_bytes);
+    [&head.concat()[..], message].concat()
+}
+
 /// A program that speaks the wire and means no good.
 struct FalseHost(TcpStream);
 
@@ -345,15 +352,15 @@ impl FalseHost {
         let build = env!("CARGO_PKG_VERSION");
         let hello = (0_u32, (WIRE_VERSION, build, name, nowhere, run.token.as_str(), 1_u32));
         host.send(&storage::codec::encode(&hello));
-        let mut head = [0; 8];
+        let mut head = [0; 16];
         host.0.read_exact(&mut head).expect("the chain answers");
-        assert_eq!(head[4..], [0; 4], "it is a welcome");
+        assert_eq!(head[12..], [0; 4], "it is a welcome");
         host
     }
 
     fn send(&mut self, message: &[u8]) {
         let length = u32::try_from(message.len()).expect("it is short");
-        self.raw(&[&length.to_le_bytes()[..], message].concat());
+        self.raw(&framed(0, length, message));
     }
 
     fn raw(&mut self, bytes: &[u8]) {
@@ -366,13 +373,18 @@ impl FalseHost {
 fn a_host_that_sends_garbage_after_its_greeting_is_counted_and_replaced() {
     let ready_now = storage::codec::encode(&(1_u32, None::<u64>));
     let seats = storage::codec::encode(&(3_u32, Vec::<u8>::new()));
-    let announced = |length: u32, message: &[u8]| [&length.to_le_bytes()[..], message].concat();
+    // Its greeting was message 0.
+    let announced = |length: u32, message: &[u8]| framed(1, length, message);
+    let mut garbled = framed(1, seats.len() as u32, &seats);
+    *garbled.last_mut().expect("it has bytes") ^= 1;
     let longest = 1_u32 << 30;
     for (bytes, reason) in [
         (announced(7, b"garbage"), "a message could not be read"),
         (announced(longest + 1, b"x"), "a message of more than 1073741824 bytes was refused"),
         (announced(u32::MAX, b""), "a message of more than 1073741824 bytes was refused"),
         (announced(seats.len() as u32, &seats), "answered out of turn"),
+        (garbled, "a message was damaged on its way"),
+        (framed(3, 7, b"garbage"), "message 3 came where message 1 should have"),
         // Of an answer that is announced and does not come the chain hears nothing at all.
         (announced(longest, &ready_now), "has not answered for 1500 ms"),
     ] {

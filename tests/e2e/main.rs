@@ -63,6 +63,10 @@ mod sealed;
 mod soak;
 /// The stories that ship.
 mod stories;
+/// Faults below the simulation, in scenarios.
+mod struck;
+/// Random scenarios against every check.
+mod swarm;
 /// Grids of runs.
 mod sweep;
 /// Grids of runs over a broker.

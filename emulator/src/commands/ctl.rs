@@ -138,9 +138,12 @@ async fn ask_once(run: &Path, request: Request) -> Result<Option<Status>, Failur
         Ok(Answer::Following(_) | Answer::Block(_) | Answer::Over { .. }) => {
             Err(Failure::failed("the run answers out of turn", None))
         }
-        Err(error @ (WireError::Garbled(_) | WireError::TooLong { .. })) => {
-            Err(Failure::failed(error, None))
-        }
+        Err(
+            error @ (WireError::Garbled(_)
+            | WireError::Damaged
+            | WireError::Missed { .. }
+            | WireError::TooLong { .. }),
+        ) => Err(Failure::failed(error, None)),
         Err(WireError::Io(_) | WireError::Closed | WireError::Broker(_)) => Ok(None),
     }
 }

@@ -83,11 +83,17 @@ pub fn run(arguments: &ForkArguments, log_format: LogFormat) -> Result<(), Failu
         None => RunFolder::create(Path::new(RUNS), scenario.name(), scenario.seed()),
     };
     let folder = folder.map_err(|error| Failure::failed(&error, error.hint()))?;
-    let order = order(&launching, &scenario, token, &folder, genesis);
-    if let Err(failure) = check_room(&launching, &plan, &order, scenario.blocks()) {
-        folder.discard();
-        return Err(failure);
-    }
+    let order = order(&launching, &scenario, token, &folder, (genesis, at)).and_then(|order| {
+        check_room(&launching, &plan, &order, scenario.blocks())?;
+        Ok(order)
+    });
+    let order = match order {
+        Ok(order) => order,
+        Err(failure) => {
+            folder.discard();
+            return Err(failure);
+        }
+    };
     let past = Past { parent: &parent, header: shared.header(), state: shared.state() };
     let written = copy(arguments, &past, &folder, plan, order);
     drop((shared, parent));

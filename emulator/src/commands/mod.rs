@@ -52,6 +52,8 @@ pub mod run;
 pub mod runs;
 /// Scenario files.
 pub mod scenario;
+/// Random scenarios against every check.
+pub mod swarm;
 /// Grids of runs.
 pub mod sweep;
 /// Summaries for people.

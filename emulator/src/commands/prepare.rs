@@ -13,6 +13,7 @@ use crate::scenario::{self, Scenario};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use storage::log::EventLog;
 use storage::runfolder::RunFolder;
 
 /// Makes everything that a run begins with; in a process of its own, unless this one is to carry the whole run.
@@ -81,11 +82,15 @@ fn fresh(arguments: &RunArguments) -> Result<ChainOrder, Failure> {
         None => RunFolder::create(Path::new(RUNS), scenario.name(), scenario.seed()),
     };
     let folder = folder.map_err(|error| Failure::failed(&error, error.hint()))?;
-    let order = order(arguments, &scenario, token, &folder, plan.genesis.height);
-    let written = check_room(arguments, &plan, &order, scenario.blocks())
-        .and_then(|()| write_genesis(&folder, plan, order.durability).map(drop));
+    let genesis = plan.genesis.height;
+    let written =
+        order(arguments, &scenario, token, &folder, (genesis, genesis)).and_then(|order| {
+            check_room(arguments, &plan, &order, scenario.blocks())?;
+            write_genesis(&folder, plan, order.durability)?;
+            Ok(order)
+        });
     match written {
-        Ok(()) => Ok(order),
+        Ok(order) => Ok(order),
         Err(failure) => {
             folder.discard();
             Err(failure)
@@ -99,6 +104,7 @@ fn resume(arguments: &RunArguments, path: &Path) -> Result<ChainOrder, Failure> 
     let scenario = scenario::read_shown(&text, &overrides(arguments)?).map_err(scenario_failure)?;
     let token = token(arguments, &scenario)?;
     let Reading { folder, log, plan, .. } = reading;
+    let course = (plan.genesis.height, log.tip());
     drop(log);
-    Ok(order(arguments, &scenario, token, &folder, plan.genesis.height))
+    order(arguments, &scenario, token, &folder, course)
 }

@@ -29,8 +29,9 @@ pub struct RepairArguments {
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Repaired {
+/// What a repair found, and made.
+#[derive(Debug, Serialize)]
+pub struct Repaired {
     run: String,
     out: String,
     /// Whether nothing was wrong.
@@ -45,6 +46,15 @@ struct Repaired {
     /// Blocks that are known to have been there and are not in the new run.
     lost_blocks: u64,
     tip_hash: String,
+}
+
+/// Repairs a run folder without a word.
+///
+/// # Errors
+/// Nothing can be had from it, or the new folder cannot be made.
+pub fn repaired_run(run: &Path, out: &Path) -> Result<Repaired, Failure> {
+    let arguments = RepairArguments { run: run.to_owned(), out: out.to_owned(), json: true };
+    repair_folder(&arguments, Showing::Nothing).map(|(_, repaired)| repaired)
 }
 
 /// Writes every block before the damage into a new run folder, each of them checked.

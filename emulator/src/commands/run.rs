@@ -7,6 +7,7 @@ use crate::plan::Plan;
 use crate::progress::{Progress, Showing};
 use crate::run::chain::ChainOrder;
 use crate::run::control::{Ended, Motion};
+use crate::run::disturbance::{Strike, strikes};
 use crate::run::engine::Checking;
 use crate::run::estimate::{Intervals, estimate, free_bytes};
 use crate::run::family::ChildLogs;
@@ -338,15 +339,18 @@ pub(super) fn order(
     scenario: &Scenario,
     token: Option<String>,
     folder: &RunFolder,
-    genesis: Height,
-) -> ChainOrder {
+    course: (Height, Height),
+) -> Result<ChainOrder, Failure> {
+    let (genesis, tip) = course;
+    let until = Height(genesis.0.saturating_add(scenario.blocks()));
+    let strikes = strikes_behind(scenario, tip, until)?;
     let log = scenario.log();
     let metrics = match arguments.metrics.as_deref() {
         Some("off") => None,
         Some(address) => Some(address.to_owned()),
         None => scenario.metrics(),
     };
-    ChainOrder {
+    Ok(ChainOrder {
         run: folder.path.clone(),
         socket: PathBuf::new(),
         link: scenario.link().clone(),
@@ -357,7 +361,7 @@ pub(super) fn order(
         token: token.unwrap_or_default(),
         host_silence_ms_max: scenario.host_silence_ms_max(),
         chain_silence_ms_max: scenario.chain_silence_ms_max(),
-        until: Height(genesis.0.saturating_add(scenario.blocks())),
+        until,
         conditions: scenario.until().to_vec(),
         durability: log.durability,
         snapshot_interval: log.snapshot_interval,
@@ -372,7 +376,24 @@ pub(super) fn order(
             true => Checking::Invariants,
             false => Checking::Trusting,
         },
+        strikes,
+    })
+}
+
+/// What strikes below the simulation behind a block; only processes can be struck.
+fn strikes_behind(scenario: &Scenario, tip: Height, until: Height) -> Result<Vec<Strike>, Failure> {
+    let scheduled = scenario.disturbances().map_err(scenario_failure)?;
+    let mut strikes = strikes(&scheduled, scenario.seed(), until);
+    strikes.retain(|strike| strike.at > tip);
+    if !strikes.is_empty() && scenario.processes() == 0 {
+        tell_talk(&format!(
+            "{} faults strike processes, what is between them, or the log of one that is started again; \
+             this run has one process, and is spared them\n",
+            strikes.len()
+        ));
+        strikes.clear();
     }
+    Ok(strikes)
 }
 
 /// Launches, and writes into the operations journal how it began and ended.
@@ -407,6 +428,16 @@ fn launch_told(
                     "why": restart.why,
                     "restarts": restart.restarts,
                     "block": restart.block,
+                    "unix_seconds": unix_seconds,
+                }),
+            ),
+            Happened::Struck(strike) => journal(
+                folder,
+                "struck",
+                &json!({
+                    "what": strike.what,
+                    "block": strike.at,
+                    "ms": strike.ms,
                     "unix_seconds": unix_seconds,
                 }),
             ),

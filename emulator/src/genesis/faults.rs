@@ -1,22 +1,28 @@
-//! Simulated faults as a scenario writes them, checked and made into those of a plan.
+//! Faults as a scenario writes them, checked: simulated ones are made into those of a plan, those below the simulation
+//! into strikes that no plan knows of.
 //!
 //! What belongs here: which keys a kind takes, their ranges, and that a fault is about somebody. What does not: what
-//! a fault does to a message (`run::faults`).
+//! a fault does to a message (`run::faults`) or to a process (`run::disturbance`).
 
 use super::height_of;
 use crate::plan::{Fault, FaultKind, Seat, Shape, Times, Whom};
+use crate::run::disturbance::{Disturbance, Scheduled};
 use crate::scenario::document::{At, Document, FaultEntry, FaultName};
 use crate::scenario::{ScenarioError, meant};
 use protocol::units::{Height, NetUid};
 use std::collections::BTreeSet;
 use storage::record::HEIGHT_MAX;
 
-/// Simulated faults of a scenario.
+/// Faults of a scenario.
 pub const FAULTS_MAX: usize = 256;
 /// Longest addition of a delay in milliseconds: what is under way is kept in memory.
 const DELAY_MS_MAX: u64 = 3_600_000;
 /// Blocks that a clog lasts at most, an hour: what waits is kept in memory.
 const CLOG_BLOCKS_MAX: u64 = 300;
+/// Longest pause of a process or a frame in milliseconds of wall time.
+const PAUSE_MS_MAX: u64 = 60_000;
+/// A pause, unless the scenario says how long.
+const PAUSE_MS: u64 = 500;
 /// A whole in millionths.
 const PPM_WHOLE: u32 = 1_000_000;
 
@@ -49,13 +55,64 @@ pub fn planned<'a>(
     let seats: Vec<&Seat> = seats.collect();
     let mut faults: Vec<Fault> = Vec::new();
     for (index, entry) in document.fault.iter().enumerate() {
+        if entry.kind.below().is_some() {
+            continue;
+        }
         let fault = planned_one(entry, genesis, &seats, &faults);
-        let fault = fault.map_err(|(what, hint)| {
-            ScenarioError::new(format!("{place}: fault[{index}]{what}"), hint)
-        })?;
-        faults.push(fault);
+        faults.push(fault.map_err(|wrong| at_entry(place, index, wrong))?);
     }
     Ok(faults)
+}
+
+fn at_entry(place: &str, index: usize, (what, hint): Wrong) -> ScenarioError {
+    ScenarioError::new(format!("{place}: fault[{index}]{what}"), hint)
+}
+
+/// The faults below the simulation of a scenario that begins at `genesis`.
+///
+/// # Errors
+/// An entry has keys that its kind does not take, or a value out of range.
+pub fn scheduled(
+    place: &str,
+    document: &Document,
+    genesis: u64,
+) -> Result<Vec<Scheduled>, ScenarioError> {
+    let mut scheduled = Vec::new();
+    for (index, entry) in document.fault.iter().enumerate() {
+        if let Some(what) = entry.kind.below() {
+            let one = scheduled_one(entry, what, genesis);
+            scheduled.push(one.map_err(|wrong| at_entry(place, index, wrong))?);
+        }
+    }
+    Ok(scheduled)
+}
+
+fn scheduled_one(entry: &FaultEntry, what: Disturbance, genesis: u64) -> Result<Scheduled, Wrong> {
+    let name = what.name();
+    let FaultEntry { lasts, ppm, ms, shape, groups, roles, netuids, .. } = entry;
+    let foreign = [
+        ("for", lasts.is_some()),
+        ("ppm", ppm.is_some()),
+        ("shape", shape.is_some()),
+        ("groups", !groups.is_empty()),
+        ("roles", !roles.is_empty()),
+        ("netuids", !netuids.is_empty()),
+        ("ms", ms.is_some() && !what.lasts()),
+    ];
+    if let Some((key, _)) = foreign.iter().find(|(_, is_there)| *is_there) {
+        return wrong(format!(".{key}: {name} strikes below the simulation and takes no {key}"));
+    }
+    let ms = match *ms {
+        _ if !what.lasts() => 0,
+        None => PAUSE_MS,
+        Some(0) => return wrong(format!(".ms: {name} of 0 ms is none")),
+        Some(ms) if ms > PAUSE_MS_MAX => {
+            return wrong(format!(".ms: {ms} is more than a minute, {PAUSE_MS_MAX}"));
+        }
+        Some(ms) => ms,
+    };
+    let Times { from, every, until, .. } = moments_of(entry, genesis, 1)?;
+    Ok(Scheduled { what, ms, from, every, until })
 }
 
 fn planned_one(
@@ -114,11 +171,15 @@ fn kind_of(entry: &FaultEntry) -> Result<FaultKind, Wrong> {
             }
             Some(shape) => FaultKind::Partition { shape },
         },
+        _ => return wrong(format!(".kind: {name} is not simulated")),
     })
 }
 
 /// A kind as a scenario writes it.
 const fn name_of(kind: FaultName) -> &'static str {
+    if let Some(what) = kind.below() {
+        return what.name();
+    }
     match kind {
         FaultName::Loss => "loss",
         FaultName::Corruption => "corruption",
@@ -126,15 +187,15 @@ const fn name_of(kind: FaultName) -> &'static str {
         FaultName::Delay => "delay",
         FaultName::Clog => "clog",
         FaultName::Partition => "partition",
-        FaultName::Offline => "offline",
+        _ => "offline",
     }
 }
 
 fn times_of(entry: &FaultEntry, genesis: u64) -> Result<Times, Wrong> {
-    let height = |key: &str, at: &At| {
-        height_of(at, genesis).map_err(|what| (format!(".{key}: {what}"), None))
+    let Some(blocks) = entry.lasts.map(|lasts| lasts.0) else {
+        let hint = "for = 50 lasts 50 blocks, for = \"1h\" an hour".to_owned();
+        return Err((format!(".for: {} needs how long it lasts", name_of(entry.kind)), Some(hint)));
     };
-    let blocks = entry.lasts.0;
     if blocks == 0 {
         return wrong(".for: a fault of 0 blocks is none");
     }
@@ -143,6 +204,14 @@ fn times_of(entry: &FaultEntry, genesis: u64) -> Result<Times, Wrong> {
             ".for: {blocks} blocks are more than a clog lasts, {CLOG_BLOCKS_MAX}"
         ));
     }
+    moments_of(entry, genesis, blocks)
+}
+
+/// When it strikes, each time for so many blocks.
+fn moments_of(entry: &FaultEntry, genesis: u64, blocks: u64) -> Result<Times, Wrong> {
+    let height = |key: &str, at: &At| {
+        height_of(at, genesis).map_err(|what| (format!(".{key}: {what}"), None))
+    };
     let every = entry.every.map(|every| every.0);
     let from = match (&entry.at, every) {
         (Some(at), _) => height("at", at)?,

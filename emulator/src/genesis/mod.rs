@@ -6,7 +6,7 @@
 /// What a fork changes.
 pub mod amendment;
 /// Simulated faults as a scenario writes them.
-mod faults;
+pub mod faults;
 /// Snapshots from what a node says.
 pub mod import;
 /// Neurons, weights and holders of a subnet.
@@ -166,6 +166,7 @@ pub fn plan(
     let seating = Seating::seat(state, &population).map_err(wrong)?;
     let timeline = timeline(place, document, height)?;
     let faults = faults::planned(place, document, height, seating.players.iter())?;
+    faults::scheduled(place, document, height)?;
     Ok(Plan {
         name: document.scenario.name.clone(),
         description: document.scenario.description.clone(),

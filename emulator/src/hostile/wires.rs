@@ -8,6 +8,7 @@ use crate::names::Names;
 use crate::plan::Plan;
 use crate::run::control::{Control, Wish};
 use crate::run::door::{Answer, Command, DOOR, DOOR_VERSION, Door, From, Knock, Opening, Request};
+use crate::run::link::{HEAD_BYTES, framed};
 use crate::run::status::About;
 use crate::run::wire::{
     BUILD, FromHost, Hello, MESSAGE_BYTES_MAX, ToHost, WIRE_VERSION, Welcome, Wire,
@@ -75,13 +76,19 @@ fn messages() -> Vec<Vec<u8>> {
     to.chain(from.iter().map(encoded)).map(|message| message.to_vec()).collect()
 }
 
-/// A message behind its length, or behind another one.
-fn framed(message: &[u8], choices: &mut Choices<'_>) -> Vec<u8> {
+/// A message behind its head, or behind one with another length or number.
+fn headed(number: u32, message: &[u8], choices: &mut Choices<'_>) -> Vec<u8> {
     let length = match choices.below(4) {
         0 => *choices.of(&EXTREMES) as u32,
         _ => message.len() as u32,
     };
-    [&length.to_le_bytes()[..], message].concat()
+    let number = if choices.below(16) == 0 { choices.number() as u32 } else { number };
+    let mut bytes = framed(number, length, message);
+    if choices.below(16) == 0 {
+        let at = choices.below(HEAD_BYTES);
+        bytes[at] ^= 1;
+    }
+    bytes
 }
 
 async fn received(bytes: Vec<u8>, choices: &mut Choices<'_>, tally: &Tally) {
@@ -101,6 +108,8 @@ async fn received(bytes: Vec<u8>, choices: &mut Choices<'_>, tally: &Tally) {
             Err(WireError::Garbled(_)) => tally.count("garbled"),
             Err(WireError::Closed) => break tally.count("closed"),
             Err(WireError::TooLong { .. }) => break tally.count("too long"),
+            Err(WireError::Damaged) => break tally.count("damaged"),
+            Err(WireError::Missed { .. }) => break tally.count("out of turn"),
             Err(WireError::Io(error)) => {
                 assert!(!error.to_string().is_empty());
                 break tally.count("broken");
@@ -121,12 +130,12 @@ fn any_message_is_read_or_refused() {
     try_inputs!("any_message_is_read_or_refused", INPUTS, |choices| {
         tally.count("tried");
         let mut bytes = Vec::new();
-        for _ in 0..=choices.below(2) {
+        for number in 0..=choices.below(2) as u32 {
             let mut message = choices.of(&messages).clone();
             if choices.below(4) != 0 {
                 damage(&mut message, &messages[0], choices);
             }
-            bytes.extend(framed(&message, choices));
+            bytes.extend(headed(number, &message, choices));
         }
         runtime.block_on(received(bytes, choices, &tally));
     });
@@ -207,7 +216,7 @@ fn any_knock_is_answered() {
             0 => *choices.of(&EXTREMES) as u32,
             _ => knock.len() as u32,
         };
-        let bytes = [&length.to_le_bytes()[..], &knock].concat();
+        let bytes = framed(0, length, &knock);
         let is_whole = length as usize == knock.len();
         match runtime.block_on(answered(&bytes, folder.path())) {
             Some(Answer::Following(following)) => {
@@ -245,7 +254,7 @@ fn a_frame_beyond_the_limit_is_refused_at_its_head() {
     let told = runtime.expect("there are sockets").block_on(async {
         let (ours, theirs) = UnixStream::pair().expect("there are sockets");
         let length = u32::try_from(MESSAGE_BYTES_MAX + 1).expect("it is below four gigabytes");
-        ours.try_write(&length.to_le_bytes()).expect("there is room");
+        ours.try_write(&framed(0, length, b"")).expect("there is room");
         Wire::new(theirs).receive::<ToHost>().await.map(drop)
     });
     assert!(matches!(told, Err(WireError::TooLong { .. })), "{told:?}");

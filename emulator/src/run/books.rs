@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use storage::cache::{Cache, CacheError, CacheKind};
 use storage::codec::Pieces;
 use storage::fold::encoded_snapshot;
-use storage::log::{EventLog, SledLog};
+use storage::log::EventLog;
 use tokio::task::{JoinError, JoinHandle};
 
 /// Checkpoints that are kept, the newest ones close together.
@@ -45,7 +45,7 @@ pub struct SnapshotRule {
 #[derive(Debug)]
 pub struct Books {
     /// The log, open for writing.
-    pub log: SledLog,
+    pub log: Box<dyn EventLog + Send>,
     /// After the last block.
     pub state: State,
     /// Of the last block.
@@ -56,6 +56,8 @@ pub struct Books {
     pub checker: Option<Checker>,
     /// Blocks after which an invariant did not hold.
     pub violations: u64,
+    /// The first invariant that did not hold.
+    pub violation: Option<Violation>,
     /// Who is told of blocks.
     pub metrics: Option<Metrics>,
     /// When there are snapshots.
@@ -166,12 +168,13 @@ impl Books {
 
     fn check(&mut self) {
         let Some(checker) = &mut self.checker else { return };
-        if let Err(Violation { height, name, detail }) = checker.check(&self.state) {
-            self.violations += 1;
-            if self.violations <= VIOLATIONS_TOLD_MAX {
-                tracing::warn!(height, name, detail, "an invariant does not hold");
-            }
+        let Err(violation) = checker.check(&self.state) else { return };
+        self.violations += 1;
+        if self.violations <= VIOLATIONS_TOLD_MAX {
+            let Violation { height, name, detail } = &violation;
+            tracing::warn!(height, name, detail, "an invariant does not hold");
         }
+        self.violation.get_or_insert(violation);
     }
 
     fn is_snapshot_due(&self) -> bool {

@@ -3,8 +3,10 @@
 
 use super::control::{Control, Motion, Wish};
 use super::death;
+use super::disturbance::{Layer, Strike};
 use super::door::{DOOR, Door, Opening};
 use super::engine::{Checking, Engine, EngineError, Happening, Manner, Start, pick_up};
+use super::failing_log::{FailingLog, Verdict, leave_behind};
 use super::greeting::{Awaited, GreetError, Guest, greet};
 use super::hosts::{Dealing, HostError, Hosts, ProcessReport, directory};
 use super::link::{Address, Listener, Pass, Place};
@@ -16,6 +18,7 @@ use crate::clock::{Pace, Stopwatch, Throttle};
 use crate::detect::Detectors;
 use crate::metrics::{Metrics, ServeError, Server};
 use crate::names::Names;
+use protocol::dice::{Dice, Domain};
 use protocol::units::Height;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -83,6 +86,9 @@ pub struct ChainOrder {
     pub metrics: Option<String>,
     /// Whether invariants are checked.
     pub checking: Checking,
+    /// What strikes below the simulation and has not yet.
+    #[serde(default)]
+    pub strikes: Vec<Strike>,
 }
 
 impl ChainOrder {
@@ -124,6 +130,7 @@ impl ChainOrder {
             restarts: 0,
             metrics: None,
             checking: Checking::Trusting,
+            strikes: Vec::new(),
         }
     }
 }
@@ -173,6 +180,8 @@ pub enum Report {
         /// The last block.
         height: u64,
     },
+    /// Something below the simulation struck.
+    Struck(Strike),
     /// The run ended as it should.
     Done(Box<Summary>),
     /// The run ended badly.
@@ -235,6 +244,12 @@ pub enum ChainError {
     /// Hosts are missing.
     #[error(transparent)]
     Greet(#[from] GreetError),
+    /// A fault of the scenario struck the log.
+    #[error("{error}")]
+    Struck {
+        /// What the log said.
+        error: EngineError,
+    },
     /// The run is longer already.
     #[error("the run holds {have} blocks already, {wanted} were asked for")]
     AlreadyThere {
@@ -263,7 +278,7 @@ impl ChainError {
         match self {
             Self::Engine(EngineError::Host(error)) if error.is_of_a_process() => Outlook::Again,
             Self::Greet(GreetError::Missing(missing)) if missing.is_of_outside() => Outlook::Final,
-            Self::Greet(_) => Outlook::Again,
+            Self::Greet(_) | Self::Struck { .. } => Outlook::Again,
             Self::Listen { place: Place::Nats(_), .. } => Outlook::AgainOnceBegun,
             // A follower that lost the chain before may be looking whether the run is over.
             Self::Engine(EngineError::Log(LogError::InUse { .. })) if order.restarts > 0 => {
@@ -292,7 +307,7 @@ impl ChainError {
                  `btemu run --resume RUN`"
                     .to_owned(),
             ),
-            Self::Greet(_) => None,
+            Self::Greet(_) | Self::Struck { .. } => None,
             Self::AlreadyThere { have, .. } => {
                 Some(format!("`--blocks` counts the whole run; ask for more than {have}"))
             }
@@ -311,7 +326,12 @@ pub async fn drive(
 ) -> Result<Summary, ChainError> {
     let stopwatch = Stopwatch::start();
     let folder = RunFolder::open(&order.run)?;
-    let log = SledLog::open(&folder.log_dir())?.with_durability(order.durability);
+    let log = SledLog::open(&folder.log_dir())?;
+    // A log that is to be struck is synced by what strikes it.
+    let log = log.with_durability(match strikes_of_the_log(order).is_empty() {
+        true => order.durability,
+        false => Durability::End,
+    });
     let start = pick_up(log, folder.cache())?;
     if start.log.tip() > order.until {
         let genesis = start.plan.genesis.height.0;
@@ -345,8 +365,15 @@ pub async fn drive(
         from: start.header.height.0,
     });
     let from = start.header.height.0;
+    let verdict = Verdict::default();
+    let (strikes, log_dir) = (strikes_of_the_log(order), folder.log_dir());
     let series = metrics.as_ref().map(|(series, _)| series.clone());
     let mut engine = Engine::new(start, hosts, series.clone(), control);
+    if !strikes.is_empty() {
+        let (durability, verdict) = (order.durability, verdict.clone());
+        engine = engine
+            .over(|log| Box::new(FailingLog::new(log, log_dir, durability, strikes, verdict)));
+    }
     let manner = Manner {
         until: order.until,
         conditions: order.conditions.clone(),
@@ -364,7 +391,9 @@ pub async fn drive(
                 if let Some(door) = &door {
                     door.publish(frame);
                 }
-                throttle.is_due()
+                // Whoever strikes should hear of the block before.
+                let is_next = |strike: &Strike| strike.at.0 == height.0 + 1;
+                throttle.is_due() || order.strikes.iter().any(is_next)
             }
             Happening::Standing(wish) => {
                 report(Report::Standing { wish, height: height.0 });
@@ -389,7 +418,18 @@ pub async fn drive(
             door.note(height, rows);
         }
     });
-    let ended = made.await?;
+    let ended = match (made.await, verdict.get()) {
+        (Err(error), Some(dead)) => {
+            drop(engine);
+            report(Report::Struck(dead.strike));
+            let mut dice = Dice::new(dead.strike.at.0, Domain::Study, 0, 0, 0);
+            if let Err(error) = leave_behind(&folder, dead, &mut dice) {
+                tracing::warn!(%error, "what a dead process leaves behind cannot be made");
+            }
+            return Err(ChainError::Struck { error });
+        }
+        (ended, _) => ended?,
+    };
     let running_s = pace.seconds();
     drop(door);
     let (height, violations) = (engine.header().height, engine.violations());
@@ -420,6 +460,12 @@ pub async fn drive(
     summary.wall_seconds = stopwatch.seconds();
     summary.blocks_per_second = (summary.block - from) as f64 / running_s.max(1e-9);
     Ok(summary)
+}
+
+/// What strikes the log; with the players in this process nobody would start it again.
+fn strikes_of_the_log(order: &ChainOrder) -> Vec<Strike> {
+    let strikes = order.strikes.iter().filter(|it| it.what.layer() == Layer::Storage);
+    if order.has_hosts() { strikes.copied().collect() } else { Vec::new() }
 }
 
 /// The processes of a run: the launcher where it is another one, the chain, the hosts.

@@ -19,7 +19,7 @@ use crate::plan::{Course, Fork, Plan};
 use actors::host::Seated;
 use protocol::block::BlockInput;
 use protocol::frame::{Facts, Frame, Header};
-use protocol::invariants::Checker;
+use protocol::invariants::{Checker, Violation};
 use protocol::state::State;
 use protocol::units::{Hash32, Height};
 use serde::{Deserialize, Serialize};
@@ -147,7 +147,7 @@ pub struct Tick<'a> {
     /// The state after it.
     pub state: &'a State,
     /// The log.
-    pub log: &'a SledLog,
+    pub log: &'a dyn EventLog,
     /// Blocks made since the engine started.
     pub blocks_made: u64,
     /// Blocks after which an invariant did not hold.
@@ -247,12 +247,13 @@ impl Engine {
                 opened: None,
                 snapshot_at: None,
                 genesis: plan.genesis.height,
-                log,
+                log: Box::new(log),
                 state,
                 header,
                 totals,
                 checker: None,
                 violations: 0,
+                violation: None,
                 metrics,
                 snapshots: SnapshotRule::default(),
             })),
@@ -497,14 +498,33 @@ impl Engine {
         &mut self.hosts
     }
 
+    /// Messages that are under way to players, and calls that wait for a block with room.
+    pub fn under_way(&mut self) -> (u64, u64) {
+        let memory = self.hub.memory();
+        (memory.travelling(), memory.waiting())
+    }
+
     /// The plan.
     pub const fn plan(&self) -> &Plan {
         &self.plan
     }
 
     /// The log.
-    pub fn log(&self) -> &SledLog {
-        &self.books.here().log
+    pub fn log(&self) -> &dyn EventLog {
+        self.books.here().log.as_ref()
+    }
+
+    /// The same run over a log that is wrapped in another.
+    #[must_use]
+    pub fn over(
+        mut self,
+        wrap: impl FnOnce(Box<dyn EventLog + Send>) -> Box<dyn EventLog + Send>,
+    ) -> Self {
+        if let Desk::Here(books) = self.books {
+            let books = Books { log: wrap(books.log), ..*books };
+            self.books = Desk::Here(Box::new(books));
+        }
+        self
     }
 
     /// The simulation hash.
@@ -531,6 +551,11 @@ impl Engine {
     pub fn violations(&self) -> u64 {
         self.books.here().violations
     }
+
+    /// The first invariant that did not hold.
+    pub fn violation(&self) -> Option<&Violation> {
+        self.books.here().violation.as_ref()
+    }
 }
 
 /// Blocks that were told of, and whoever hears of them.
@@ -546,7 +571,7 @@ impl Watched<'_> {
             what,
             height,
             state: &books.state,
-            log: &books.log,
+            log: books.log.as_ref(),
             blocks_made: self.blocks,
             violations: books.violations,
             hosts,

@@ -86,6 +86,18 @@ impl Family {
         Self { chain, chain_stdin: Some(stdin), hosts: Vec::new(), over: BTreeSet::new() }
     }
 
+    /// The chain's process id, while it runs.
+    pub fn chain_pid(&self) -> Option<u32> {
+        self.chain.id()
+    }
+
+    /// The process id of one of the hosts, which are counted round, while it runs.
+    pub fn host_pid(&self, number: u64) -> Option<u32> {
+        let hosts = self.hosts.len() as u64;
+        let at = number.checked_rem(hosts)?;
+        self.hosts.get(usize::try_from(at).ok()?)?.id()
+    }
+
     /// Waits until a host process ends otherwise than it should, and tells how.
     pub async fn host_lost(&mut self) -> (String, Ended) {
         loop {

@@ -8,7 +8,7 @@
 use crate::plan::{Course, Fault, FaultKind, Plan, Shape, Times};
 use protocol::dice::{Dice, Domain};
 use protocol::units::{BLOCK_MS, Height, PlayerId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The address of draws that choose one of several players; nobody has this id.
 const CHOICE: u64 = u64::MAX;
@@ -131,6 +131,10 @@ impl Faults {
             return;
         }
         self.height = height;
+        #[cfg(feature = "planted")]
+        if crate::planted::active(crate::planted::Bug::UnhealedFault) && !self.in_force.is_empty() {
+            return;
+        }
         let mut before = std::mem::take(&mut self.in_force);
         for (place, planned) in (0..).zip(&self.list) {
             let times = &planned.fault.times;
@@ -288,6 +292,17 @@ pub fn struck(plan: &Plan, tip: Height) -> u64 {
         (before, first) = (Some(course), Height(last.0 + 1));
     }
     sum
+}
+
+/// How often faults of each kind came into force up to a block of a run that is no fork.
+pub fn struck_by_kind(plan: &Plan, tip: Height) -> BTreeMap<&'static str, u64> {
+    let first = Height(plan.genesis.height.0 + 1);
+    let mut kinds = BTreeMap::new();
+    for (place, fault) in (0..).zip(&plan.faults) {
+        let count = Occurrence::beginning(&fault.times, plan.seed, place, first, tip);
+        *kinds.entry(fault.kind.name()).or_insert(0) += count;
+    }
+    kinds
 }
 
 #[cfg(test)]

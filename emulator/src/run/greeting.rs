@@ -149,7 +149,7 @@ async fn hear(link: Link) -> Knocked {
     let why = match heard {
         Ok(Ok(FromHost::Hello(hello))) => return Knocked::Greeting(Box::new((wire, hello))),
         Ok(Ok(_)) => "it does not greet".to_owned(),
-        Ok(Err(WireError::Garbled(_))) => {
+        Ok(Err(WireError::Garbled(_) | WireError::Damaged | WireError::Missed { .. })) => {
             format!("its greeting is not one of wire version {WIRE_VERSION}")
         }
         Ok(Err(WireError::TooLong { bytes_max })) => {

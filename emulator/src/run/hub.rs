@@ -80,6 +80,18 @@ pub struct HubMemory {
     facts: Gathered,
 }
 
+impl HubMemory {
+    /// Messages that are under way to somebody.
+    pub fn travelling(&self) -> u64 {
+        self.travelling.len() as u64
+    }
+
+    /// Calls that have reached the chain and wait for a block.
+    pub fn waiting(&self) -> u64 {
+        self.calls.range(..(self.now_ms, PlayerId::CHAIN, 0)).count() as u64
+    }
+}
+
 /// A call on its way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Waiting {
@@ -124,6 +136,11 @@ enum Verdict {
 impl Hub {
     /// The hub of a plan for the blocks from `next` to the next fork, with what it remembers; nothing at genesis.
     pub fn new(plan: &Plan, next: Height, memory: HubMemory) -> Self {
+        #[cfg(feature = "planted")]
+        let memory = match crate::planted::active(crate::planted::Bug::ForgetfulCheckpoint) {
+            true => HubMemory { travelling: BTreeMap::new(), ..memory },
+            false => memory,
+        };
         let course = plan.course(next);
         let mut hub = Self {
             seed: course.seed(),
@@ -216,6 +233,10 @@ impl Hub {
 
     fn send(&mut self, sent: Outgoing, until_ms: u64) {
         self.note_sent(&sent);
+        #[cfg(feature = "planted")]
+        if crate::planted::active(crate::planted::Bug::LostMessage) && sent.sequence % 16 == 7 {
+            return;
+        }
         match self.verdict(&sent) {
             Verdict::Lost => self.note_lost(sent.sender),
             Verdict::Arrives { latency_ms, again_ms, not_before_ms } => {
@@ -266,6 +287,10 @@ impl Hub {
         let due_ms = submitted.sent_ms.saturating_add(latency_ms).max(until_ms);
         let order = (due_ms, submitted.player, submitted.sequence);
         let waiting = Waiting { signer: submitted.signer, call: submitted.call };
+        #[cfg(feature = "planted")]
+        if crate::planted::active(crate::planted::Bug::DoubledCall) && order.2 % 4 == 3 {
+            self.memory.calls.insert((order.0 + 1, order.1, order.2), waiting.clone());
+        }
         self.memory.calls.insert(order, waiting);
     }
 

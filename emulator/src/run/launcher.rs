@@ -5,6 +5,7 @@ use super::chain::{ChainOrder, Outlook, Report, drive, run_name};
 use super::chain_process::SILENCE_PARTS;
 use super::control::{Control, Wish};
 use super::death;
+use super::disturbance::Strike;
 use super::door::DOOR;
 use super::effort::EffortBook;
 use super::family::{ChildLogs, Ended, Family, start};
@@ -13,6 +14,7 @@ use super::invitation::{TokenKnown, invitation};
 use super::link::{Address, Place};
 use super::secret;
 use super::signals::{Asked, heed_signals};
+use super::striker::Striker;
 use super::totals::Summary;
 use crate::clock::Stopwatch;
 use crate::progress::Progress;
@@ -45,6 +47,8 @@ pub struct LaunchError {
 pub enum Happened {
     /// Its processes are started again.
     Restarted(Restart),
+    /// Something below the simulation struck.
+    Struck(Strike),
     /// Somebody asked it to go on otherwise.
     Controlled {
         /// What is in force.
@@ -167,6 +171,7 @@ async fn launch_processes(
     let program = std::env::current_exe().map_err(|error| system_error("processes", &error))?;
     let mut asked = Asked::listen()?;
     let mut supervision = Supervision::default();
+    let mut striker = Striker::new(std::mem::take(&mut order.strikes));
     let mut wish = order.wish();
     let mut making = None;
     loop {
@@ -175,6 +180,7 @@ async fn launch_processes(
         // What was asked of the processes that were lost holds for those that come.
         (order.pace, order.motion) = (wish.pace, wish.motion);
         order.restarts = efforts.restarts();
+        order.strikes = striker.left();
         // Of a chain that was killed: its door stays as well, and nobody stands behind it.
         std::fs::remove_file(order.socket.with_file_name(DOOR)).ok();
         efforts.begin_attempt();
@@ -194,11 +200,13 @@ async fn launch_processes(
                         told(&Happened::Controlled { wish, block: *height });
                     }
                 }
+                Report::Struck(strike) => told(&Happened::Struck(*strike)),
                 _ => {}
             }
         };
         let talk = |text: &str| progress.talk(text);
-        let attempt = attempt(&program, &order, token, logs, talk, heard, &mut asked).await;
+        let watch = Watch { asked: &mut asked, striker: &mut striker };
+        let attempt = attempt(&program, &order, token, logs, talk, heard, watch).await;
         supervision.began |= attempt.began;
         supervision.refused += attempt.refused;
         // Hosts from outside find the run again where it was.
@@ -209,6 +217,7 @@ async fn launch_processes(
             End::Done(mut summary) => {
                 summary.invariant_violations += supervision.violations;
                 summary.peers_refused = supervision.refused;
+                summary.disturbances = striker.struck();
                 if let Some((stopwatch, from)) = making.filter(|_| supervision.restarts > 0) {
                     let blocks = summary.block.saturating_sub(from) as f64;
                     summary.blocks_per_second = blocks / stopwatch.seconds().max(1e-9);
@@ -332,18 +341,30 @@ impl End {
     }
 }
 
-/// Why the chain fails, if it says so within a short time.
-async fn last_word(reports: &mut Lines<BufReader<ChildStdout>>) -> Option<End> {
+/// Why the chain fails, if it says so within a short time; and what it says before that struck it.
+async fn last_word(
+    reports: &mut Lines<BufReader<ChildStdout>>,
+    mut struck: impl FnMut(Strike),
+) -> Option<End> {
     let word = async {
         while let Ok(Some(line)) = reports.next_line().await {
-            let report = serde_json::from_str::<Report>(&line);
-            if let Ok(Report::Failed { what, hint, outlook }) = report {
-                return Some(End::of(what, hint, outlook));
+            match serde_json::from_str::<Report>(&line) {
+                Ok(Report::Failed { what, hint, outlook }) => {
+                    return Some(End::of(what, hint, outlook));
+                }
+                Ok(Report::Struck(strike)) => struck(strike),
+                _ => {}
             }
         }
         None
     };
     tokio::time::timeout(Duration::from_millis(WORD_WAIT_MS_MAX), word).await.ok().flatten()
+}
+
+/// What an attempt hears beside its chain: requests to end; and what it does to its processes.
+struct Watch<'a> {
+    asked: &'a mut Asked,
+    striker: &'a mut Striker,
 }
 
 async fn attempt(
@@ -353,8 +374,9 @@ async fn attempt(
     logs: &ChildLogs,
     talk: impl Fn(&str),
     mut heard: impl FnMut(&Report),
-    asked: &mut Asked,
+    watch: Watch<'_>,
 ) -> Attempt {
+    let Watch { asked, striker } = watch;
     let end = End::Lost(String::new());
     let mut attempt =
         Attempt { began: false, block: None, violations: 0, place: None, refused: 0, end };
@@ -370,6 +392,7 @@ async fn attempt(
     let mut reports = BufReader::new(stdout).lines();
     let mut family = Family::new(chain, stdin);
     let mut host_stdins = Vec::new();
+    let mut relaying = None;
     let mut end = None;
     // In parts: of a time in which this process itself stood still only one part is over, and what the chain said
     // meanwhile is heard in the next.
@@ -400,7 +423,13 @@ async fn attempt(
                 let told = match how {
                     Ended::ByForce => None,
                     // It may have ended because the chain did, which then says why.
-                    Ended::ByItself => last_word(&mut reports).await,
+                    Ended::ByItself => {
+                        let struck = |strike| {
+                            heard(&Report::Struck(strike));
+                            striker.chain_struck(strike);
+                        };
+                        last_word(&mut reports, struck).await
+                    }
                 };
                 end = Some(told.unwrap_or(End::Lost(why)));
                 continue;
@@ -430,9 +459,20 @@ async fn attempt(
                     talk(&text);
                 }
                 let pass = order.pass();
+                let mut reached = place.seen_here();
+                if striker.strikes_frames() {
+                    let socket = order.socket.with_extension("relay");
+                    match striker.relay(&socket, reached.clone()) {
+                        Ok((relay, task)) => (reached, relaying) = (relay, Some(task)),
+                        Err(error) => {
+                            let what = format!("frames cannot be struck: {error}");
+                            end = Some(End::Final { what, hint: None });
+                        }
+                    }
+                }
                 for host in 0..order.hosts {
                     let host_order = HostOrder {
-                        place: place.seen_here(),
+                        place: reached.clone(),
                         run: pass.run.clone(),
                         host: Some(host),
                         token: pass.token.clone(),
@@ -455,9 +495,16 @@ async fn attempt(
             Report::Started { from, .. } => {
                 attempt.began = true;
                 attempt.block = Some(from);
+                for strike in striker.strike(&family, from) {
+                    heard(&Report::Struck(strike));
+                }
             }
+            Report::Struck(strike) => striker.chain_struck(strike),
             Report::Progress { height, violations, .. } => {
                 (attempt.block, attempt.violations) = (Some(height), violations);
+                for strike in striker.strike(&family, height) {
+                    heard(&Report::Struck(strike));
+                }
             }
             Report::Alive | Report::Standing { .. } | Report::Restarting { .. } => {}
             Report::Done(summary) => end = Some(End::Done(summary)),
@@ -465,14 +512,23 @@ async fn attempt(
         }
     }
     let status = family.end(matches!(end, Some(End::Done(_)))).await;
+    if let Some(task) = relaying {
+        task.abort();
+    }
+    for strike in striker.take_fired() {
+        heard(&Report::Struck(strike));
+    }
     drop(host_stdins);
     // What a lost chain had said and nobody had heard: whoever asked at its door was answered only after that.
     let rest_wait = Duration::from_millis(REST_WAIT_MS_MAX);
     while let Ok(Ok(Some(line))) = tokio::time::timeout(rest_wait, reports.next_line()).await {
-        if let Ok(report @ (Report::Standing { .. } | Report::Progress { .. })) =
-            serde_json::from_str::<Report>(&line)
-        {
-            heard(&report);
+        match serde_json::from_str::<Report>(&line) {
+            Ok(report @ (Report::Standing { .. } | Report::Progress { .. })) => heard(&report),
+            Ok(report @ Report::Struck(strike)) => {
+                heard(&report);
+                striker.chain_struck(strike);
+            }
+            _ => {}
         }
     }
     let gone = || End::Lost(format!("the chain process ended without a word ({status})"));

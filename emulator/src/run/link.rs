@@ -13,6 +13,9 @@ mod sockets;
 
 use super::wire::WireError;
 use frames::Frames;
+pub use frames::HEAD_BYTES;
+#[cfg(test)]
+pub use frames::framed;
 use futures_util::{SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -15,6 +15,8 @@ pub mod death;
 mod desk;
 /// Two blocks compared.
 pub mod difference;
+/// Faults below the simulation.
+pub mod disturbance;
 /// Where a live run can be asked.
 pub mod door;
 /// What making a run took.
@@ -23,6 +25,8 @@ pub mod effort;
 pub mod engine;
 /// Disk and time of a run, before it begins.
 pub mod estimate;
+/// A log that fails when it should.
+pub mod failing_log;
 /// The processes that the launcher holds.
 pub mod family;
 /// What simulated faults do.
@@ -47,6 +51,8 @@ pub mod public;
 pub mod re_execution;
 /// Running a log's players again.
 pub mod re_simulation;
+/// Bytes between processes, disturbed.
+pub mod relay;
 /// What no host may learn before its time.
 #[cfg(test)]
 mod sealed;
@@ -58,6 +64,8 @@ pub mod secret;
 pub mod signals;
 /// How a live run does.
 pub mod status;
+/// Striking the processes of a run.
+pub mod striker;
 /// Counts and the summary.
 pub mod totals;
 /// Conditions that end a run.

@@ -1,6 +1,7 @@
 //! What a run amounts to: counts folded from its frames, live and on replay alike, and the summary built of them.
 
 use super::control::Ended;
+use super::disturbance::Struck;
 use super::faults::struck;
 use super::hosts::ProcessReport;
 use crate::plan::Plan;
@@ -141,6 +142,9 @@ pub struct Summary {
     pub peers_refused: u64,
     /// How often simulated faults of the scenario came into force.
     pub faults: u64,
+    /// What struck below the simulation, and how often.
+    #[serde(default, skip_serializing_if = "Struck::is_empty")]
+    pub disturbances: Struck,
     /// Blocks after which an invariant did not hold; 0 also when nothing was checked.
     pub invariant_violations: u64,
     /// The subnets with the largest emission share, largest first.
@@ -273,6 +277,7 @@ impl Summary {
             restarts: 0,
             peers_refused: 0,
             faults: struck(plan, header.height),
+            disturbances: Struck::new(),
             invariant_violations: 0,
             top10_emission_share: top_subnets.iter().map(|subnet| subnet.emission_share).sum(),
             top_subnets,

@@ -20,7 +20,7 @@ pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
 pub const GREETING_BYTES_MAX: usize = 4_096;
 
 /// Version of the words below; both ends must speak the same.
-pub const WIRE_VERSION: u32 = 4;
+pub const WIRE_VERSION: u32 = 5;
 
 /// The build: another one may have other players.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");
@@ -113,6 +113,17 @@ pub enum WireError {
     TooLong {
         /// How long it may be.
         bytes_max: usize,
+    },
+    /// A message is not the one that was sent.
+    #[error("a message was damaged on its way")]
+    Damaged,
+    /// A message did not come, or comes too late.
+    #[error("message {found} came where message {expected} should have")]
+    Missed {
+        /// The next one's number.
+        expected: u32,
+        /// The number of the one that came.
+        found: u32,
     },
     /// The broker is not there or does not do its part, or nobody is at its other side.
     #[error("{0}")]

@@ -5,6 +5,7 @@
 use super::amount::{AlphaAmount, Blocks, Tao};
 use crate::plan::Shape;
 use crate::run::chain::{CHAIN_SILENCE_MS_MAX, HOST_JOIN_MS_MAX};
+use crate::run::disturbance::Disturbance;
 use crate::run::hosts::HOST_SILENCE_MS_MAX;
 use actors::registry::Role;
 use protocol::rules::{FeeSchedule, Mode, Profile, RuleVersion};
@@ -44,7 +45,7 @@ pub struct Document {
     /// Changes at a block.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<TimelineEntry>,
-    /// Simulated faults.
+    /// Faults: simulated ones, and those below the simulation.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fault: Vec<FaultEntry>,
 }
@@ -401,9 +402,9 @@ pub enum At {
     Text(String),
 }
 
-/// What a simulated fault does, by name.
+/// What a fault does, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum FaultName {
     Loss,
     Corruption,
@@ -412,17 +413,86 @@ pub enum FaultName {
     Clog,
     Partition,
     Offline,
+    KillChain,
+    KillHost,
+    PauseChain,
+    PauseHost,
+    Drop,
+    Repeat,
+    Reorder,
+    Cut,
+    Garble,
+    Oversize,
+    Slow,
+    TornWrite,
+    FullDisk,
+    FailedSync,
+    LostCaches,
+    DamagedCaches,
 }
 
-/// `[[fault]]`: a simulated fault.
+impl FaultName {
+    /// The kind of what strikes below the simulation.
+    pub const fn of(what: Disturbance) -> Self {
+        match what {
+            Disturbance::KillChain => Self::KillChain,
+            Disturbance::KillHost => Self::KillHost,
+            Disturbance::PauseChain => Self::PauseChain,
+            Disturbance::PauseHost => Self::PauseHost,
+            Disturbance::Drop => Self::Drop,
+            Disturbance::Repeat => Self::Repeat,
+            Disturbance::Reorder => Self::Reorder,
+            Disturbance::Cut => Self::Cut,
+            Disturbance::Garble => Self::Garble,
+            Disturbance::Oversize => Self::Oversize,
+            Disturbance::Slow => Self::Slow,
+            Disturbance::TornWrite => Self::TornWrite,
+            Disturbance::FullDisk => Self::FullDisk,
+            Disturbance::FailedSync => Self::FailedSync,
+            Disturbance::LostCaches => Self::LostCaches,
+            Disturbance::DamagedCaches => Self::DamagedCaches,
+        }
+    }
+
+    /// What strikes below the simulation, if this does.
+    pub const fn below(self) -> Option<Disturbance> {
+        Some(match self {
+            Self::Loss
+            | Self::Corruption
+            | Self::Duplication
+            | Self::Delay
+            | Self::Clog
+            | Self::Partition
+            | Self::Offline => return None,
+            Self::KillChain => Disturbance::KillChain,
+            Self::KillHost => Disturbance::KillHost,
+            Self::PauseChain => Disturbance::PauseChain,
+            Self::PauseHost => Disturbance::PauseHost,
+            Self::Drop => Disturbance::Drop,
+            Self::Repeat => Disturbance::Repeat,
+            Self::Reorder => Disturbance::Reorder,
+            Self::Cut => Disturbance::Cut,
+            Self::Garble => Disturbance::Garble,
+            Self::Oversize => Disturbance::Oversize,
+            Self::Slow => Disturbance::Slow,
+            Self::TornWrite => Disturbance::TornWrite,
+            Self::FullDisk => Disturbance::FullDisk,
+            Self::FailedSync => Disturbance::FailedSync,
+            Self::LostCaches => Disturbance::LostCaches,
+            Self::DamagedCaches => Disturbance::DamagedCaches,
+        })
+    }
+}
+
+/// `[[fault]]`: a simulated fault, which is part of the simulation hash, or one below the simulation, which is not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultEntry {
     pub kind: FaultName,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<At>,
-    #[serde(rename = "for")]
-    pub lasts: Blocks,
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Blocks>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Blocks>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

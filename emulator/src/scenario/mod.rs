@@ -15,6 +15,7 @@ use crate::clock::Pace;
 use crate::genesis;
 use crate::genesis::amendment::{Amendment, Past};
 use crate::plan::Plan;
+use crate::run::disturbance::Scheduled;
 use crate::run::hosts::Dealing;
 use crate::run::link::Address;
 use crate::run::until::Condition;
@@ -343,6 +344,19 @@ impl Scenario {
     /// A behaviour or setting is unknown.
     pub fn written_out(&self) -> Result<Document, ScenarioError> {
         self.revised(|_| Ok(())).map(|scenario| scenario.document)
+    }
+
+    /// Faults below the simulation.
+    ///
+    /// # Errors
+    /// An entry has keys that its kind does not take, or a value out of range.
+    pub fn disturbances(&self) -> Result<Vec<Scheduled>, ScenarioError> {
+        genesis::faults::scheduled(&self.place(), &self.document, self.document.genesis.height)
+    }
+
+    /// The document as it is merged.
+    pub const fn document(&self) -> &Document {
+        &self.document
     }
 
     /// What changes from one scenario of a run to this one, where the run is left after a block.

@@ -111,6 +111,12 @@ fn every_mistake_in_a_file_has_its_sentence() {
         ),
         ("[run]", "[[fault]]\nkind = \"losss\"\nat = 5\nfor = 5\nppm = 1\n[run]"),
         ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nppm = 1\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"kill-host\"\nat = 5\nfor = 5\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"garble\"\nat = 5\nms = 9\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"pause-chain\"\nat = 5\nms = 60_001\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"slow\"\nat = 5\nms = 0\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"cut\"\n[run]"),
+        ("[run]", "[[fault]]\nkind = \"torn-write\"\nat = 5\ngroups = [\"miners\"]\n[run]"),
         ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 0\nppm = 1\n[run]"),
         ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = \"5x\"\nppm = 1\n[run]"),
         ("[run]", "[[fault]]\nkind = \"loss\"\nat = \"+0\"\nfor = 5\nppm = 1\n[run]"),
@@ -361,6 +367,9 @@ fn faults_are_part_of_what_is_simulated() {
     );
     let shown = check(&text, &[]).expect("right").show().expect("known");
     assert_eq!(hash(&shown, &[]), hash(&text, &[]));
+    // What strikes below the simulation is in no hash, wherever it stands.
+    let below = "[[fault]]\nkind = \"kill-host\"\nevery = 50\n";
+    assert_eq!(hash(&with(&[below, offline, drawn, partition].concat()), &[]), hash(&text, &[]));
     let mut hashes = vec![hash(SMALL, &[]), hash(&text, &[])];
     for (path, value) in [
         ("fault[0].kind", "\"offline\""),

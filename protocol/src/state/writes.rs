@@ -105,6 +105,10 @@ impl State {
     pub(crate) fn roll_back(&mut self, mark: Mark) {
         while self.undo.entries.len() > mark.0 {
             if let Some(entry) = self.undo.entries.pop() {
+                #[cfg(feature = "planted")]
+                if crate::planted::active(crate::planted::Bug::ForgetfulUndo) {
+                    continue;
+                }
                 self.restore(entry);
             }
         }
@@ -896,7 +900,12 @@ impl State {
 
     pub(crate) fn account_mut(&mut self, id: AccountId) -> Written<'_, AccountId, Account> {
         let entry = self.accounts.entry(id);
-        let (account, was) = write_counted(Some(&mut self.cache.entries), id, entry);
+        let entries = Some(&mut self.cache.entries);
+        #[cfg(feature = "planted")]
+        let stale = crate::planted::active(crate::planted::Bug::StaleRoot);
+        #[cfg(feature = "planted")]
+        let entries = entries.filter(|_| !stale);
+        let (account, was) = write_counted(entries, id, entry);
         if self.undo.depth > 0 {
             let old = (was == Was::There).then_some(*account);
             self.undo.entries.push(Undo::Account(id, old));

@@ -2,6 +2,7 @@
 //! counted, and the true hosts come in all the same.
 
 use super::*;
+use crate::run::link::framed;
 use std::io::Write;
 use std::net::TcpStream as StdTcp;
 use tokio::net::TcpStream;
@@ -117,11 +118,13 @@ fn whatever_a_stranger_sends_the_host_behind_it_comes_in() {
         let hosts = async {
             // More silent ones than may greet at a time would hold up the rest for a while, not for good.
             let silent: Vec<Wire> = (0..GREETINGS_MAX - 4).map(|_| sends(b"")).collect();
-            let stops = sends(&[9, 0, 0, 0, 1, 2]);
+            let stops = sends(&framed(0, 9, &[1, 2]));
             let mut answers = Vec::new();
-            for bytes in
-                [&b"GET / HTTP/1.1\r\n\r\n"[..], &[3, 0, 0, 0, 255, 255, 255], &[1, 0, 0, 0, 4]]
-            {
+            for bytes in [
+                &b"GET / HTTP/1.1\r\n\r\n"[..],
+                &framed(0, 3, &[255; 3])[..],
+                &framed(0, 1, &[4])[..],
+            ] {
                 let mut wire = sends(bytes);
                 answers.push(wire.receive::<ToHost>().await);
             }
