@@ -29,6 +29,11 @@ name = "owners"
 role = "owner"
 behaviour = "hold"
 [[players]]
+name = "validators"
+role = "validator"
+behaviour = "sampler"
+stake_ppm = 300_000
+[[players]]
 name = "whales"
 role = "staker"
 behaviour = "dump-whale"

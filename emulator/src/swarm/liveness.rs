@@ -47,6 +47,8 @@ pub struct Liveness {
     calls_max: u64,
     /// Whether the last block took as many.
     is_full: bool,
+    /// Whether any block of the calm did: calls may wait longer than it lasts.
+    was_full: bool,
 }
 
 /// Of a network that loses more nobody is expected to hear.
@@ -79,6 +81,7 @@ impl Liveness {
             is_quiet: plan.network.loss_ppm <= LOSS_PPM_MAX,
             calls_max: u64::from(plan.limits.extrinsics_per_block_max),
             is_full: false,
+            was_full: false,
         }
     }
 
@@ -96,6 +99,7 @@ impl Liveness {
             self.subnets = terms(state);
             return;
         }
+        self.was_full |= self.is_full;
         let now = terms(state);
         self.subnets.retain(|netuid, terms| now.get(netuid) == Some(terms));
         for watched in self.watched.values_mut() {
@@ -149,7 +153,7 @@ impl Liveness {
                 return Err(Failure::new("miners_answer", what));
             }
             let can_set = watched.placed && watched.permitted && watched.heard > 0;
-            if can_set && self.is_quiet && watched.set == 0 {
+            if can_set && self.is_quiet && !self.was_full && watched.set == 0 {
                 let what = format!("{who} has set no weights since block {since}");
                 return Err(Failure::new("validators_set_weights", what));
             }
