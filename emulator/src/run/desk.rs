@@ -67,6 +67,11 @@ impl Desk {
         }
     }
 
+    /// The books, which are here, for good.
+    pub fn into_books(self) -> Box<Books> {
+        self.here.expect("they are away only within a run")
+    }
+
     /// The books, which are here.
     pub fn here(&self) -> &Books {
         self.here.as_ref().expect("they are away only within a run")

@@ -520,10 +520,8 @@ impl Engine {
         mut self,
         wrap: impl FnOnce(Box<dyn EventLog + Send>) -> Box<dyn EventLog + Send>,
     ) -> Self {
-        if let Desk::Here(books) = self.books {
-            let books = Books { log: wrap(books.log), ..*books };
-            self.books = Desk::Here(Box::new(books));
-        }
+        let books = self.books.into_books();
+        self.books = Desk::new(Box::new(Books { log: wrap(books.log), ..*books }));
         self
     }
 
