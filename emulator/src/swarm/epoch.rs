@@ -57,9 +57,9 @@ pub fn attempt(seed: u64) -> Result<(), Failure> {
         weights: &weights,
         bonds: &vec![Vec::new(); count],
     });
-    for uid in 0..validators {
-        let sum: f64 = weights[uid].iter().map(|(_, weight)| f64::from(*weight)).sum();
-        let left = weights[uid].iter().map(|(to, weight)| {
+    for (uid, row) in weights.iter().enumerate().take(validators) {
+        let sum: f64 = row.iter().map(|(_, weight)| f64::from(*weight)).sum();
+        let left = row.iter().map(|(to, weight)| {
             let said = f64::from(*weight) / sum * WHOLE;
             // Consensus is rounded down to parts of 65,535.
             said.min(f64::from(output.consensus[usize::from(*to)]) + 1.0)

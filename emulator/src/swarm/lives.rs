@@ -96,7 +96,7 @@ struct Body<'a> {
 
 /// How a life ended.
 enum End {
-    Whole(Header),
+    Whole(Box<Header>),
     Dead,
 }
 
@@ -111,7 +111,7 @@ impl Body<'_> {
             *struck.entry(strike.what).or_insert(0) += 1;
         }
         match end? {
-            End::Whole(header) => Ok(Some(header)),
+            End::Whole(header) => Ok(Some(*header)),
             End::Dead => {
                 if let Some(dead) = verdict.get() {
                     *struck.entry(dead.strike.what).or_insert(0) += 1;
@@ -218,7 +218,7 @@ impl Body<'_> {
                     if let Some(violation) = engine.violation() {
                         return Err(Failure::new(violation.name, &violation.detail));
                     }
-                    Ok(End::Whole(engine.header().clone()))
+                    Ok(End::Whole(Box::new(engine.header().clone())))
                 }
                 Err(EngineError::Log(_)) if verdict.get().is_some() => Ok(End::Dead),
                 Err(EngineError::Host(error)) if error.is_of_a_process() => Ok(End::Dead),
