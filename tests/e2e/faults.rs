@@ -125,7 +125,8 @@ fn until_a_fault_strikes_a_run_is_the_one_without() {
         let verdict = json(folder, &["verify", run, "--re-execute", "--re-simulate", "--json"]);
         assert_eq!(verdict["sound"], true, "{verdict}");
     }
-    let said =
-        say(folder, &["fork", "calm", "--at", "+150", "--set", "fault=[{ kind = \"loss\" }]"]);
-    assert!(said.code == 2 && said.stderr.contains("missing field `for`"), "{said:?}");
+    let endless = "fault=[{ kind = \"loss\", at = 151, ppm = 1 }]";
+    let said = say(folder, &["fork", "calm", "--at", "+150", "--set", endless]);
+    let names = said.stderr.contains("fault[0].for: loss needs how long it lasts");
+    assert!(said.code == 2 && names, "{said:?}");
 }
