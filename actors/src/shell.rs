@@ -11,7 +11,7 @@ use crate::roster::Roster;
 use actix::{Actor, Addr, Context, Handler, MailboxError, Message};
 use protocol::apply::Inconsistent;
 use protocol::event::Event;
-use protocol::units::PlayerId;
+use protocol::units::{Height, PlayerId};
 use protocol::view::View;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -206,6 +206,11 @@ impl ShellHost {
         seed: u64,
     ) -> Self {
         Self::new(checkpoint.seats, view, directory, seed)
+    }
+
+    /// The block that the players know last.
+    pub fn height(&self) -> Height {
+        self.view.state().height
     }
 
     /// Lets every player that has not started enter with the first slice.

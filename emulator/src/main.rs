@@ -15,6 +15,7 @@ mod genesis;
 mod guarantee;
 #[cfg(test)]
 mod hostile;
+mod logging;
 mod metrics;
 mod names;
 mod parallel;
@@ -29,8 +30,13 @@ mod swarm;
 mod sweep;
 
 use clap::{Parser, Subcommand};
-use commands::{Failure, LogFormat};
+use commands::Failure;
+use logging::LogFormat;
 use std::process::ExitCode;
+
+/// A log is decoded on one thread and freed on another, and the state is read all over: docs/decisions/0018.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Emulates the Bittensor network: launch scenarios, replay their logs, inspect any block.
 #[derive(Debug, Parser)]
@@ -114,7 +120,7 @@ fn main() -> ExitCode {
         Command::Host(host) => host.name.clone().unwrap_or_else(|| "host".to_owned()),
         _ => "btemu".to_owned(),
     };
-    let _named = commands::start_logging(arguments.log_format, &name);
+    let _logging = logging::start(arguments.log_format, &name);
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.tell(),

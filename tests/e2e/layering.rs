@@ -25,6 +25,8 @@ const OWNED: &[(&str, &str)] = &[
     ("plotters", "emulator"),
     ("parquet", "emulator"),
     ("async-nats", "emulator"),
+    ("opentelemetry-otlp", "emulator"),
+    ("tikv-jemallocator", "emulator"),
     ("socket2", "emulator"),
     ("libm", "actors"),
 ];
@@ -50,6 +52,7 @@ const WORDS: &[(&str, &str, &[&str])] = &[
     ("emulator", "socket2::", &["src/run/link/sockets.rs"]),
     ("emulator", "::csv::", &["src/export/csv.rs", "src/genesis/import.rs"]),
     ("emulator", "plotters::", &["src/chart.rs"]),
+    ("emulator", "opentelemetry::", &["src/logging/otel.rs"]),
     ("emulator", "Instant::now", &["src/clock.rs"]),
     ("emulator", "SystemTime", &["src/clock.rs"]),
     ("actors", "Instant", &[]),

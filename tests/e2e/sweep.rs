@@ -342,17 +342,18 @@ fn a_wrong_sweep_is_refused_before_anything_is_made() {
 }
 
 #[test]
-fn a_subnet_that_is_not_there_yet_is_told_and_has_no_figures() {
+fn what_a_sweep_leaves_out_is_told_and_has_no_figures() {
     let folder = folder();
-    let quickstart = scenario("quickstart.toml");
-    let file = format!(
-        "[sweep]\nscenario = {quickstart:?}\nseeds = [1, 2]\nblocks = 5\n\
-         measures = [\"subnet.9.price\", \"invariant_violations\"]\n"
-    );
+    let quickstart = fs::read_to_string(scenario("quickstart.toml")).expect("readable");
+    let struck = format!("{quickstart}\n[[fault]]\nkind = \"kill-chain\"\nat = 3\n");
+    fs::write(folder.path().join("struck.toml"), struck).expect("writable");
+    let file = "[sweep]\nscenario = \"struck.toml\"\nseeds = [1, 2]\nblocks = 5\n\
+         measures = [\"subnet.9.price\", \"invariant_violations\"]\n";
     fs::write(folder.path().join("s.toml"), file).expect("writable");
     let said = say(folder.path(), &["sweep", "s.toml", "--out", "out", "--json"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.stderr.contains("no cell has a subnet 9"), "{said:?}");
+    assert!(said.stderr.contains("1 of its cells have faults below the simulation"), "{said:?}");
     let measures = &said_json(&said)["cells"][0]["measures"];
     assert_eq!(measures["subnet.9.price"], Value::Null);
     assert_eq!(measures["invariant_violations"]["max"], 0.0);

@@ -3,7 +3,7 @@
 //! What belongs here: what users type and read. What does not: the trials and what they say (`attack`, docs/attacks.md).
 
 use super::run::scenario_failure;
-use super::{Failure, LogFormat, print, print_json};
+use super::{Failure, print, print_json};
 use crate::attack::arm::FIGURES;
 use crate::attack::catalogue::{ADVERSARIES, Adversary, find};
 use crate::attack::defence::{self, Chosen, DEFENCES};
@@ -11,6 +11,7 @@ use crate::attack::output::{self, Report};
 use crate::attack::page;
 use crate::attack::trial::{Pairs, Trials, Wanted};
 use crate::export::{ExportError, Target};
+use crate::logging::LogFormat;
 use crate::parallel::cores;
 use crate::progress::Showing;
 use crate::run::signals::Asked;

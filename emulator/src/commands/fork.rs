@@ -8,7 +8,8 @@ use super::run::{
     RUNS, RunArguments, begin, check_room, metrics_address, order, overrides, scenario_failure,
     tell, token, write_genesis,
 };
-use super::{BlockArgument, Failure, LogFormat, tell_talk};
+use super::{BlockArgument, Failure, tell_talk};
+use crate::logging::LogFormat;
 use crate::plan::{Fork, Plan};
 use crate::progress::{Progress, Showing};
 use crate::run::chain::ChainOrder;

@@ -63,49 +63,11 @@ pub mod verify;
 /// Jobs of sweeps that come over a broker.
 pub mod worker;
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::str::FromStr;
-use tracing_subscriber::EnvFilter;
-
-/// What is logged unless RUST_LOG says otherwise. What the store says of damage is told in our own words.
-const LOG_DEFAULT: &str = "warn,sled=off";
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object per line.
-    Json,
-}
-
-impl LogFormat {
-    /// The word on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        }
-    }
-}
-
-/// Starts logging to standard error; every line names the process.
-pub fn start_logging(format: LogFormat, process: &str) -> tracing::span::EnteredSpan {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    match format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
-    }
-    tracing::error_span!("btemu", process).entered()
-}
 
 /// A command that failed: what happened, what to do about it, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,11 +3,12 @@
 //! A block 0 takes hundreds of megabytes while it is made, and the allocator gives back little of them. Where a run has
 //! processes of its own, one more makes it and ends, so that the launcher stays small for as long as the run lasts.
 
+use super::Failure;
 use super::reading::Reading;
 use super::run::{
     RUNS, RunArguments, check_room, order, overrides, scenario_failure, token, write_genesis,
 };
-use super::{Failure, LogFormat};
+use crate::logging::LogFormat;
 use crate::run::chain::ChainOrder;
 use crate::scenario::{self, Scenario};
 use std::io::{self, Read, Write};

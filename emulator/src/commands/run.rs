@@ -2,7 +2,8 @@
 
 use super::prepare::prepared;
 use super::telling::{tell_bytes, tell_estimate, tell_summary};
-use super::{Failure, LogFormat, print, print_json, tell_talk};
+use super::{Failure, print, print_json, tell_talk};
+use crate::logging::LogFormat;
 use crate::plan::Plan;
 use crate::progress::{Progress, Showing};
 use crate::run::chain::ChainOrder;

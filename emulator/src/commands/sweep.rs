@@ -2,7 +2,8 @@
 
 use super::run::scenario_failure;
 use super::telling::thousands;
-use super::{Failure, LogFormat, print, print_json, tell_talk};
+use super::{Failure, print, print_json, tell_talk};
+use crate::logging::LogFormat;
 use crate::parallel::cores;
 use crate::progress::Showing;
 use crate::run::signals::Asked;

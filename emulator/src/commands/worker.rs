@@ -1,6 +1,7 @@
 //! `btemu worker`: makes jobs of sweeps that come over a broker. Also whatever of it a build without a broker says.
 
-use super::{Failure, LogFormat};
+use super::Failure;
+use crate::logging::LogFormat;
 use crate::run::signals::Asked;
 use crate::sweep::bar::Bar;
 use crate::sweep::local::Made;

@@ -16,6 +16,7 @@ use super::until::Condition;
 use super::wire::WireError;
 use crate::clock::{Pace, Stopwatch, Throttle};
 use crate::detect::Detectors;
+use crate::logging;
 use crate::metrics::{Metrics, ServeError, Server};
 use crate::names::Names;
 use protocol::dice::{Dice, Domain};
@@ -325,6 +326,7 @@ pub async fn drive(
     mut report: impl FnMut(Report),
 ) -> Result<Summary, ChainError> {
     let stopwatch = Stopwatch::start();
+    logging::at_run(&run_id(order));
     let folder = RunFolder::open(&order.run)?;
     let log = SledLog::open(&folder.log_dir())?;
     // A log that is to be struck is synced by what strikes it.
@@ -339,7 +341,7 @@ pub async fn drive(
         return Err(ChainError::AlreadyThere { have, wanted });
     }
     let (tip, from) = (start.log.tip(), start.header.height);
-    tracing::info!(run = %order.run.display(), %tip, %from, "the log is open");
+    tracing::info!(folder = %order.run.display(), %tip, %from, "the log is open");
     let metrics = drive_metrics(order, &start)?;
     let address = metrics.as_ref().map(|(_, server)| server.address().to_string());
     let listener = drive_listener(order).await?;
@@ -386,6 +388,7 @@ pub async fn drive(
     let mut throttle = Throttle::every(Duration::from_millis(PROGRESS_INTERVAL_MS));
     let made = engine.run(&manner, |tick| {
         let height = tick.height;
+        logging::at_block(height);
         let is_due = match tick.what {
             Happening::Block(frame) => {
                 if let Some(door) = &door {

@@ -14,6 +14,7 @@ use super::hub::{Hub, HubMemory};
 use super::seats::{PackedSeats, unpacked};
 use super::totals::Totals;
 use super::until::Condition;
+use crate::logging;
 use crate::metrics::Metrics;
 use crate::plan::{Course, Fork, Plan};
 use actors::host::Seated;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use storage::cache::{Cache, CacheKind};
 use storage::fold::{ReadError, state_at};
 use storage::log::{EventLog, LogError, SledLog};
+use tracing::Instrument;
 
 /// Everything outside the log that a run needs to go on from a block; where a fork follows the block, as it was
 /// before the fork changed anything.
@@ -330,11 +332,18 @@ impl Engine {
         if self.plan.forks_at(self.height).next().is_some() {
             self.fetch(made).await?;
         }
-        let (input, facts) = self.play(Some(made)).await?;
+        let height = self.height.0 + 1;
+        let span = tracing::debug_span!(parent: None, "block", height, run = logging::run());
+        let playing = tracing::debug_span!(parent: &span, "players");
+        let (input, facts) = self.play(Some(made)).instrument(playing).await?;
         self.fetch(made).await?;
-        let entry = self.decide(input, facts).await?;
+        let deciding = tracing::debug_span!(parent: &span, "decide");
+        let entry = self.decide(input, facts).instrument(deciding).await?;
         self.meet(manner);
-        self.books.send(move |books| Done::Entered(Box::new(books.enter(entry))));
+        self.books.send(move |books| {
+            let _keeping = tracing::debug_span!(parent: &span, "keep").entered();
+            Done::Entered(Box::new(books.enter(entry)))
+        });
         if is_due(self.height.0 - self.plan.genesis.height.0, manner.checkpoint_interval) {
             let checkpoint = self.checkpoint().await?;
             self.fetch(made).await?;

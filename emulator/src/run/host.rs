@@ -5,6 +5,7 @@ use super::link::{Pass, Place};
 use super::seats::PackedSeats;
 use super::wire::{BUILD, FromHost, Hello, ToHost, WIRE_VERSION, Welcome, Wire, WireError};
 use crate::clock::Stopwatch;
+use crate::logging;
 use actors::shell::ShellHost;
 use protocol::view::View;
 use serde::{Deserialize, Serialize};
@@ -113,6 +114,7 @@ async fn serve_until_stopped(
     order: &HostOrder,
     mut joined: impl FnMut(),
 ) -> Result<(), HostProcessError> {
+    logging::at_run(&order.run);
     let pass = Pass { run: order.run.clone(), token: order.token.clone() };
     let wire = Wire::connect(&order.place, &pass).await;
     let unreachable = |error| HostProcessError::Unreachable { place: order.place.clone(), error };
@@ -145,6 +147,7 @@ async fn serve_until_stopped(
                 if let Err(inconsistent) = host.fold(&events) {
                     return fail(wire, inconsistent.to_string()).await;
                 }
+                logging::at_block(host.height());
                 continue;
             }
             ToHost::Slice { from_ms, until_ms, deliveries } => {
@@ -170,6 +173,7 @@ async fn serve_until_stopped(
 
 /// The players of a welcome on their seats.
 fn seated(welcome: Welcome) -> ShellHost {
+    logging::at_block(welcome.state.height);
     tracing::info!(players = welcome.seats.len(), "seated");
     let directory = welcome.directory.into_iter().collect();
     let view = View::new(welcome.state);

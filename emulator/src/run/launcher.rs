@@ -1,7 +1,7 @@
 //! The launcher: starts the chain and the hosts as processes of this same program, shows progress, stops them on
 //! request, and leaves none behind.
 
-use super::chain::{ChainOrder, Outlook, Report, drive, run_name};
+use super::chain::{ChainOrder, Outlook, Report, drive, run_id, run_name};
 use super::chain_process::SILENCE_PARTS;
 use super::control::{Control, Wish};
 use super::death;
@@ -17,7 +17,9 @@ use super::signals::{Asked, heed_signals};
 use super::striker::Striker;
 use super::totals::Summary;
 use crate::clock::Stopwatch;
+use crate::logging;
 use crate::progress::Progress;
+use protocol::units::Height;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -69,6 +71,7 @@ pub fn launch(
     progress: &Progress,
     told: impl FnMut(&Happened),
 ) -> Result<Summary, LaunchError> {
+    logging::at_run(&run_id(&order));
     let folder = tempfile_folder().map_err(|error| system_error("a folder for sockets", &error))?;
     let is_known = !order.token.is_empty();
     let token = match is_known {
@@ -501,6 +504,7 @@ async fn attempt(
             }
             Report::Struck(strike) => striker.chain_struck(strike),
             Report::Progress { height, violations, .. } => {
+                logging::at_block(Height(height));
                 (attempt.block, attempt.violations) = (Some(height), violations);
                 for strike in striker.strike(&family, height) {
                     heard(&Report::Struck(strike));

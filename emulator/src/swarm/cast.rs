@@ -70,6 +70,20 @@ pub fn cast(fate: &mut Fate, netuids: &[u16], unrest: u64) -> Neurons {
     Neurons { groups, most }
 }
 
+/// Miners that come from outside and take whatever place is to be had, as often as they lose one: on full subnets each
+/// of them replaces somebody.
+pub fn crowd(fate: &mut Fate, netuids: &[u16]) -> Group {
+    let mut crowd = group("crowd", of(Role::Miner, "worker"), fate, netuids);
+    crowd.count = fate.part_of(3, 9);
+    crowd.balance = Tao(500 * UNITS_PER_TOKEN);
+    let truths = ["starts_outside", "roams"].map(|key| (key, Value::Boolean(true)));
+    // It looks often, works for next to nothing and hopes for ten years.
+    let numbers = [("interval_blocks", 3), ("cost_rao", 1), ("horizon_days", 3_650)];
+    let numbers = numbers.map(|(key, number)| (key, Value::Integer(number)));
+    crowd.settings = truths.into_iter().chain(numbers).map(|(k, v)| (k.to_owned(), v)).collect();
+    crowd
+}
+
 /// Whether each of a group's players has a neuron on a subnet at genesis.
 fn is_seated(group: &Group) -> bool {
     let role = matches!(group.role, Role::Validator | Role::Miner);

@@ -4,7 +4,7 @@
 //! What belongs here: what surrounds the players, and in which ranges. What does not: the players (`cast`), running the
 //! scenario (`trial`).
 
-use super::cast::{Neurons, cast};
+use super::cast::{Neurons, cast, crowd};
 use super::fate::Fate;
 use crate::plan::Shape;
 use crate::run::disturbance::{Disturbance, Layer};
@@ -75,10 +75,17 @@ pub fn draw(seed: u64, blocks: Option<u64>, form: Form) -> Document {
     let netuids: Vec<u16> = (1..).zip(&document.subnet).map(|(netuid, _)| netuid).collect();
     let Neurons { groups, most } = cast(&mut Fate::new(seed, "cast"), &netuids, unrest);
     document.players = groups;
-    let room = match fate.chance(2) {
+    let mut room = match fate.chance(2) {
         true => most + fate.below(8),
         false => 256,
     };
+    let mut newcomers = Fate::new(seed, "crowd");
+    if newcomers.chance(4) {
+        document.players.push(crowd(&mut newcomers, &netuids));
+        room = most;
+        set(&mut document.hyperparameters, "immunity_period", 0);
+        set(&mut document.hyperparameters, "min_burn", 1);
+    }
     set(&mut document.hyperparameters, "max_allowed_uids", room.clamp(8, 256));
     document.timeline = timeline(&mut Fate::new(seed, "timeline"), &netuids, unrest);
     document.fault = faults(&mut Fate::new(seed, "faults"), &document, unrest);

@@ -3,7 +3,7 @@
 //! What belongs here: who can act, in numbers, and what must have happened. What does not: how long the calm is
 //! (`draw`). Whoever is cut off by the chain's own rules (no place, no permit, a subnet that is gone) owes nothing.
 
-use super::cast::VALIDATORS;
+use super::cast::{MINERS, VALIDATORS};
 use super::failure::Failure;
 use crate::plan::Plan;
 use protocol::call::Call;
@@ -20,6 +20,9 @@ struct Watched {
     netuid: NetUid,
     /// Whether it had a place, on one subnet without changes, after every block.
     placed: bool,
+    /// Of those it may ask the part that are honest miners, at the least; only in part if they are too many to ask all.
+    honest: f64,
+    asks_all: bool,
     /// Whether it had a permit, too, where weights are set directly.
     permitted: bool,
     asked: u64,
@@ -41,8 +44,12 @@ pub struct Liveness {
     from: Height,
     subnets: BTreeMap<NetUid, Terms>,
     watched: BTreeMap<PlayerId, Watched>,
+    /// Hotkeys of the honest miners.
+    miners: BTreeMap<NetUid, Vec<AccountId>>,
     /// Whether messages get through, more or less.
     is_quiet: bool,
+    /// The chance that a query and its answer both do.
+    answered: f64,
     /// Calls that a block takes.
     calls_max: u64,
     /// Whether the last block took as many.
@@ -53,8 +60,12 @@ pub struct Liveness {
 
 /// Of a network that loses more nobody is expected to hear.
 const LOSS_PPM_MAX: u32 = 300_000;
+/// Who was that likely to hear nobody, by bad luck alone, need not have heard anybody.
+const SILENCE_CHANCE_MAX: f64 = 1e-6;
+/// Neurons that an honest validator asks in a tempo: those of a subnet with more by lot.
+const ASKED_MAX: usize = 16;
 /// Neurons of a subnet that must be there to be asked.
-const MINERS_MIN: usize = 1;
+const NEURONS_MIN: usize = 1;
 
 impl Liveness {
     /// Of a run whose faults are over after a block.
@@ -67,6 +78,8 @@ impl Liveness {
                 hotkey,
                 netuid,
                 placed: true,
+                honest: 1.0,
+                asks_all: true,
                 permitted: true,
                 asked: 0,
                 heard: 0,
@@ -74,11 +87,19 @@ impl Liveness {
             };
             Some((seat.identity.id, watched))
         });
+        let mut miners: BTreeMap<NetUid, Vec<AccountId>> = BTreeMap::new();
+        for seat in plan.players.iter().filter(|seat| seat.identity.group == MINERS) {
+            if let Some(netuid) = seat.identity.netuid {
+                miners.entry(netuid).or_default().push(seat.identity.hotkey);
+            }
+        }
         Self {
             from,
             subnets: BTreeMap::new(),
             watched: watched.collect(),
+            miners,
             is_quiet: plan.network.loss_ppm <= LOSS_PPM_MAX,
+            answered: (1.0 - f64::from(plan.network.loss_ppm) / 1e6).powi(2),
             calls_max: u64::from(plan.limits.extrinsics_per_block_max),
             is_full: false,
             was_full: false,
@@ -103,7 +124,8 @@ impl Liveness {
         let now = terms(state);
         self.subnets.retain(|netuid, terms| now.get(netuid) == Some(terms));
         for watched in self.watched.values_mut() {
-            watched.look(state, self.subnets.contains_key(&watched.netuid));
+            let miners = self.miners.get(&watched.netuid).map_or(&[][..], Vec::as_slice);
+            watched.look(state, self.subnets.contains_key(&watched.netuid), miners);
         }
         let facts = &frame.facts;
         for (at, player) in facts.players.iter().enumerate() {
@@ -148,7 +170,8 @@ impl Liveness {
                 let what = format!("{who} has asked nobody since block {since}");
                 return Err(Failure::new("validators_ask", what));
             }
-            if watched.placed && self.is_quiet && watched.heard == 0 {
+            let by_chance = watched.silence_chance(self.answered);
+            if watched.placed && by_chance < SILENCE_CHANCE_MAX && watched.heard == 0 {
                 let what = format!("{who} has heard nobody since block {since}");
                 return Err(Failure::new("miners_answer", what));
             }
@@ -163,17 +186,32 @@ impl Liveness {
 }
 
 impl Watched {
-    fn look(&mut self, state: &State, is_unchanged: bool) {
+    /// How likely it is that nobody answers what it asked: each honest miner is asked in each tempo, or each query is to
+    /// one of them with some chance.
+    fn silence_chance(&self, answered: f64) -> f64 {
+        match self.asks_all {
+            true => (1.0 - answered).powf((self.asked as f64 * self.honest).floor()),
+            false => (1.0 - self.honest * answered).powf(self.asked as f64),
+        }
+    }
+
+    fn look(&mut self, state: &State, is_unchanged: bool, miners: &[AccountId]) {
         let Some(subnet) = state.subnet(self.netuid).filter(|_| is_unchanged) else {
             self.placed = false;
             return;
         };
         let uid = subnet.neurons.uid(&self.hotkey);
+        let permits = &subnet.neurons.validator_permit;
         // Somebody must be there to be asked: a neuron without a permit.
-        let miners = subnet.neurons.validator_permit.iter().filter(|permit| !**permit).count();
-        self.placed &= uid.is_some() && miners > MINERS_MIN && subnet.params.tempo > 0;
-        let permit = uid.and_then(|uid| subnet.neurons.validator_permit.get(usize::from(uid)));
-        self.permitted &= permit.copied().unwrap_or(false)
+        let others = permits.iter().filter(|permit| !**permit).count();
+        self.placed &= uid.is_some() && others > NEURONS_MIN && subnet.params.tempo > 0;
+        let permitted = |uid: u16| permits.get(usize::from(uid)).copied().unwrap_or(false);
+        // A validator that has lost its permit is asked too, and does not answer.
+        let present = miners.iter().filter_map(|hotkey| subnet.neurons.uid(hotkey));
+        let present = present.filter(|uid| !permitted(*uid)).count();
+        self.honest = self.honest.min(present as f64 / others.max(1) as f64);
+        self.asks_all &= others <= ASKED_MAX;
+        self.permitted &= uid.is_some_and(permitted)
             && !subnet.params.commit_reveal
             && subnet.params.mechanism_count == 1
             && subnet.params.min_allowed_weights <= 1

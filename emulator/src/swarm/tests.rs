@@ -27,10 +27,6 @@ fn a_seed_draws_one_scenario_and_every_scenario_is_taken() {
 #[cfg(feature = "planted")]
 const PLANTED_SEEDS: u64 = 40;
 
-/// What no check finds yet: whoever is replaced in these small networks seldom had anything to leave behind.
-#[cfg(feature = "planted")]
-const UNSEEN: [&str; 1] = ["inherited-uid"];
-
 /// One process for all: the switch is process-wide, so this is one test.
 #[cfg(feature = "planted")]
 #[test]
@@ -55,5 +51,5 @@ fn each_planted_bug_is_found_by_a_check() {
     }
     let missed: Vec<&str> =
         rows.iter().filter(|(_, found)| found.is_none()).map(|(name, _)| *name).collect();
-    assert_eq!(missed, UNSEEN, "no check finds them within {PLANTED_SEEDS} seeds");
+    assert!(missed.is_empty(), "no check finds {missed:?} within {PLANTED_SEEDS} seeds");
 }

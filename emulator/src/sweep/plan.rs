@@ -116,15 +116,23 @@ impl Sweep {
         let first = side_by_side(cores(), cells.len(), |cell| plan(cell, seeds[0]))?;
         let mut measurable = Measurable::default();
         let mut firsts = Vec::with_capacity(cells.len());
-        for (planned, own) in first {
+        let mut disturbed = 0;
+        for (planned, own, disturbances) in first {
             measurable.extend(own);
             firsts.push(planned);
+            disturbed += usize::from(disturbances > 0);
         }
-        let (measures, warnings) = read_measures(&file, measures, &measurable)?;
+        let (measures, mut warnings) = read_measures(&file, measures, &measurable)?;
+        if disturbed > 0 {
+            warnings.push(format!(
+                "{file}: {disturbed} of its cells have faults below the simulation; a sweep leaves those out, and \
+                 no result depends on them"
+            ));
+        }
         check_columns(&file, &axes, &measures)?;
         let others = seeds.len() - 1;
         let rest = side_by_side(cores(), cells.len() * others, |at| {
-            plan(at / others, seeds[1 + at % others]).map(|(planned, _)| planned)
+            plan(at / others, seeds[1 + at % others]).map(|(planned, ..)| planned)
         })?;
         let mut rest = rest.into_iter();
         let mut jobs = Vec::with_capacity(count);
@@ -188,12 +196,13 @@ impl Source {
         read_under(&self.path, &self.text, &overlays)
     }
 
+    /// The job, what can be measured of it, and how many faults below the simulation its scenario has.
     fn plan(
         &self,
         number: usize,
         cell: &Cell,
         seed: u64,
-    ) -> Result<(Planned, Measurable), ScenarioError> {
+    ) -> Result<(Planned, Measurable, usize), ScenarioError> {
         let scenario = self.scenario(cell, seed)?;
         if let Some(condition) = scenario.until().first() {
             let what = format!("run.until = {condition:?}: a sweep makes all blocks of every run");
@@ -211,7 +220,7 @@ impl Source {
             scenario_hash: hash.to_string(),
             key: job_key(hash, blocks, self.checking, None),
         };
-        Ok((planned, Measurable::of(&plan)))
+        Ok((planned, Measurable::of(&plan), scenario.disturbances()?.len()))
     }
 }
 
