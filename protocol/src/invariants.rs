@@ -55,8 +55,8 @@ pub const INVARIANTS: &[(&str, Check)] = &[
 pub struct Checker {
     /// By subnet: its block of registration and the alpha that was nobody's.
     unowned: BTreeMap<NetUid, (u64, i128)>,
-    /// Validator permits and neurons by subnet.
-    seats: BTreeMap<NetUid, (usize, usize)>,
+    /// By subnet.
+    seats: BTreeMap<NetUid, Seats>,
     /// The childkey burn that the next block's epochs apply.
     childkey_burn: u64,
     /// The mode and the ledgers, without the opening one, after the last block.
@@ -69,7 +69,7 @@ impl Checker {
         let subnets = alpha_subnets(state);
         let unowned = subnets
             .map(|(netuid, subnet)| (netuid, (subnet.info.registered_at, unowned_alpha(subnet))));
-        let seats = state.networks().map(|(netuid, subnet)| (netuid, seats(subnet))).collect();
+        let seats = state.networks().map(|(netuid, subnet)| (netuid, Seats::of(subnet))).collect();
         Self {
             unowned: unowned.collect(),
             seats,
@@ -105,19 +105,20 @@ impl Checker {
 
     /// No more permits than validators are allowed, no more neurons than uids. Lowering the number of
     /// validators takes no permit away before the next epoch, and a scenario may lower the number of
-    /// uids below that of its neurons, so until then there may be as many as there were.
+    /// uids below that of its neurons, so until then there may be as many as there were; and what the
+    /// block gave away before it was lowered was given rightly.
     fn seats_bounded(&mut self, state: &State) -> Result<(), String> {
         for (netuid, subnet) in state.networks() {
-            let now = seats(subnet);
-            let before = self.seats.insert(netuid, now).unwrap_or((0, 0));
-            let params = &subnet.params;
+            let now = Seats::of(subnet);
+            let before = self.seats.insert(netuid, now).unwrap_or_default();
             let rows = [
-                ("permits", now.0, before.0, params.max_allowed_validators),
-                ("neurons", now.1, before.1, params.max_allowed_uids),
+                ("permits", now.permits, before.permits),
+                ("neurons", now.neurons, before.neurons),
             ];
-            for (what, now, before, most) in rows {
-                if now > usize::from(most) && now > before {
-                    return Err(format!("subnet {netuid}: {now} {what}, {most} allowed"));
+            for (what, now, before) in rows {
+                let most = now.most.max(before.most);
+                if now.taken > most && now.taken > before.taken {
+                    return Err(format!("subnet {netuid}: {} {what}, {most} allowed", now.taken));
                 }
             }
         }
@@ -150,10 +151,30 @@ impl Checker {
     }
 }
 
-/// Validator permits and neurons.
-fn seats(subnet: &Subnet) -> (usize, usize) {
-    let permits = subnet.neurons.validator_permit.iter().filter(|permit| **permit).count();
-    (permits, subnet.neurons.len())
+/// What a subnet has in limited number.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seats {
+    permits: Taken,
+    neurons: Taken,
+}
+
+/// How many there are, and how many there may be.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    taken: usize,
+    most: usize,
+}
+
+impl Seats {
+    fn of(subnet: &Subnet) -> Self {
+        let (neurons, params) = (&subnet.neurons, &subnet.params);
+        let permits = neurons.validator_permit.iter().filter(|permit| **permit).count();
+        let taken = |taken, most| Taken { taken, most: usize::from(most) };
+        Self {
+            permits: taken(permits, params.max_allowed_validators),
+            neurons: taken(neurons.len(), params.max_allowed_uids),
+        }
+    }
 }
 
 fn alpha_subnets(state: &State) -> impl Iterator<Item = (NetUid, &Subnet)> {

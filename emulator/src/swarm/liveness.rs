@@ -6,12 +6,13 @@
 use super::cast::{MINERS, VALIDATORS};
 use super::failure::Failure;
 use crate::plan::Plan;
+use crate::run::hosts::directory;
 use protocol::call::Call;
 use protocol::frame::Frame;
 use protocol::rejection::{Outcome, Refusal};
 use protocol::state::State;
 use protocol::units::{AccountId, Height, NetUid, PlayerId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One honest validator.
 #[derive(Clone, Debug)]
@@ -46,6 +47,8 @@ pub struct Liveness {
     watched: BTreeMap<PlayerId, Watched>,
     /// Hotkeys of the honest miners.
     miners: BTreeMap<NetUid, Vec<AccountId>>,
+    /// Hotkeys behind which there is a player: nobody can ask the others.
+    reachable: BTreeSet<AccountId>,
     /// Whether messages get through, more or less.
     is_quiet: bool,
     /// The chance that a query and its answer both do.
@@ -98,6 +101,7 @@ impl Liveness {
             subnets: BTreeMap::new(),
             watched: watched.collect(),
             miners,
+            reachable: directory(plan).into_iter().map(|(hotkey, _)| hotkey).collect(),
             is_quiet: plan.network.loss_ppm <= LOSS_PPM_MAX,
             answered: (1.0 - f64::from(plan.network.loss_ppm) / 1e6).powi(2),
             calls_max: u64::from(plan.limits.extrinsics_per_block_max),
@@ -125,7 +129,8 @@ impl Liveness {
         self.subnets.retain(|netuid, terms| now.get(netuid) == Some(terms));
         for watched in self.watched.values_mut() {
             let miners = self.miners.get(&watched.netuid).map_or(&[][..], Vec::as_slice);
-            watched.look(state, self.subnets.contains_key(&watched.netuid), miners);
+            let is_unchanged = self.subnets.contains_key(&watched.netuid);
+            watched.look(state, is_unchanged, miners, &self.reachable);
         }
         let facts = &frame.facts;
         for (at, player) in facts.players.iter().enumerate() {
@@ -195,15 +200,23 @@ impl Watched {
         }
     }
 
-    fn look(&mut self, state: &State, is_unchanged: bool, miners: &[AccountId]) {
+    fn look(
+        &mut self,
+        state: &State,
+        is_unchanged: bool,
+        miners: &[AccountId],
+        reachable: &BTreeSet<AccountId>,
+    ) {
         let Some(subnet) = state.subnet(self.netuid).filter(|_| is_unchanged) else {
             self.placed = false;
             return;
         };
         let uid = subnet.neurons.uid(&self.hotkey);
         let permits = &subnet.neurons.validator_permit;
-        // Somebody must be there to be asked: a neuron without a permit.
-        let others = permits.iter().filter(|permit| !**permit).count();
+        // Somebody must be there to be asked: a neuron without a permit, and a player behind it.
+        let neurons = subnet.neurons.hotkeys.iter().zip(permits);
+        let others = neurons.filter(|(hotkey, permit)| !**permit && reachable.contains(*hotkey));
+        let others = others.count();
         self.placed &= uid.is_some() && others > NEURONS_MIN && subnet.params.tempo > 0;
         let permitted = |uid: u16| permits.get(usize::from(uid)).copied().unwrap_or(false);
         // A validator that has lost its permit is asked too, and does not answer.
