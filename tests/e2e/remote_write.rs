@@ -114,8 +114,8 @@ fn read_line(line: &str) -> (Series, f64, Option<&str>) {
     let (name, rest) = line.split_once('{').expect("every series has labels");
     let (labels, rest) = rest.split_once("} ").expect("labels are closed");
     let labels = labels.split("\",").map(|label| {
-        let (name, value) = label.trim_end_matches('"').split_once("=\"").expect("name=\"value\"");
-        (name.to_owned(), value.to_owned())
+        let (name, value) = label.split_once("=\"").expect("a label is name=\"value\"");
+        (name.to_owned(), value.trim_end_matches('"').to_owned())
     });
     let (value, time) = rest.split_once(' ').map_or((rest, None), |(v, time)| (v, Some(time)));
     (series(name, labels), value.parse().expect("a number"), time)
