@@ -17,6 +17,7 @@ mod guarantee;
 mod hostile;
 mod metrics;
 mod names;
+mod page;
 mod parallel;
 mod plan;
 #[cfg(feature = "planted")]

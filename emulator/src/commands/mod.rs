@@ -46,6 +46,8 @@ pub mod repair;
 pub mod replay;
 /// What a run says of its subnets and people.
 pub mod report;
+/// The same as a page.
+mod report_page;
 /// Launching and resuming.
 pub mod run;
 /// Run folders.
@@ -57,7 +59,7 @@ pub mod swarm;
 /// Grids of runs.
 pub mod sweep;
 /// Summaries for people.
-mod telling;
+pub mod telling;
 /// Checking a log.
 pub mod verify;
 /// Jobs of sweeps that come over a broker.

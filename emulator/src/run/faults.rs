@@ -95,6 +95,27 @@ impl Occurrence {
         (first < end).then_some(Self { first: Height(first), end: Height(end) })
     }
 
+    /// The times that reach into some blocks, the last one included, cut to them.
+    fn within(
+        times: &Times,
+        seed: u64,
+        place: u64,
+        first: Height,
+        last: Height,
+    ) -> impl Iterator<Item = Self> {
+        let period = |height: Height| {
+            times.every.map_or(0, |every| height.0.saturating_sub(times.from.0) / every.max(1))
+        };
+        // One that began in the period before may go on.
+        let periods = period(first).saturating_sub(1)..=period(last);
+        periods.filter_map(move |period| {
+            let it = Self::in_period(times, seed, place, period)?;
+            let end = Height(last.0.saturating_add(1));
+            let cut = Self { first: it.first.max(first), end: it.end.min(end) };
+            (cut.first < cut.end).then_some(cut)
+        })
+    }
+
     /// The times that begin within some blocks, the last one included.
     fn beginning(times: &Times, seed: u64, place: u64, first: Height, last: Height) -> u64 {
         let period = |height: Height| {
@@ -292,6 +313,26 @@ pub fn struck(plan: &Plan, tip: Height) -> u64 {
         (before, first) = (Some(course), Height(last.0 + 1));
     }
     sum
+}
+
+/// The times that faults of the scenario were in force up to a block, by kind, in order; so many of each entry at most.
+pub fn times(plan: &Plan, tip: Height, of_each_max: usize) -> Vec<(&'static str, Occurrence)> {
+    let mut times = Vec::new();
+    let mut first = Height(plan.genesis.height.0 + 1);
+    for end in plan.forks.iter().map(|fork| fork.at).chain([tip]) {
+        let last = end.min(tip);
+        if first > last {
+            continue;
+        }
+        let course = plan.course(first);
+        for (place, fault) in (0..).zip(course.faults()) {
+            let within = Occurrence::within(&fault.times, course.seed(), place, first, last);
+            times.extend(within.take(of_each_max).map(|it| (fault.kind.name(), it)));
+        }
+        first = Height(last.0 + 1);
+    }
+    times.sort_by_key(|(kind, it)| (it.first, it.end, *kind));
+    times
 }
 
 /// How often faults of each kind came into force up to a block of a run that is no fork.
