@@ -116,6 +116,9 @@ impl Panel {
 
 /// A number of an axis in few letters, told apart from the next one, which is so far away: `1.2k`, `0.05`, `3M`.
 pub fn short(value: f64, step: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
     let largest = value.abs().max(step.abs());
     let (unit, name) = match largest {
         huge if huge >= 1e9 => (1e9, "G"),
@@ -180,6 +183,7 @@ mod tests {
     fn numbers_of_axes_are_short_and_told_apart() {
         let rows = [
             (0.0, 1.0, "0"),
+            (0.0, 50_000.0, "0"),
             (7_200.0, 1.0, "7200"),
             (14_400.0, 1_000.0, "14k"),
             (14_500.0, 500.0, "14.5k"),

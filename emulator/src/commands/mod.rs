@@ -39,7 +39,7 @@ pub mod prepare;
 /// The roles of child processes.
 pub mod process;
 /// Opening finished runs.
-mod reading;
+pub mod reading;
 /// The good part of a damaged log.
 pub mod repair;
 /// Folding a log.
@@ -60,6 +60,8 @@ pub mod swarm;
 pub mod sweep;
 /// Summaries for people.
 pub mod telling;
+/// A run in a terminal.
+pub mod top;
 /// Checking a log.
 pub mod verify;
 /// Jobs of sweeps that come over a broker.

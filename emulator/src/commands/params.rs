@@ -120,12 +120,21 @@ pub fn differing(run: &Run, state: &State) -> Vec<Term> {
         terms.extend(alike.into_iter().map(|(value, default, of)| Term {
             scope: told_scope(&of),
             parameter: rule.name,
-            value: told(rule.unit, &value),
-            default: told(rule.unit, &default),
+            value: short(rule.unit, &value),
+            default: short(rule.unit, &default),
             unit: rule.unit,
         }));
     }
     terms
+}
+
+/// The same without zeros at the end of an amount.
+fn short(unit: &str, value: &Value) -> String {
+    let text = told(unit, value);
+    match unit == "rao" && text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
 }
 
 /// Subnets that are named one by one.

@@ -90,11 +90,6 @@ impl Series {
         series
     }
 
-    /// Blocks since genesis of the last point.
-    pub fn blocks(&self) -> u64 {
-        self.network.last().map_or(0, |point| point.block)
-    }
-
     /// Looks at the state after a block, if it is one of those; what was gathered includes that block.
     pub fn look(&mut self, after: &State, gathered: &Gathered) {
         if self.due.get(self.taken) != Some(&after.height) {

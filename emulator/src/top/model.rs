@@ -71,6 +71,8 @@ pub enum News {
 pub struct Wish {
     /// Which block.
     pub height: u64,
+    /// Whether the state is not known yet.
+    pub with_scene: bool,
 }
 
 /// Whether a run is being made.
@@ -265,7 +267,7 @@ impl Model {
                 self.read = Some(height);
                 // What was passed over while reading is looked up.
                 if height >= self.tip && !self.is_exact() {
-                    return Some(Wish { height: self.cursor });
+                    return self.wish();
                 }
             }
             News::Over(why) => {
@@ -379,7 +381,9 @@ impl Model {
             Key::Escape | Key::Letter('q') => return None,
             Key::Enter => {
                 let height = match typed.strip_prefix('+') {
-                    Some(since) => since.parse().map(|since: u64| self.genesis.saturating_add(since)),
+                    Some(since) => {
+                        since.parse().map(|since: u64| self.genesis.saturating_add(since))
+                    }
                     None => typed.parse(),
                 };
                 let Ok(height) = height else {
@@ -406,6 +410,14 @@ impl Model {
     fn go(&mut self, height: u64) -> Option<Wish> {
         self.cursor = height.clamp(self.first, self.tip);
         self.follows = self.life == Life::Live && self.cursor == self.tip;
-        Some(Wish { height: self.cursor })
+        self.wish()
+    }
+
+    /// What is missing of the block that is looked at. Nobody can look into the log of a live run, which tells what it
+    /// makes anyway.
+    pub fn wish(&self) -> Option<Wish> {
+        let wish =
+            Wish { height: self.cursor, with_scene: !self.scenes.contains_key(&self.cursor) };
+        (self.life == Life::Finished).then_some(wish)
     }
 }

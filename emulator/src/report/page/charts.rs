@@ -26,11 +26,14 @@ pub fn emission(dossier: &Dossier) -> Result<Markup, ChartError> {
     let changes = of_subnets(dossier, &largest, |point, first| {
         if first.price > 0.0 { (point.price / first.price - 1.0) * 100.0 } else { 0.0 }
     });
-    let shares = of_subnets(dossier, &largest, |point, _| point.share * 100.0);
+    let mut shares = of_subnets(dossier, &largest, |point, _| point.share * 100.0);
+    // In a network that was made up nobody has any emission at genesis.
+    let begun = with_emission(dossier).next().map_or(0, |point| point.block);
+    shares.iter_mut().for_each(|(_, points)| points.retain(|(block, _)| *block >= begun));
     Ok(html! {
         div.panels {
             (over_time(dossier, "Price since genesis", "% change, six largest", &changes, &[0.0])?)
-            (over_time(dossier, "Share of emission", "%, six largest", &shares, &[0.0])?)
+            (over_time(dossier, "Share of emission", "%, six largest", &shares, &[])?)
             (network(dossier, "TAO emission", "TAO since genesis", |point| tao(point.emission_rao))?)
             (network(dossier, "Lock cost", "TAO to register a subnet", |point| {
                 tao(point.lock_cost_rao)
@@ -114,19 +117,36 @@ pub fn concentration(dossier: &Dossier) -> Result<Markup, ChartError> {
 /// # Errors
 /// A chart cannot be drawn.
 pub fn wealth(dossier: &Dossier) -> Result<Markup, ChartError> {
-    let curves: Named = dossier
+    let courses: Named = dossier
         .series
         .wealth
         .iter()
-        .filter_map(|(role, points)| {
-            let (_, first) = *points.first()?;
-            let change = |(block, owned): &(u64, Rao)| (*block, tao(*owned) - tao(first));
-            Some(((*role).to_owned(), points.iter().map(change).collect()))
+        .map(|(role, points)| {
+            // A role that is not there yet has nothing.
+            let absent = points.first().filter(|(block, _)| *block > 0).map(|_| (0, 0.0));
+            let points = points.iter().map(|(block, owned)| (*block, tao(*owned)));
+            ((*role).to_owned(), absent.into_iter().chain(points).collect())
         })
         .collect();
+    let against = |of: fn(f64, f64) -> f64| -> Named {
+        let began = |points: &[(u64, f64)]| points.first().map_or(0.0, |(_, first)| *first);
+        let courses = courses.iter().map(|(role, points)| {
+            let first = began(points);
+            (
+                role.clone(),
+                points.iter().map(|(block, owned)| (*block, of(*owned, first))).collect(),
+            )
+        });
+        courses.collect()
+    };
+    let beyond = against(|owned, first| owned - first);
+    let mut relative =
+        against(|owned, first| if first > 0.0 { (owned / first - 1.0) * 100.0 } else { f64::NAN });
+    relative.retain(|(_, points)| points.iter().all(|(_, value)| value.is_finite()));
     Ok(html! {
         div.panels {
-            (over_time(dossier, "Wealth by role", "TAO beyond genesis, stake at spot prices", &curves, &[0.0])?)
+            (over_time(dossier, "Wealth by role", "TAO beyond genesis, stake at spot prices", &beyond, &[0.0])?)
+            (over_time(dossier, "Wealth by role", "% beyond genesis, of those who had any", &relative, &[0.0])?)
         }
     })
 }

@@ -57,10 +57,14 @@ impl Value {
             (Self::Tao(one), Self::Tao(other)) => signed_tao(one - other),
             (Self::Share(one), Self::Share(other)) if one == other => SAME.to_owned(),
             (Self::Share(one), Self::Share(other)) => {
-                format!("{} points", sign_of(format!("{:+.2}", (one - other) * 100.0)))
+                let gap = format!("{:+.2}", (one - other) * 100.0);
+                if is_zero(&gap) { NEARLY.to_owned() } else { format!("{} points", sign_of(gap)) }
             }
             (Self::Index(one), Self::Index(other)) if one == other => SAME.to_owned(),
-            (Self::Index(one), Self::Index(other)) => sign_of(format!("{:+.3}", one - other)),
+            (Self::Index(one), Self::Index(other)) => {
+                let gap = format!("{:+.3}", one - other);
+                if is_zero(&gap) { NEARLY.to_owned() } else { sign_of(gap) }
+            }
             _ => SAME.to_owned(),
         }
     }
@@ -68,6 +72,8 @@ impl Value {
 
 /// What stands for no difference.
 const SAME: &str = "=";
+/// What stands for one that no digit shows.
+const NEARLY: &str = "≈";
 
 /// The headline figures, the most telling first.
 pub fn figures(dossier: &Dossier) -> Vec<Figure> {
@@ -152,6 +158,7 @@ pub fn tao(rao: i128) -> String {
     let size = tao.abs();
     let digits = match size {
         none if none == 0.0 => 0,
+        speck if speck < 0.000_01 => 9,
         tiny if tiny < 0.01 => 6,
         small if small < 10.0 => 3,
         middling if middling < 1_000.0 => 1,
@@ -189,6 +196,11 @@ pub fn price(price: f64) -> String {
     }
 }
 
+/// Whether no digit of a number is more than 0.
+fn is_zero(text: &str) -> bool {
+    !text.chars().any(|letter| ('1'..='9').contains(&letter))
+}
+
 /// With a minus as long as a plus.
 fn sign_of(text: String) -> String {
     text.replace('-', "−")
@@ -202,7 +214,8 @@ mod tests {
     fn amounts_have_the_digits_that_matter() {
         let rows = [
             (0, "0 τ"),
-            (1_234, "0.000001 τ"),
+            (1_234, "0.000001234 τ"),
+            (1_234_000, "0.001234 τ"),
             (1_500_000_000, "1.500 τ"),
             (-12_340_000_000, "−12.3 τ"),
             (1_234_567_000_000_000, "1,234,567 τ"),
@@ -223,6 +236,8 @@ mod tests {
             (Value::Tao(3_000_000_000), Value::Tao(1_000_000_000), "+2.000 τ"),
             (Value::Share(0.25), Value::Share(0.5), "−25.00 points"),
             (Value::Index(0.5), Value::Index(0.25), "+0.250"),
+            (Value::Index(0.5), Value::Index(0.500_01), "≈"),
+            (Value::Share(0.5), Value::Share(0.500_01), "≈"),
         ];
         for (one, other, expected) in rows {
             assert_eq!(one.beyond(other), expected, "{one:?} {other:?}");

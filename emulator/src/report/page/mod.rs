@@ -36,7 +36,7 @@ h2{border-bottom:1px solid var(--line);padding-bottom:.25rem;scroll-margin-top:1
 .tile{background:var(--raised);border:1px solid var(--line);border-radius:.5rem;padding:.75rem 1rem}
 .tile b{display:block;font-size:1.5rem;line-height:1.3;font-variant-numeric:tabular-nums}
 .tile span{display:block;font-size:.85rem}
-.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem 1.5rem}
+.panels{margin:1rem 0;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:1rem 1.5rem}
 .panel{margin:0;min-width:0;max-width:44rem}.panel svg{width:100%;display:block}
 .keys{display:flex;flex-wrap:wrap;gap:.1rem 1rem;margin:.25rem 0 0;font-size:.85rem;min-height:1em}
 .key i{display:inline-block;width:1rem;height:.25rem;border-radius:.1rem;margin-right:.35rem;vertical-align:middle}
@@ -52,7 +52,7 @@ svg.bar .gain{fill:var(--gain)}svg.bar .loss{fill:var(--loss)}svg.bar .middle{fi
 code,pre{font:.85em/1.45 ui-monospace,monospace;background:var(--raised);border-radius:.25rem}
 code{padding:.1em .3em;overflow-wrap:anywhere}pre{padding:.75rem 1rem;overflow-x:auto;border:1px solid var(--line)}
 details{margin:1rem 0}summary{cursor:pointer}
-td.words{min-width:14rem}
+td:first-child{min-width:6.5rem}
 @media (max-width:40rem){
 body{margin:1rem auto}h1{font-size:1.6rem}h2{margin-top:2rem}
 .tiles{grid-template-columns:1fr 1fr;gap:.5rem}.tile{padding:.5rem .6rem}.tile b{font-size:1.15rem}
@@ -84,7 +84,7 @@ pub fn page(
         wealth: charts::wealth(dossier)?,
     };
     let body = html! {
-        (head(dossier, &title))
+        (head(dossier, &title, compared.is_some()))
         @if let Some(compared) = &compared {
             section id="compared" { h2 { "Two runs" } (compared) }
         }
@@ -130,7 +130,7 @@ const PARTS: [(&str, &str); 9] = [
     ("origin", "Hashes, and how to make it again"),
 ];
 
-fn head(dossier: &Dossier, title: &str) -> Markup {
+fn head(dossier: &Dossier, title: &str, is_compared: bool) -> Markup {
     let origin = &dossier.origin;
     let blocks = dossier.blocks();
     let players = origin.players.iter().filter(|(_, count)| *count > 0);
@@ -149,7 +149,10 @@ fn head(dossier: &Dossier, title: &str) -> Markup {
                 @if !origin.forks.is_empty() { li { "a fork" } }
                 li { "tip " code { (origin.tip_hash.chars().take(12).collect::<String>()) } }
             }
-            nav { @for (id, name) in PARTS { a href={ "#" (id) } { (name) } } }
+            nav {
+                @if is_compared { a href="#compared" { "Two runs" } }
+                @for (id, name) in PARTS { a href={ "#" (id) } { (name) } }
+            }
         }
     }
 }

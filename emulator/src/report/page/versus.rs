@@ -123,7 +123,7 @@ fn panels(a: &Dossier, b: &Dossier) -> Result<Markup, ChartError> {
     Ok(html! { div.panels { @for picture in &pictures { (picture) } } })
 }
 
-/// The same of both runs in one picture, A on top.
+/// The same of both runs in one picture. Where they are alike one sees B.
 fn both(
     title: &str,
     unit: &str,
@@ -132,15 +132,7 @@ fn both(
     [of_a, of_b]: [Vec<(u64, f64)>; 2],
 ) -> Result<Markup, ChartError> {
     let curves = [("A".to_owned(), of_a), ("B".to_owned(), of_b)];
-    let mut drawn = drawn(&curves, a.blocks().max(b.blocks()), &[]);
-    // Where they are alike one sees A.
-    let (lower, upper) = (drawn.curves.pop(), drawn.curves.pop());
-    let picture = panel(
-        title,
-        unit,
-        &crate::chart::panel::Panel { curves: lower.into_iter().chain(upper).collect(), ..drawn },
-    )?;
-    Ok(picture)
+    panel(title, unit, &drawn(&curves, a.blocks().max(b.blocks()), &[]))
 }
 
 fn roles_table(a: &Dossier, b: &Dossier) -> Markup {
