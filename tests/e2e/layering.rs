@@ -52,6 +52,7 @@ const WORDS: &[(&str, &str, &[&str])] = &[
     ("emulator", "socket2::", &["src/run/link/sockets.rs"]),
     ("emulator", "::csv::", &["src/export/csv.rs", "src/genesis/import.rs"]),
     ("emulator", "plotters::", &["src/chart.rs", "src/chart/panel.rs"]),
+    ("emulator", "ratatui::", &["src/top/draw.rs", "src/top/terminal.rs"]),
     ("emulator", "Instant::now", &["src/clock.rs"]),
     ("emulator", "SystemTime", &["src/clock.rs"]),
     ("actors", "Instant", &[]),

@@ -10,11 +10,11 @@ use crate::top::finished;
 use crate::top::live::Live;
 use crate::top::model::{Life, Model, News, Wish};
 use crate::top::scene::Scene;
-use crate::top::terminal::{self, NEWS_WAITING_MAX};
+use crate::top::terminal::{self, NEWS_WAITING_MAX, WISHES_WAITING_MAX};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 use storage::log::{EventLog, LogError, SledLog};
 use storage::runfolder::RunFolder;
@@ -40,7 +40,7 @@ struct Opened {
     model: Model,
     news: Receiver<News>,
     /// Where wishes go; nowhere of a live run.
-    wishes: Option<Sender<Wish>>,
+    wishes: Option<SyncSender<Wish>>,
 }
 
 /// Opens the run and shows it until the user has seen enough.
@@ -102,7 +102,7 @@ fn open_finished(run: &Path) -> Result<Opened, Failure> {
     let genesis = reading.genesis.height.0;
     let model = Model::new(run.display().to_string(), Life::Finished, genesis, tip.0, scene);
     let (tell, news) = sync_channel(NEWS_WAITING_MAX);
-    let (wishes, wished) = channel();
+    let (wishes, wished) = sync_channel(WISHES_WAITING_MAX);
     let started = finished::start(Arc::new(reading), names, wished, tell);
     started.map_err(|error| Failure::failed(error, None))?;
     // What happened in the last blocks is told at once.

@@ -15,8 +15,10 @@ use storage::fold::Folder;
 use storage::log::EventLog;
 use storage::pursuit::pursue;
 
-/// Blocks before the one wished for whose events are told.
-const TOLD_BEFORE: u64 = 40;
+/// Blocks before the one wished for whose events are told at most.
+const TOLD_BEFORE: u64 = 200;
+/// Lines of what players did that are enough.
+const DEEDS_TOLD: usize = 40;
 /// News of the log's reading come once in so many blocks.
 const READ_EVERY: u64 = 50;
 
@@ -39,7 +41,7 @@ pub fn start(
         }
     })?;
     let builder = thread::Builder::new().name("top looks".to_owned());
-    builder.spawn(move || look(&reading, names, &wishes, &news))?;
+    builder.spawn(move || look(&reading, &names, &wishes, &news))?;
     Ok(())
 }
 
@@ -68,38 +70,48 @@ fn read(reading: &Reading, news: &SyncSender<News>) -> Result<(), String> {
 }
 
 /// Answers wishes: only the newest counts.
-fn look(reading: &Reading, mut names: Names, wishes: &Receiver<Wish>, news: &SyncSender<News>) {
-    while let Ok(mut wish) = wishes.recv() {
-        while let Ok(newer) = wishes.try_recv() {
-            wish = newer;
-        }
-        if let Err(what) = answer(reading, &mut names, wish, news)
-            && news.send(News::Trouble(what)).is_err()
-        {
-            return;
+fn look(reading: &Reading, names: &Names, wishes: &Receiver<Wish>, news: &SyncSender<News>) {
+    let mut next = None;
+    while let Some(wish) = next.take().or_else(|| wishes.recv().ok()) {
+        let newest = || wishes.try_iter().last();
+        match answer(reading, names, newest().unwrap_or(wish), news, newest) {
+            Ok(newer) => next = newer,
+            Err(what) => {
+                if news.send(News::Trouble(what)).is_err() {
+                    return;
+                }
+            }
         }
     }
 }
 
+/// The state first, then what happened, the newest block first; given up for a newer wish.
 fn answer(
     reading: &Reading,
-    names: &mut Names,
+    names: &Names,
     wish: Wish,
     news: &SyncSender<News>,
-) -> Result<(), String> {
+    newer: impl Fn() -> Option<Wish>,
+) -> Result<Option<Wish>, String> {
     let height = Height(wish.height);
-    let from = Height(height.0.saturating_sub(TOLD_BEFORE));
-    for frame in reading.log.frames(from, height) {
-        let frame = frame.map_err(|error| error.to_string())?;
-        let told = Told::of(frame.header.height, &frame.events, names);
-        if news.send(News::Told(told)).is_err() {
-            return Ok(());
-        }
-    }
     if wish.with_scene {
         let folder = reading.state_at(height).map_err(|failure| failure.to_string())?;
-        // Nobody is there to hear it once the view is closed.
-        news.send(News::Scene(Arc::new(Scene::of(folder.state(), None)))).ok();
+        if news.send(News::Scene(Arc::new(Scene::of(folder.state(), None)))).is_err() {
+            return Ok(None);
+        }
     }
-    Ok(())
+    let first = reading.genesis.height.0 + 1;
+    let mut deeds = 0;
+    for height in (first.max(height.0.saturating_sub(TOLD_BEFORE))..=height.0).rev() {
+        if let Some(newer) = newer() {
+            return Ok(Some(newer));
+        }
+        let frame = reading.log.frame(Height(height)).map_err(|error| error.to_string())?;
+        let told = Told::of(frame.header.height, &frame.events, names);
+        deeds += told.lines.iter().filter(|line| line.is_deed).count();
+        if news.send(News::Told(told)).is_err() || deeds >= DEEDS_TOLD {
+            return Ok(None);
+        }
+    }
+    Ok(None)
 }

@@ -134,6 +134,7 @@ impl Live {
                     self.height = height;
                     self.scene = Arc::new(Scene::of(&self.state, Some(&self.scene)));
                     let names = names.get_or_insert_default();
+                    block.events.iter().for_each(|event| names.follow(event));
                     let told = Told::of(height, &block.events, names);
                     let all =
                         [News::Scene(self.scene.clone()), News::Told(told), News::Tip(height.0)];

@@ -125,11 +125,10 @@ pub struct TellingLine {
 
 impl Told {
     /// The events of a block. Deeds come before bookkeeping when there are too many lines.
-    pub fn of(height: Height, events: &[Event], names: &mut Names) -> Self {
+    pub fn of(height: Height, events: &[Event], names: &Names) -> Self {
         let mut lines: Vec<TellingLine> = Vec::new();
         let (mut kept, mut more) = (0, 0);
         for event in events {
-            names.follow(event);
             let is_deed = is_deed(event);
             for fact in facts(event) {
                 if kept >= LINES_MAX && !is_deed || lines.len() >= 2 * LINES_MAX {

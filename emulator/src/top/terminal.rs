@@ -11,12 +11,16 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
+};
 use std::thread;
 use std::time::Duration;
 
 /// News that may wait to be heard; a source that has more waits.
 pub const NEWS_WAITING_MAX: usize = 1_024;
+/// Wishes that may wait to be answered; a further one waits here until it is the newest no more.
+pub const WISHES_WAITING_MAX: usize = 1;
 /// Inputs that may wait to be heard.
 const INPUTS_WAITING_MAX: usize = 64;
 /// How long a picture stands while nothing happens.
@@ -37,7 +41,11 @@ enum Input {
 ///
 /// # Errors
 /// The terminal cannot be drawn on or read.
-pub fn show(model: Model, news: &Receiver<News>, wishes: Option<&Sender<Wish>>) -> io::Result<()> {
+pub fn show(
+    model: Model,
+    news: &Receiver<News>,
+    wishes: Option<&SyncSender<Wish>>,
+) -> io::Result<()> {
     let (tell, inputs) = sync_channel(INPUTS_WAITING_MAX);
     heed_signals(tell.clone())?;
     // Installs a hook that restores the terminal before a panic is told.
@@ -55,14 +63,14 @@ fn show_all(
     terminal: &mut ratatui::DefaultTerminal,
     mut model: Model,
     news: &Receiver<News>,
-    wishes: Option<&Sender<Wish>>,
+    wishes: Option<&SyncSender<Wish>>,
     inputs: &Receiver<Input>,
     panicked: &AtomicBool,
 ) -> io::Result<()> {
-    let mut is_fed = true;
+    // The newest wish that nobody has taken yet.
+    let mut wish = None;
     terminal.draw(|frame| draw(&model, frame))?;
     loop {
-        let mut wish = None;
         let mut changed = false;
         match inputs.recv_timeout(Duration::from_millis(PICTURE_MS)) {
             Ok(input) => {
@@ -88,11 +96,7 @@ fn show_all(
                         wish = Some(asked);
                     }
                 }
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => {
-                    is_fed = false;
-                    break;
-                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
         if model.is_done {
@@ -101,11 +105,15 @@ fn show_all(
         if panicked.load(Ordering::Relaxed) {
             return Err(io::Error::other("a part of the view panicked"));
         }
-        if let (Some(wish), Some(wishes)) = (wish, wishes)
-            && wishes.send(wish).is_err()
-            && is_fed
-        {
-            model.note = Some("the log is not read any more".to_owned());
+        if let (Some(wished), Some(wishes)) = (wish, wishes) {
+            match wishes.try_send(wished) {
+                Ok(()) => wish = None,
+                Err(TrySendError::Full(_)) => {}
+                Err(TrySendError::Disconnected(_)) => {
+                    wish = None;
+                    model.note = Some("the log is not read any more".to_owned());
+                }
+            }
         }
         if changed {
             terminal.draw(|frame| draw(&model, frame))?;
