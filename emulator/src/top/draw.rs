@@ -234,17 +234,17 @@ fn number(text: impl Into<String>) -> Cell<'static> {
 /// The price of the chosen subnet over the blocks that are known.
 fn draw_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let row = model.selected.and_then(|netuid| model.scene()?.subnet(netuid).cloned());
-    let title = match &row {
-        Some(row) => format!(
-            " price of SN{} {}: {} {TAO}, on average {} ",
-            row.netuid,
-            row.name,
-            price(row.price),
-            price(row.moving_price)
+    let (title, below) = match &row {
+        Some(row) => (
+            format!(" SN{} {}: {} {TAO} ", row.netuid, row.name, price(row.price)),
+            format!(" moving price {} {TAO} ", price(row.moving_price)),
         ),
-        None => " price ".to_owned(),
+        None => (" price ".to_owned(), String::new()),
     };
-    let block = Block::bordered().title(title).border_style(Style::new().dim());
+    let block = Block::bordered()
+        .title(title)
+        .title_bottom(Line::from(below).right_aligned())
+        .border_style(Style::new().dim());
     let points = model.prices();
     let (low, high) =
         points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, y)| {
