@@ -10,7 +10,7 @@ use super::reading::Reading;
 use super::report::fold;
 use super::{BlockArgument, Failure, tell_talk};
 use crate::detect::Detectors;
-use crate::export::Target;
+use crate::export::{ExportError, Output, Target};
 use crate::genesis::snapshot::{files, ships};
 use crate::names::Names;
 use crate::plan::Plan;
@@ -56,7 +56,8 @@ pub fn write(
     }
     let reading = Reading::open(run)?;
     // What cannot be written is told before the work, not after it.
-    let target = Target::replacing(out).map_err(|error| Failure::failed(&error, error.hint()))?;
+    let mut target = Target::replacing(out).map_err(export_failure)?;
+    let output = target.begin("").map_err(export_failure)?;
     let text = match vs {
         None => {
             let dossier = dossier(run, &reading, reading.height(at)?)?;
@@ -76,22 +77,22 @@ pub fn write(
         }
     };
     let text = text.map_err(|error| Failure::failed(error, None))?;
-    keep(target, &text)
+    keep(target, output, &text)
 }
 
-fn keep(mut target: Target, text: &str) -> Result<(), Failure> {
-    let failed = |error: crate::export::ExportError| {
-        let hint = error.hint();
-        Failure::failed(error, hint)
-    };
-    let mut output = target.begin("").map_err(failed)?;
+fn keep(target: Target, mut output: Output, text: &str) -> Result<(), Failure> {
     let written = output.to.write_all(text.as_bytes()).and_then(|()| output.to.flush());
     let path = output.path.display().to_string();
     written.map_err(|error| Failure::failed(format!("{path} cannot be written: {error}"), None))?;
-    for kept in target.keep().map_err(failed)? {
+    for kept in target.keep().map_err(export_failure)? {
         tell_talk(&format!("wrote {}\n", kept.path.display()));
     }
     Ok(())
+}
+
+fn export_failure(error: ExportError) -> Failure {
+    let hint = error.hint();
+    Failure::failed(error, hint)
 }
 
 /// Everything that a page tells of a run up to a block.

@@ -246,7 +246,36 @@ fn help_goes_with_any_key_and_leaving_is_q() {
 fn a_finished_run_looks_so() {
     let mut model = finished();
     press(&mut model, "g1200⏎");
-    expect![[""]].assert_eq(&picture(&model, 120, 28));
+    expect![[r#"
+        btemu top runs/x                                                                                                finished
+        block 1200 (+200)   time 0d 00:40:00   subnets 3
+        issuance 10,850,000 τ   emission 0.500 τ/block   lock cost 1,250 τ   staked 6,000,000 τ
+        1000 ├─────────────────────────────────────────────────────●──────────────────────────────────────────────────────┤ 1400
+        ┌ 3 subnets ─────────────────────────────────────────────────────────┐┌ SN3 γ Templar: 0.05000 τ ──────────────────────┐
+        │   id subnet               price  share ▼       flow      pool neur.││0.05000│                    ⡇                   │
+        │    3 γ Templar          0.05000  50.00 %   -0.12500     12.3k  4/64││       │                    ⡇                   │
+        │   64 τ Chutes           0.08880  30.00 %   +0.00000     12.3k  4/64││       │                    ⡇                   │
+        │    1 α Apex             0.02120  20.00 %   +0.25000     12.3k  4/64││       │                    ⡇                   │
+        │                                                                    ││       │                    ⡇                   │
+        │                                                                    ││       │                    ⡇                   │
+        │                                                                    ││0.05000│⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉│
+        │                                                                    ││       │                    ⡇                   │
+        │                                                                    ││       │                    ⡇                   │
+        │                                                                    ││       │                    ⡇                   │
+        │                                                                    ││       │                    ⡇                   │
+        │                                                                    ││0.05000│                    ⡇                   │
+        │                                                                    ││       └────────────────────────────────────────│
+        │                                                                    ││      +0                  +200              +400│
+        └────────────────────────────────────────────────────────────────────┘└──────────────────────── moving price 0.04500 τ ┘
+        ┌ what players did ────────────────────────────────────────────────────────────────────────────────────────────────────┐
+        │nothing in the blocks that were looked at                                                                             │
+        │                                                                                                                      │
+        │                                                                                                                      │
+        │                                                                                                                      │
+        │                                                                                                                      │
+        └──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
+        q leave   ? help   ←→ PgUp PgDn Home End g blocks   ↑↓ subnet   p s f n r sort   e events
+    "#]].assert_eq(&picture(&model, 120, 28));
 }
 
 #[test]
@@ -272,7 +301,32 @@ fn a_live_run_shows_its_processes() {
         restarts: 1,
         processes: vec![process("chain", 7, 0), process("host-0", 18, 40)],
     })));
-    expect![[""]].assert_eq(&picture(&model, 110, 24));
+    expect![[r#"
+        btemu top runs/x                                                                                       running
+        block 1100 (+100)   time 0d 00:20:00   speed 12.5/s   pace max   subnets 3
+        issuance 10,850,000 τ   emission 0.500 τ/block   lock cost 1,250 τ   staked 6,000,000 τ
+        1100 ├─────────────────────────────────────────────────────────────────────────────────────────────────●┤ 1100
+        ┌ 3 subnets ─────────────────────────────────────────────────────────┐┌ SN3 γ Templar: 0.05000 τ ────────────┐
+        │   id subnet               price  share ▼       flow      pool neur.││one block is known so far             │
+        │    3 γ Templar          0.05000  50.00 %   -0.12500     12.3k  4/64││                                      │
+        │   64 τ Chutes           0.08890  30.00 %   +0.00000     12.3k  4/64││                                      │
+        │    1 α Apex             0.02110  20.00 %   +0.25000     12.3k  4/64││                                      │
+        │                                                                    ││                                      │
+        │                                                                    ││                                      │
+        │                                                                    │└────────────── moving price 0.04500 τ ┘
+        │                                                                    │┌ 2 processes, 1 restarts ─────────────┐
+        │                                                                    ││process   players       steps   memory│
+        │                                                                    ││chain           0       1,234    20 MB│
+        │                                                                    ││host-0         40       1,234    20 MB│
+        └────────────────────────────────────────────────────────────────────┘└──────────────────────────────────────┘
+        ┌ what players did ──────────────────────────────────────────────────────────────────────────────────────────┐
+        │nothing in the blocks that were looked at                                                                   │
+        │                                                                                                            │
+        │                                                                                                            │
+        │                                                                                                            │
+        └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
+        q leave   ? help   ←→ PgUp PgDn Home End g blocks   ↑↓ subnet   p s f n r sort   e events
+    "#]].assert_eq(&picture(&model, 110, 24));
 }
 
 #[test]
