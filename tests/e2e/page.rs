@@ -41,7 +41,9 @@ fn a_page_holds_what_the_report_says_and_needs_nothing_from_elsewhere() {
     let ran = run(folder.path(), "kitchen-sink.toml", "run", &[]);
     let page = page(folder.path(), &["run"]);
     let outside = ["src=", "url(", "@import", "<script", "http:", "https:", "<link"];
-    let found: Vec<&&str> = outside.iter().filter(|word| page.contains(**word)).collect();
+    // The name of a language is an address that nobody goes to.
+    let named = page.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
+    let found: Vec<&&str> = outside.iter().filter(|word| named.contains(**word)).collect();
     assert!(found.is_empty(), "{found:?}");
     for target in page.split("href=\"").skip(1) {
         let (target, _) = target.split_once('"').expect("it ends");

@@ -124,6 +124,20 @@ fn row(seen: &str, netuid: u64) -> String {
 fn a_finished_run_is_seen_at_any_block() {
     let folder = folder();
     run(folder.path(), "300");
+    // While it is looked at the log is open to nobody else.
+    let places: [(&[&str], &str); 5] = [
+        (&["Home"], "+0"),
+        (&["g", "+", "1", "0", "0", "Enter"], "+100"),
+        (&["Left"], "+99"),
+        (&["PageDown"], "+109"),
+        (&["End", "Left", "Left"], "+298"),
+    ];
+    let prices = places.map(|(_, at)| [1, 2, 3].map(|netuid| price(folder.path(), at, netuid)));
+    let kinds = ["--kind", "stake_added", "--kind", "stake_removed"];
+    let listed = say(folder.path(), &[&["log", "run", "--to", "+298"], &kinds[..]].concat());
+    let last = listed.stdout.lines().last().expect("somebody staked");
+    let told = last.splitn(3, "  ").nth(2).expect("a sentence");
+    let told: String = told.chars().take(60).collect();
     let Some(screen) = Screen::open(folder.path(), "finished") else {
         return skip("top on a finished run: there is no tmux");
     };
@@ -131,28 +145,14 @@ fn a_finished_run_is_seen_at_any_block() {
     for text in ["btemu top run", "finished", "3 subnets", "emission 1.000 τ/block", "q leave"] {
         assert!(seen.contains(text), "{text} in\n{seen}");
     }
-    for (keys, at) in [
-        (&["Home"][..], "+0"),
-        (&["g", "+", "1", "0", "0", "Enter"][..], "+100"),
-        (&["Left"][..], "+99"),
-        (&["PageDown"][..], "+109"),
-        (&["End", "Left", "Left"][..], "+298"),
-    ] {
+    for ((keys, at), prices) in places.iter().zip(&prices) {
         screen.press(keys);
         let seen = screen.wait_for_text(&format!("block {} ({at})", &at[1..]));
-        for netuid in 1..=3 {
-            let price = price(folder.path(), at, netuid);
-            assert!(row(&seen, netuid).contains(&price), "SN{netuid} at {at}: {price} in\n{seen}");
+        for (netuid, price) in (1..).zip(prices) {
+            assert!(row(&seen, netuid).contains(price), "SN{netuid} at {at}: {price} in\n{seen}");
         }
     }
     // What happened is told as `btemu log` tells it.
-    let listed = say(
-        folder.path(),
-        &["log", "run", "--to", "+298", "--kind", "stake_added", "--kind", "stake_removed"],
-    );
-    let last = listed.stdout.lines().last().expect("somebody staked");
-    let told =
-        last.splitn(3, "  ").nth(2).expect("a sentence").chars().take(60).collect::<String>();
     screen.wait_for_text(&told);
     screen.press(&["e"]);
     screen.wait_for_text("all events");

@@ -56,13 +56,13 @@ impl Happenings {
     }
 
     fn keep(&mut self, block: Height, event: &Event) {
-        for fact in facts(event) {
-            let count = self.counts.entry(fact.kind).or_insert(0);
-            *count += 1;
-            if *count <= KEPT_MAX {
-                let line = fact_line(&self.names, &fact);
-                self.kept.push(Happening { block, kind: fact.kind, line });
-            }
+        // Further facts of an event, such as what each holder of a subnet that is gone was paid, follow from the first.
+        let Some(fact) = facts(event).into_iter().next() else { return };
+        let count = self.counts.entry(fact.kind).or_insert(0);
+        *count += 1;
+        if *count <= KEPT_MAX {
+            let line = fact_line(&self.names, &fact);
+            self.kept.push(Happening { block, kind: fact.kind, line });
         }
     }
 }
