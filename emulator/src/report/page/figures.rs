@@ -157,7 +157,7 @@ pub fn tao(rao: i128) -> String {
     let tao = rao as f64 / UNITS_PER_TOKEN as f64;
     let size = tao.abs();
     let digits = match size {
-        none if none == 0.0 => 0,
+        0.0 => 0,
         speck if speck < 0.000_01 => 9,
         tiny if tiny < 0.01 => 6,
         small if small < 10.0 => 3,

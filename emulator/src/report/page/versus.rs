@@ -10,7 +10,7 @@ use crate::chart::ChartError;
 use crate::page::{table, text};
 use crate::report::SubnetReport;
 use crate::report::dossier::Dossier;
-use crate::report::series::NetworkPoint;
+use crate::report::series::{NetworkPoint, SubnetKey};
 use maud::{Markup, html};
 use protocol::units::UNITS_PER_TOKEN;
 use std::collections::{BTreeMap, BTreeSet};
@@ -184,14 +184,13 @@ fn subnets_table(a: &Dossier, b: &Dossier) -> Markup {
     table(&header, &rows, &[1, 2, 3, 4, 5])
 }
 
+/// A subnet in both runs, where it is there.
+type Pair<'a> = (Option<&'a SubnetReport>, Option<&'a SubnetReport>);
+
 /// The subnets of both, those whose emission share differs most first. A registration is the same if its netuid and block
 /// are.
-fn pairs<'a>(
-    a: &'a Dossier,
-    b: &'a Dossier,
-) -> Vec<(Option<&'a SubnetReport>, Option<&'a SubnetReport>)> {
-    let mut all: BTreeMap<(u16, u64), (Option<&SubnetReport>, Option<&SubnetReport>)> =
-        BTreeMap::new();
+fn pairs<'a>(a: &'a Dossier, b: &'a Dossier) -> Vec<Pair<'a>> {
+    let mut all: BTreeMap<SubnetKey, Pair<'_>> = BTreeMap::new();
     for subnet in &a.report.subnets {
         all.entry((subnet.netuid, subnet.registered_at)).or_default().0 = Some(subnet);
     }
@@ -199,10 +198,8 @@ fn pairs<'a>(
         all.entry((subnet.netuid, subnet.registered_at)).or_default().1 = Some(subnet);
     }
     let share = |subnet: Option<&SubnetReport>| subnet.map_or(0.0, |one| one.flow.emission_share);
-    let mut pairs: Vec<_> = all.into_values().collect();
-    let gap = |pair: &(Option<&SubnetReport>, Option<&SubnetReport>)| {
-        (share(pair.0) - share(pair.1)).abs()
-    };
+    let gap = |pair: &Pair<'_>| (share(pair.0) - share(pair.1)).abs();
+    let mut pairs: Vec<Pair<'a>> = all.into_values().collect();
     pairs.sort_by(|one, other| gap(other).total_cmp(&gap(one)));
     pairs
 }
