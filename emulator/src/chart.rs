@@ -2,6 +2,9 @@
 //!
 //! What belongs here: how a chart looks. What does not: what it shows.
 
+/// Small charts for pages.
+pub mod panel;
+
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -18,6 +21,10 @@ const GRID: RGBColor = RGBColor(0xe4, 0xe7, 0xeb);
 /// What they become on dark ground.
 const DARK: [(RGBColor, &str); 4] =
     [(GROUND, "#0d1117"), (INK, "#e6edf3"), (FAINT_INK, "#9198a1"), (GRID, "#2a313a")];
+/// A colour, as charts take it.
+pub type Colour = RGBColor;
+/// The colour of what is only there to compare with: it is seen on either ground.
+pub const FAINT: Colour = RGBColor(0x84, 0x8d, 0x97);
 const FONT: &str = "sans-serif";
 /// Sizes of text, in pixels.
 const TITLE: i32 = 22;
@@ -351,9 +358,13 @@ fn label_border(place: (i32, i32)) -> i64 {
     gaps.map(|gap| i64::from(gap.max(0)).pow(2)).into_iter().min().unwrap_or(0)
 }
 
+/// A colour as style sheets write it.
+pub fn hex(colour: Colour) -> String {
+    format!("#{:02X}{:02X}{:02X}", colour.0, colour.1, colour.2)
+}
+
 /// The document with its size in pixels, a title for those who cannot see it, and the colours of dark ground.
 fn dressed(text: &str, canvas: (u32, u32), pixels: (u32, u32), title: &str) -> String {
-    let hex = |colour: RGBColor| format!("#{:02X}{:02X}{:02X}", colour.0, colour.1, colour.2);
     let rules = DARK.iter().map(|(light, dark)| {
         let light = hex(*light);
         format!("[fill=\"{light}\"]{{fill:{dark}}}[stroke=\"{light}\"]{{stroke:{dark}}}")
@@ -474,7 +485,6 @@ mod tests {
         for part in ["Bars", "of two", "of -2", "of 1", "beside", "prefers-color-scheme:dark"] {
             assert!(svg.contains(part), "no {part:?}");
         }
-        let hex = |colour: RGBColor| format!("#{:02X}{:02X}{:02X}", colour.0, colour.1, colour.2);
         for colour in [ramp(0, 5), ramp(3, 5)] {
             assert_eq!(svg.matches(&format!("fill=\"{}\"", hex(colour))).count(), 1);
         }

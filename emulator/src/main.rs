@@ -18,6 +18,7 @@ mod hostile;
 mod logging;
 mod metrics;
 mod names;
+mod page;
 mod parallel;
 mod plan;
 #[cfg(feature = "planted")]
@@ -28,6 +29,7 @@ mod run;
 mod scenario;
 mod swarm;
 mod sweep;
+mod top;
 
 use clap::{Parser, Subcommand};
 use commands::Failure;
@@ -57,6 +59,8 @@ enum Command {
     Fork(commands::fork::ForkArguments),
     /// Speak to a live run: pause it, let it go on, change its pace, stop it, or see how it does.
     Ctl(commands::ctl::CtlArguments),
+    /// Watch a run in a terminal: a live one as it goes on, a finished one at any block.
+    Top(commands::top::TopArguments),
     /// The run folders: scenario, seed, blocks, size.
     Runs(commands::runs::RunsArguments),
     /// Fold a log back into the protocol state, checking every state root on the way.
@@ -132,6 +136,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Run(command) => commands::run::run(&command, arguments.log_format),
         Command::Fork(command) => commands::fork::run(&command, arguments.log_format),
         Command::Ctl(command) => commands::ctl::run(&command),
+        Command::Top(command) => commands::top::run(&command),
         Command::Runs(command) => commands::runs::run(&command),
         Command::Replay(command) => commands::replay::run(&command),
         Command::Verify(command) => commands::verify::run(&command),

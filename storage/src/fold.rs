@@ -3,7 +3,7 @@
 use crate::ahead::{read_ahead, read_ahead_hashed};
 use crate::cache::{Cache, CacheError, CacheKind};
 use crate::codec::Pieces;
-use crate::log::{EventLog, LogError, SledLog};
+use crate::log::{EventLog, LogError, LogReader, SledLog};
 use protocol::apply::{Inconsistent, apply};
 use protocol::frame::{Frame, Header, calls_root, events_root, facts_root};
 use protocol::root::{RootHasher, UnhashedRoot};
@@ -297,6 +297,19 @@ pub fn state_at(
         }
         Ok(folder)
     })
+}
+
+/// The same of a log that is being written, up to a block that is in it.
+///
+/// # Errors
+/// The log cannot be read or does not fold.
+pub fn state_beside(
+    reader: &LogReader,
+    cache: &Cache,
+    genesis: impl Fn() -> Result<(State, Header), LogError>,
+    at: Height,
+) -> Result<Folder, ReadError> {
+    state_at(reader.log(), cache, genesis, at)
 }
 
 /// Where the state's root is compared with the header's.

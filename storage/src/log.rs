@@ -668,6 +668,19 @@ impl LogReader {
     pub fn frame(&self, at: Height) -> Result<Frame, LogError> {
         self.0.frame(at)
     }
+
+    /// What block 0 holds.
+    ///
+    /// # Errors
+    /// It is damaged, or of another shape.
+    pub fn genesis<P: DeserializeOwned>(&self) -> Result<Genesis<P>, LogError> {
+        self.0.genesis()
+    }
+
+    /// The log; its tip is the one it had when this was made.
+    pub(crate) const fn log(&self) -> &SledLog {
+        &self.0
+    }
 }
 
 impl EventLog for SledLog {

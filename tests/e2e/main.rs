@@ -47,6 +47,8 @@ mod links;
 mod metagraph;
 /// Metrics over HTTP.
 mod metrics;
+/// `btemu report --out`.
+mod page;
 /// Players that come and go.
 mod population;
 /// Limits of queues.
@@ -75,5 +77,7 @@ mod sweep;
 mod sweep_broker;
 /// Log lines.
 mod telling;
+/// `btemu top` in a terminal.
+mod top;
 /// How far a run goes, and with which seeds.
 mod until;

@@ -1,6 +1,7 @@
 //! What trials say, as one page with plots that needs nothing from elsewhere.
 //!
-//! What belongs here: the page. What does not: how a chart looks (`chart`), and what is said (`outcome`).
+//! What belongs here: the page. What does not: its frame (`crate::page`), how a chart looks (`chart`), and what is said
+//! (`outcome`).
 
 use super::outcome::{GroupOutcome, Outcome, Verdict};
 use super::output::{
@@ -9,23 +10,14 @@ use super::output::{
 };
 use super::trial::Cell;
 use crate::chart::{Axis, Band, BarOf, Bars, Chart, ChartError, Curve, ramp};
+use crate::page::{drawing, table, text};
+use maud::{Markup, html};
 use protocol::units::UNITS_PER_TOKEN;
-use std::fmt::Write;
 
 /// Groups that have a bar at most, those whose change is largest.
 const BARS_MAX: usize = 12;
 /// Part of the range of a chart that is left free above and below.
 const MARGIN: f64 = 0.08;
-
-const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
-const STYLE: &str = "<style>\n\
-:root{color-scheme:light dark;--ink:#1f2328;--faint:#59636e;--ground:#fff;--line:#e4e7eb}\n\
-@media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--faint:#9198a1;--ground:#0d1117;--line:#2a313a}}\n\
-body{font:16px/1.5 sans-serif;color:var(--ink);background:var(--ground);max-width:72rem;margin:2rem auto;padding:0 1rem}\n\
-table{border-collapse:collapse;font-size:.9rem}th,td{text-align:left;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line)}\n\
-td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}p.faint{color:var(--faint)}\n\
-svg{max-width:100%;height:auto}div.wide{overflow-x:auto}h2{margin-top:3rem}\n</style>\n";
 
 /// Writes the page.
 ///
@@ -37,58 +29,32 @@ pub fn page(report: &Report) -> Result<String, ChartError> {
         [first, rest @ ..] if rest.iter().all(|name| name == first) => format!("Attack: {first}"),
         _ => "Attacks: the scoreboard".to_owned(),
     };
-    let mut text =
-        format!("{HEAD}<title>{title}</title>\n{STYLE}</head>\n<body>\n<h1>{title}</h1>\n");
-    text.push_str(
-        "<p class=\"faint\">Each seed is run twice, with the attack and with the same players honest. \
-         Differences are of these pairs; intervals hold 95 % (Student's t over seeds). Amounts are TAO.</p>\n",
-    );
-    if report.cells.len() > 1 {
-        text.push_str(&scoreboard(report));
-    }
-    for (cell, outcome) in &report.cells {
-        section(&mut text, cell, outcome.as_ref())?;
-    }
-    text.push_str("</body>\n</html>\n");
-    Ok(text)
+    let sections = report.cells.iter().map(|(cell, outcome)| section(cell, outcome.as_ref()));
+    let sections: Vec<Markup> = sections.collect::<Result<_, _>>()?;
+    let body = html! {
+        h1 { (title) }
+        p.faint {
+            "Each seed is run twice, with the attack and with the same players honest. Differences are of these pairs; \
+             intervals hold 95 % (Student's t over seeds). Amounts are TAO."
+        }
+        @if report.cells.len() > 1 { (scoreboard(report)) }
+        @for section in &sections { (section) }
+    };
+    Ok(crate::page::page(&title, "", &body))
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+fn scoreboard(report: &Report) -> Markup {
+    let cells = report.cells.iter();
+    let rows = cells.map(|(cell, outcome)| scoreboard_row(cell, outcome.as_ref()));
+    let rows: Vec<Vec<Markup>> = rows.map(|row| row.iter().map(text).collect()).collect();
+    table(SCOREBOARD.header, &rows, SCOREBOARD.numbers)
 }
 
-fn row(text: &mut String, cells: &[String], tag: &str, numbers: &[usize]) {
-    text.push_str("<tr>");
-    for (at, cell) in cells.iter().enumerate() {
-        let class = if numbers.contains(&at) { " class=\"number\"" } else { "" };
-        put(text, format_args!("<{tag}{class}>{}</{tag}>", escaped(cell)));
-    }
-    text.push_str("</tr>\n");
-}
-
-fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
-    text.write_fmt(what).expect("a text takes it");
-}
-
-fn scoreboard(report: &Report) -> String {
-    let numbers = SCOREBOARD.numbers;
-    let mut text = "<div class=\"wide\"><table>\n".to_owned();
-    let header: Vec<String> = SCOREBOARD.header.iter().map(|name| (*name).to_owned()).collect();
-    row(&mut text, &header, "th", numbers);
-    for (cell, outcome) in &report.cells {
-        row(&mut text, &scoreboard_row(cell, outcome.as_ref()), "td", numbers);
-    }
-    text.push_str("</table></div>\n");
-    text
-}
-
-fn section(text: &mut String, cell: &Cell, outcome: Option<&Outcome>) -> Result<(), ChartError> {
+fn section(cell: &Cell, outcome: Option<&Outcome>) -> Result<Markup, ChartError> {
     let adversary = cell.adversary;
     let heading = format!("{}, {}", adversary.name, tell_defence(cell));
-    put(text, format_args!("<h2>{}</h2>\n", escaped(&heading)));
     let Some(outcome) = outcome else {
-        text.push_str("<p>No trial was made.</p>\n");
-        return Ok(());
+        return Ok(html! { h2 { (heading) } p { "No trial was made." } });
     };
     let about = format!(
         "{} against {}, {} ({} blocks), {} seeds. Attackers: {}.",
@@ -99,7 +65,6 @@ fn section(text: &mut String, cell: &Cell, outcome: Option<&Outcome>) -> Result<
         outcome.trials.len(),
         tell_attackers(cell),
     );
-    put(text, format_args!("<p>{}</p>\n", escaped(&about)));
     let mut facts = vec![
         ("verdict", outcome.verdict().pays().to_owned()),
         ("profit", tao_ci(&outcome.profit)),
@@ -114,14 +79,16 @@ fn section(text: &mut String, cell: &Cell, outcome: Option<&Outcome>) -> Result<
         facts.push(("it shows in", tell_figure(adversary.figure, figure)));
     }
     facts.push(("detector", tell_detection(cell, outcome)));
-    text.push_str("<table>\n");
-    for (name, fact) in facts {
-        row(text, &[name.to_owned(), fact], "td", &[]);
-    }
-    text.push_str("</table>\n");
-    text.push_str(&course(cell, outcome)?);
-    text.push_str(&bars(outcome)?);
-    Ok(())
+    let facts: Vec<Vec<Markup>> =
+        facts.into_iter().map(|(name, fact)| vec![text(name), text(fact)]).collect();
+    let (course, bars) = (course(cell, outcome)?, bars(outcome)?);
+    Ok(html! {
+        h2 { (heading) }
+        p { (about) }
+        (table(&[], &facts, &[]))
+        (drawing(&course))
+        (drawing(&bars))
+    })
 }
 
 /// What the attack had gained over time.
@@ -208,10 +175,5 @@ mod tests {
         {
             assert_eq!(digits(range), expected, "{range}");
         }
-    }
-
-    #[test]
-    fn text_is_escaped() {
-        assert_eq!(escaped("a<b>&\"c\""), "a&lt;b&gt;&amp;&quot;c&quot;");
     }
 }

@@ -135,7 +135,7 @@ async fn ask_once(run: &Path, request: Request) -> Result<Option<Status>, Failur
     match answer {
         Ok(Answer::Status(status)) => Ok(Some(*status)),
         Ok(Answer::Refused(why)) => Err(Failure::failed(why, None)),
-        Ok(Answer::Following(_) | Answer::Block(_) | Answer::Over { .. }) => {
+        Ok(Answer::Following(_) | Answer::Block(_) | Answer::Over { .. } | Answer::Standing(_)) => {
             Err(Failure::failed("the run answers out of turn", None))
         }
         Err(

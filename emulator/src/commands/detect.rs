@@ -245,7 +245,8 @@ fn tell(
     text
 }
 
-fn tell_subject(subject: Subject, names: &Names) -> String {
+/// Whom a signal is about, in words.
+pub fn tell_subject(subject: Subject, names: &Names) -> String {
     match subject {
         Subject::Neuron { netuid, hotkey } => {
             format!("{} on {}", names.account(&hotkey), names.subnet(netuid))

@@ -14,6 +14,7 @@ use crate::diff::{Part, Parting, SMALL_DIFFERENCES_MAX, STATE_DIFFERENCES_MAX, p
 use crate::fields::keyed;
 use crate::names::{Names, TAO, tokens};
 use crate::progress::{Progress, Showing};
+use crate::report::page::Comparison;
 use crate::run::difference::first_unlike;
 use crate::run::public::PublicFrame;
 use protocol::frame::Frame;
@@ -154,22 +155,39 @@ pub fn run(arguments: &DiffArguments) -> Result<(), Failure> {
 }
 
 fn report(arguments: &DiffArguments, readings: &[Reading; 2]) -> Result<Report, Failure> {
+    let showing = Showing::unless_json(arguments.json);
+    let (mut report, found) = parted([&arguments.a, &arguments.b], readings, showing)?;
+    if let Some(at) = found.and_then(|found| found.state_block) {
+        let last = Height(report.common_block);
+        let progress = Progress::counting(report.genesis_block, last.0, showing);
+        report_state(&mut report, readings, at, last, &progress)?;
+        progress.finish();
+    }
+    Ok(report)
+}
+
+/// Where two runs part and what differs there, without what came of it.
+fn parted(
+    paths: [&Path; 2],
+    readings: &[Reading; 2],
+    showing: Showing,
+) -> Result<(Report, Option<Parting>), Failure> {
     let [a, b] = readings;
     let (genesis, other) = (a.genesis.height, b.genesis.height);
     if genesis != other {
         let what = format!(
             "the runs cannot be compared block by block: {} begins at block {genesis}, {} at block \
              {other}",
-            arguments.a.display(),
-            arguments.b.display()
+            paths[0].display(),
+            paths[1].display()
         );
         let hint = "runs of one scenario, or of scenarios with the same genesis block, can be";
         return Err(Failure::failed(what, Some(hint.to_owned())));
     }
     let last = a.log.tip().min(b.log.tip());
-    let showing = Showing::unless_json(arguments.json);
     let progress = Progress::counting(genesis.0, last.0, showing);
     let found = parting(&a.log, &b.log, |height| progress.at(height.0)).map_err(log_failure)?;
+    progress.finish();
     let verdict = match &found {
         Some(_) => Verdict::Different,
         None if a.log.tip() != b.log.tip() => Verdict::Prefix,
@@ -178,8 +196,8 @@ fn report(arguments: &DiffArguments, readings: &[Reading; 2]) -> Result<Report, 
     };
     let mut report = Report {
         verdict,
-        a: Side::of(&arguments.a, a)?,
-        b: Side::of(&arguments.b, b)?,
+        a: Side::of(paths[0], a)?,
+        b: Side::of(paths[1], b)?,
         genesis_block: genesis.0,
         common_block: last.0,
         plan: match a.genesis.parent == b.genesis.parent {
@@ -195,14 +213,51 @@ fn report(arguments: &DiffArguments, readings: &[Reading; 2]) -> Result<Report, 
         state: None,
         course: None,
     };
-    if let Some(found) = found {
-        report_block(&mut report, readings, &found)?;
-        if let Some(at) = found.state_block {
-            report_state(&mut report, readings, at, last, &progress)?;
-        }
+    if let Some(found) = &found {
+        report_block(&mut report, readings, found)?;
     }
-    progress.finish();
-    Ok(report)
+    Ok((report, found))
+}
+
+/// Where two runs part, as a page tells it.
+pub(super) fn comparison(
+    paths: [&Path; 2],
+    readings: &[Reading; 2],
+    showing: Showing,
+) -> Result<Comparison, Failure> {
+    let (report, _) = parted(paths, readings, showing)?;
+    let names = Names::new(&readings[0].plan, &readings[0].plan.genesis);
+    let blocks = report.common_block - report.genesis_block;
+    let verdict = match report.verdict {
+        Verdict::Identical => format!("Both are the same history of {blocks} blocks."),
+        Verdict::Prefix => {
+            let (short, long) = shorter(&report);
+            format!("They are the same up to block +{blocks}, where {short} ends; {long} goes on.")
+        }
+        Verdict::PlanOnly => format!("No block differs up to block +{blocks}."),
+        Verdict::Different => {
+            let since = report.first_block.map_or(0, |block| block - report.genesis_block);
+            let parts: Vec<&str> = report.parts.iter().map(|part| part.name()).collect();
+            format!("They part at block +{since}, in {}.", parts.join(", "))
+        }
+    };
+    let there =
+        [("first call that differs", &report.call), ("first event that differs", &report.event)];
+    let there = there.into_iter().filter_map(|(what, unlike)| {
+        let [a, b] = &unlike.as_ref()?.lines;
+        Some([what.to_owned(), cut(a), cut(b)])
+    });
+    Ok(Comparison {
+        verdict,
+        there: there.collect(),
+        plan: rows(&report.plan, &names),
+        plan_more: report.plan.more(),
+    })
+}
+
+/// Which run ends first, and which goes on.
+const fn shorter(report: &Report) -> (&'static str, &'static str) {
+    if report.a.block < report.b.block { ("A", "B") } else { ("B", "A") }
 }
 
 /// What differs in the first block that does.
@@ -336,8 +391,7 @@ fn told(report: &Report, readings: &[Reading; 2]) -> Result<String, Failure> {
     text.push('\n');
     match report.verdict {
         Verdict::Prefix => {
-            let (short, long) =
-                if report.a.block < report.b.block { ("A", "B") } else { ("B", "A") };
+            let (short, long) = shorter(report);
             line(
                 &mut text,
                 &format!(
@@ -407,15 +461,23 @@ fn told_block(text: &mut String, report: &Report, block: u64, names: &Names) {
 /// A table of differences, and how many more there are.
 fn differences(found: &Differences, names: &Names) -> String {
     let mut table = numbers_table(&["  what", "A", "B"], &[]);
-    for one in &found.shown {
-        let value = |value: &Value| cut(&value_text(names, one.subnet, one.unit, value));
-        table.add_row([format!("  {}", place(one, names)), value(&one.a), value(&one.b)]);
+    for [what, a, b] in rows(found, names) {
+        table.add_row([format!("  {what}"), a, b]);
     }
     let mut text = format!("{}\n", table.trim_fmt());
     if found.more() > 0 {
         line(&mut text, &format!("  … and {} more", found.more()));
     }
     text
+}
+
+/// Differences in words: what they are about, and both sides.
+fn rows(found: &Differences, names: &Names) -> Vec<[String; 3]> {
+    let row = |one: &Difference| {
+        let value = |value: &Value| cut(&value_text(names, one.subnet, one.unit, value));
+        [place(one, names), value(&one.a), value(&one.b)]
+    };
+    found.shown.iter().map(row).collect()
 }
 
 /// What a difference is about.

@@ -142,7 +142,7 @@ async fn follow_live(
                 return Ok(Left::Whole);
             }
             Ok(Answer::Refused(why)) => return Err(Failure::failed(why, None)),
-            Ok(Answer::Status(_)) => {
+            Ok(Answer::Status(_) | Answer::Standing(_)) => {
                 return Err(Failure::failed("the run answers out of turn", None));
             }
             Err(error @ (WireError::Garbled(_) | WireError::TooLong { .. })) => {

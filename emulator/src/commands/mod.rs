@@ -41,13 +41,15 @@ pub mod prepare;
 /// The roles of child processes.
 pub mod process;
 /// Opening finished runs.
-mod reading;
+pub mod reading;
 /// The good part of a damaged log.
 pub mod repair;
 /// Folding a log.
 pub mod replay;
 /// What a run says of its subnets and people.
 pub mod report;
+/// The same as a page.
+mod report_page;
 /// Launching and resuming.
 pub mod run;
 /// Run folders.
@@ -59,7 +61,9 @@ pub mod swarm;
 /// Grids of runs.
 pub mod sweep;
 /// Summaries for people.
-mod telling;
+pub mod telling;
+/// A run in a terminal.
+pub mod top;
 /// Checking a log.
 pub mod verify;
 /// Jobs of sweeps that come over a broker.

@@ -6,6 +6,7 @@ use super::inspect::{numbers_table, subnet};
 use super::reading::Reading as Run;
 use super::telling::thousands;
 use super::{Failure, print, print_json};
+use crate::report::dossier::Term;
 use comfy_table::ContentArrangement;
 use protocol::call::Origin;
 use protocol::hyperparameters::table::{Freeze, Pause, RULES, Reading, Rule, Scope, Setter};
@@ -93,6 +94,66 @@ pub fn show(run: &Run, state: &State, wanted: &ParamsArguments, json: bool) -> R
     let lines: Vec<String> =
         table.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
     print(&format!("{title}\n{}\n", lines.join("\n")))
+}
+
+/// Parameters whose value is not the default: the network's, then those of subnets, alike ones together.
+pub fn differing(run: &Run, state: &State) -> Vec<Term> {
+    let profile = profile(&run.plan.scenario);
+    let mut terms: Vec<Term> = Vec::new();
+    for rule in RULES {
+        let netuids: Vec<Option<NetUid>> = match rule.scope {
+            Scope::Network => vec![None],
+            Scope::Subnet => state.networks().map(|(netuid, _)| Some(netuid)).collect(),
+        };
+        // Values in the order of the first subnet that has them.
+        let mut alike: Vec<(Value, Value, Vec<NetUid>)> = Vec::new();
+        for netuid in netuids {
+            let row = facts(rule, state, netuid, profile);
+            let Some(default) = row.default.filter(|_| row.differs) else { continue };
+            let known =
+                alike.iter_mut().find(|(value, of, _)| (value, of) == (&row.value, &default));
+            match known {
+                Some((.., of)) => of.extend(netuid),
+                None => alike.push((row.value, default, netuid.into_iter().collect())),
+            }
+        }
+        terms.extend(alike.into_iter().map(|(value, default, of)| Term {
+            scope: told_scope(&of),
+            parameter: rule.name,
+            value: short(rule.unit, &value),
+            default: short(rule.unit, &default),
+            unit: rule.unit,
+        }));
+    }
+    terms
+}
+
+/// The same without zeros at the end of an amount.
+fn short(unit: &str, value: &Value) -> String {
+    let text = told(unit, value);
+    match unit == "rao" && text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+/// Subnets that are named one by one.
+const SUBNETS_NAMED: usize = 6;
+
+/// Whose a value is; nobody's in particular is the network's.
+fn told_scope(netuids: &[NetUid]) -> String {
+    let name = |netuid: &NetUid| match netuid.is_root() {
+        true => "root".to_owned(),
+        false => netuid.to_string(),
+    };
+    let names: Vec<String> = netuids.iter().take(SUBNETS_NAMED).map(name).collect();
+    match netuids.len() {
+        0 => "network".to_owned(),
+        1 if netuids[0].is_root() => names.concat(),
+        1 => format!("subnet {}", names.concat()),
+        few if few <= SUBNETS_NAMED => format!("subnets {}", names.join(", ")),
+        many => format!("{many} subnets: {}, …", names.join(", ")),
+    }
 }
 
 fn title(block: Height, netuid: Option<NetUid>, profile: Profile) -> String {

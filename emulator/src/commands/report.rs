@@ -1,19 +1,20 @@
 //! `btemu report`: what a run says about its subnets and its people.
 //!
 //! What belongs here: folding a run into a report, and showing it as text or JSON. What does not: what the figures are
-//! (`report`, docs/report.md).
+//! (`report`, docs/report.md), and what goes into a page (`report_page`).
 
 use super::inspect::numbers_table;
 use super::reading::{Reading, read_failure, verify_hint};
 use super::telling::thousands;
-use super::{BlockArgument, Failure, print, print_json};
+use super::{BlockArgument, Failure, print, print_json, report_page};
 use crate::accounting::{Accounts, Watch};
 use crate::names::TAO;
 use crate::progress::{Progress, Showing, simulated_time};
 use crate::report::{Gathered, NetworkReport, Report, SubnetReport};
 use crate::scenario::meant;
 use protocol::apply::apply;
-use protocol::frame::Projection;
+use protocol::frame::{Frame, Projection};
+use protocol::state::State;
 use protocol::units::{Height, Rao, UNITS_PER_TOKEN};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -42,13 +43,24 @@ pub struct ReportArguments {
     /// Print one JSON object, with every subnet.
     #[arg(long)]
     json: bool,
+    /// Write one HTML page with charts instead, that opens without a network; what is there is replaced.
+    #[arg(long, value_name = "FILE.html", conflicts_with_all = ["subnet", "all", "json"])]
+    out: Option<PathBuf>,
+    /// On the page, another run beside this one: the same figures, and what differs. Both up to the last block of both
+    /// unless --at says otherwise.
+    #[arg(long, value_name = "RUN", requires = "out")]
+    vs: Option<PathBuf>,
 }
 
 /// Folds the run and shows its report.
 pub fn run(arguments: &ReportArguments) -> Result<(), Failure> {
+    if let Some(out) = &arguments.out {
+        return report_page::write(&arguments.run, arguments.vs.as_deref(), arguments.at, out);
+    }
     let reading = Reading::open(&arguments.run)?;
     let at = reading.height(arguments.at)?;
-    let report = fold(&reading, at, Showing::unless_json(arguments.json))?;
+    let showing = Showing::unless_json(arguments.json);
+    let (report, _) = fold(&reading, at, showing, |_, _, _| {})?;
     if let Some(netuid) = arguments.subnet {
         let of = || report.subnets.iter().filter(|subnet| subnet.netuid == netuid);
         if of().next().is_none() {
@@ -70,7 +82,14 @@ pub fn run(arguments: &ReportArguments) -> Result<(), Failure> {
     }
 }
 
-fn fold(reading: &Reading, at: Height, showing: Showing) -> Result<Report, Failure> {
+/// The report of a run up to a block, and the run folded that far; whoever watches sees each block with the state after it
+/// and what was gathered, that block included.
+pub(super) fn fold(
+    reading: &Reading,
+    at: Height,
+    showing: Showing,
+    mut watch: impl FnMut(&Frame, &State, &Gathered),
+) -> Result<(Report, Folder), Failure> {
     let failed = |error| Failure::failed(error, verify_hint());
     // One state runs a block behind the other.
     let mut before = reading.plan.genesis.clone();
@@ -83,6 +102,7 @@ fn fold(reading: &Reading, at: Height, showing: Showing) -> Result<Report, Failu
         for part in parts {
             part.block(frame, &before, after);
         }
+        watch(frame, after, &gathered);
         for event in &frame.events {
             apply(&mut before, event).expect("it fitted the same state a moment ago");
         }
@@ -93,7 +113,8 @@ fn fold(reading: &Reading, at: Height, showing: Showing) -> Result<Report, Failu
     if let Err(what) = accounts.check(folder.state()) {
         tracing::warn!(what, "the books do not balance");
     }
-    Ok(Report::new(&reading.plan, &gathered, &accounts, folder.state()))
+    let report = Report::new(&reading.plan, &gathered, &accounts, folder.state());
+    Ok((report, folder))
 }
 
 fn tell(report: &Report, all: bool) -> String {

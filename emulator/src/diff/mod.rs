@@ -150,6 +150,7 @@ pub fn plans(a: &Plan, b: &Plan) -> Differences {
     found.take("seed", compare_parts(&a.seed, &b.seed, small), small);
     found.take("network", compare_parts(&a.network, &b.network, small), small);
     found.take("limits", compare_parts(&a.limits, &b.limits, small), small);
+    found.take("faults", compare_parts(&a.faults, &b.faults, small), small);
     found.take("timeline", compare_parts(&timeline(a), &timeline(b), small), small);
     found.take("players", compare_parts(&a.players.len(), &b.players.len(), small), small);
     for (group, one, count) in player_groups(a, b) {

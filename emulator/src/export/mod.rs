@@ -18,7 +18,7 @@ mod tests;
 pub use openmetrics::OpenMetrics;
 pub use rows::{RowWriter, Tables};
 pub use tables::{Column, Kind, Presence, TABLES, Table, Value};
-pub use target::{Kept, Target};
+pub use target::{Kept, Output, Target};
 
 use protocol::frame::{Frame, Header};
 use protocol::state::State;

@@ -120,6 +120,12 @@ pub fn metagraph_key(netuid: Option<u16>) -> String {
     netuid.map_or_else(|| "subnet.metagraph".to_owned(), |it| format!("subnet.{it}.metagraph"))
 }
 
+/// Whether a file of this name ships with every build.
+pub fn ships(name: &str) -> bool {
+    let file_name = Path::new(name).file_name();
+    SHIPPED.iter().any(|(shipped, _)| file_name.is_some_and(|it| it == *shipped))
+}
+
 /// The text of a file that a scenario names: beside the scenario, or one that ships.
 ///
 /// # Errors

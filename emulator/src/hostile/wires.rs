@@ -165,6 +165,7 @@ fn door(folder: &std::path::Path) -> (Door, Height) {
         tip,
         names: Names::new(&plan, &plan.genesis),
         reader: log.reader(),
+        cache: storage::cache::Cache::new(folder.join("cache")),
         control: Control::new(Wish::default()),
         about: About {
             run: folder.display().to_string(),
@@ -201,9 +202,10 @@ fn any_knock_is_answered() {
             1 => From::Height(*choices.of(&EXTREMES)),
             _ => From::Since(*choices.of(&EXTREMES)),
         };
-        let request = match choices.below(3) {
+        let request = match choices.below(4) {
             // Nobody makes this run, so whatever else is asked is never in force.
             0 => Request::Control(Command::Status),
+            1 => Request::State,
             _ => Request::Follow { from },
         };
         let version = if choices.below(8) == 0 { choices.number() as u32 } else { DOOR_VERSION };
@@ -231,6 +233,11 @@ fn any_knock_is_answered() {
             Some(Answer::Status(status)) => {
                 assert_eq!((status.block, status.processes.len()), (tip.0, 0));
                 tally.count("status");
+            }
+            Some(Answer::Standing(standing)) => {
+                let state = storage::codec::decode::<protocol::state::State>(&standing.state);
+                assert_eq!(state.expect("a state").height, tip);
+                tally.count("state");
             }
             Some(other) => panic!("the first answer is {other:?}"),
             None => {

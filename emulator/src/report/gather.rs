@@ -123,6 +123,8 @@ pub struct Gathered {
     pub genesis: Height,
     /// Roles of coldkeys.
     roles: BTreeMap<AccountId, &'static str>,
+    /// Roles and behaviours of coldkeys.
+    behaviours: BTreeMap<AccountId, Class>,
     /// Roles of hotkeys, which sign calls as well.
     signers: BTreeMap<AccountId, &'static str>,
     /// Subnets of players that have a place on one.
@@ -139,7 +141,14 @@ pub struct Gathered {
     pub emission: Rao,
     /// What each role had at genesis.
     pub wealth_start: BTreeMap<&'static str, WealthPoint>,
+    /// The same by behaviour.
+    pub behaviour_wealth_start: BTreeMap<Class, WealthPoint>,
 }
+
+/// A role and a behaviour of it.
+pub type Class = (&'static str, &'static str);
+/// The class of nobody's players.
+const NOBODIES: Class = (OTHERS, OTHERS);
 
 impl Gathered {
     /// Begins before the first block.
@@ -151,9 +160,16 @@ impl Gathered {
         let roles: BTreeMap<_, _> =
             seats().map(|seat| (seat.identity.coldkey, role(seat))).collect();
         let class = |account: &AccountId| roles.get(account).copied().unwrap_or(OTHERS);
+        let behaviours: BTreeMap<_, _> = seats()
+            .map(|seat| (seat.identity.coldkey, (role(seat), seat.player.behaviour().name)))
+            .collect();
+        let behaviour = |account: &AccountId| behaviours.get(account).copied();
         Self {
             genesis: genesis.height,
             wealth_start: wealth(genesis, class),
+            behaviour_wealth_start: wealth(genesis, |account| {
+                behaviour(account).unwrap_or(NOBODIES)
+            }),
             signers: seats().map(|seat| (seat.identity.hotkey, role(seat))).collect(),
             places: seats()
                 .filter_map(|seat| Some((seat.identity.id, seat.identity.netuid?)))
@@ -166,12 +182,23 @@ impl Gathered {
             dissolved: Vec::new(),
             emission: Rao::ZERO,
             roles,
+            behaviours,
         }
     }
 
     /// The role of a coldkey.
     pub fn role(&self, coldkey: &AccountId) -> &'static str {
         self.roles.get(coldkey).copied().unwrap_or(OTHERS)
+    }
+
+    /// The role and behaviour of a coldkey.
+    pub fn behaviour(&self, coldkey: &AccountId) -> Class {
+        self.behaviours.get(coldkey).copied().unwrap_or(NOBODIES)
+    }
+
+    /// How many coldkeys are of a class.
+    pub fn players_of(&self, class: Class) -> u64 {
+        self.behaviours.values().filter(|one| **one == class).count() as u64
     }
 
     fn signer(&self, account: &AccountId) -> &'static str {

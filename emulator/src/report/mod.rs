@@ -1,14 +1,23 @@
 //! What a run says about each subnet and about the network: the five questions of an investor, and who won and lost.
 //!
-//! What belongs here: one pass over a log, and what is made of it. What does not: how it is shown (`commands::report`).
+//! What belongs here: one pass over a log, and what is made of it, as figures and as a page. What does not: how it is shown
+//! in a terminal (`commands::report`).
 //! docs/report.md says what every figure is.
 
+/// Everything that a page tells.
+pub mod dossier;
 /// What is gathered block by block.
 mod gather;
+/// What happened, as lines.
+pub mod happenings;
 /// Sums and shares of numbers.
 mod inequality;
 /// The network's part.
-mod network;
+pub mod network;
+/// A run as a page.
+pub mod page;
+/// Figures over time.
+pub mod series;
 /// One subnet's part.
 mod subnet;
 

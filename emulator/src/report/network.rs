@@ -8,12 +8,12 @@ use crate::plan::Plan;
 use crate::run::totals::ratio;
 use actors::registry::Role;
 use protocol::state::State;
-use protocol::units::Rao;
+use protocol::units::{AccountId, Rao};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Subnets whose shares are summed.
-const TOP: usize = 10;
+pub const TOP: usize = 10;
 
 /// The network's part of a report.
 #[derive(Clone, Debug, Serialize)]
@@ -42,6 +42,22 @@ pub struct NetworkReport {
     pub gini: f64,
     /// The two streams and the wealth of each role.
     pub roles: BTreeMap<&'static str, RoleStreams>,
+    /// The same by behaviour, in the order of roles and names.
+    pub behaviours: Vec<BehaviourStreams>,
+}
+
+/// What those of one behaviour earned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BehaviourStreams {
+    /// Their role.
+    pub role: &'static str,
+    /// Their behaviour.
+    pub behaviour: &'static str,
+    /// How many they are.
+    pub players: u64,
+    /// What they earned.
+    #[serde(flatten)]
+    pub streams: RoleStreams,
 }
 
 /// What those of a role earned.
@@ -55,6 +71,13 @@ pub struct RoleStreams {
     pub wealth_start_rao: Rao,
     /// At the end.
     pub wealth_end_rao: Rao,
+}
+
+impl RoleStreams {
+    /// Both streams together.
+    pub fn result_rao(&self) -> i128 {
+        i128::from(self.income_rao.0) + self.price_result_rao
+    }
 }
 
 impl NetworkReport {
@@ -78,6 +101,7 @@ impl NetworkReport {
             herfindahl: herfindahl(&shares),
             gini: gini(&shares),
             roles: roles(gathered, accounts, state),
+            behaviours: behaviours(gathered, accounts, state),
         }
     }
 }
@@ -87,20 +111,45 @@ fn roles(
     accounts: &Accounts,
     state: &State,
 ) -> BTreeMap<&'static str, RoleStreams> {
-    let mut roles: BTreeMap<&'static str, RoleStreams> = BTreeMap::new();
-    let ends = wealth(state, |coldkey| gathered.role(coldkey));
-    let sum = |points: &BTreeMap<&'static str, WealthPoint>, role: &'static str| {
-        points.get(role).map_or(Rao::ZERO, WealthPoint::sum)
-    };
-    for role in Role::ALL.iter().map(|role| role.name()).chain([OTHERS]) {
-        let (start, end) = (sum(&gathered.wealth_start, role), sum(&ends, role));
-        if start > Rao::ZERO || end > Rao::ZERO {
-            let streams = roles.entry(role).or_default();
-            (streams.wealth_start_rao, streams.wealth_end_rao) = (start, end);
+    streams(&gathered.wealth_start, accounts, state, |coldkey| gathered.role(coldkey))
+}
+
+fn behaviours(gathered: &Gathered, accounts: &Accounts, state: &State) -> Vec<BehaviourStreams> {
+    let starts = &gathered.behaviour_wealth_start;
+    let streams = streams(starts, accounts, state, |coldkey| gathered.behaviour(coldkey));
+    let place = |role: &str| Role::ALL.iter().position(|one| one.name() == role);
+    let mut rows: Vec<BehaviourStreams> = streams
+        .into_iter()
+        .filter(|((role, _), _)| *role != OTHERS)
+        .map(|((role, behaviour), streams)| {
+            let players = gathered.players_of((role, behaviour));
+            BehaviourStreams { role, behaviour, players, streams }
+        })
+        .collect();
+    rows.sort_by_key(|row| (place(row.role), row.behaviour));
+    rows
+}
+
+/// The two streams and the wealth of each class of coldkeys; a class without anything is missing.
+fn streams<K: Ord + Copy>(
+    starts: &BTreeMap<K, WealthPoint>,
+    accounts: &Accounts,
+    state: &State,
+    class: impl Fn(&AccountId) -> K,
+) -> BTreeMap<K, RoleStreams> {
+    let mut classes: BTreeMap<K, RoleStreams> = BTreeMap::new();
+    for (class, point) in starts {
+        if point.sum() > Rao::ZERO {
+            classes.entry(*class).or_default().wealth_start_rao = point.sum();
+        }
+    }
+    for (class, point) in wealth(state, &class) {
+        if point.sum() > Rao::ZERO {
+            classes.entry(class).or_default().wealth_end_rao = point.sum();
         }
     }
     for (coldkey, book) in accounts.books() {
-        let streams = roles.entry(gathered.role(coldkey)).or_default();
+        let streams = classes.entry(class(coldkey)).or_default();
         for ((netuid, _), position) in &book.positions {
             let spot = crate::accounting::price(state, *netuid);
             let worth = i128::from(value(position.alpha, spot).0);
@@ -111,5 +160,5 @@ fn roles(
             }
         }
     }
-    roles
+    classes
 }

@@ -125,3 +125,23 @@ pub fn struck(plan: &Plan, tip: Height) -> u64 {
 pub fn struck_by_kind(plan: &Plan, tip: Height) -> Kinds {
     Calendar::of(plan).until(tip)
 }
+
+/// The times that faults of the scenario were in force up to a block, by kind, in order; so many of each entry at most.
+pub fn times(plan: &Plan, tip: Height, of_each_max: usize) -> Vec<(&'static str, Occurrence)> {
+    let mut times = Vec::new();
+    let mut first = Height(plan.genesis.height.0 + 1);
+    for end in plan.forks.iter().map(|fork| fork.at).chain([tip]) {
+        let last = end.min(tip);
+        if first > last {
+            continue;
+        }
+        let course = plan.course(first);
+        for (place, fault) in (0..).zip(course.faults()) {
+            let within = Occurrence::within(&fault.times, course.seed(), place, first, last);
+            times.extend(within.take(of_each_max).map(|it| (fault.kind.name(), it)));
+        }
+        first = Height(last.0 + 1);
+    }
+    times.sort_by_key(|(kind, it)| (it.first, it.end, *kind));
+    times
+}

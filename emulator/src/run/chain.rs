@@ -523,6 +523,7 @@ fn drive_door(order: &ChainOrder, start: &Start, control: &Control) -> Option<Do
         tip: start.log.tip(),
         names: Names::new(&start.plan, &start.state),
         reader: start.log.reader(),
+        cache: RunFolder { path: order.run.clone() }.cache(),
         control: control.clone(),
         about: About {
             run: order.run.display().to_string(),

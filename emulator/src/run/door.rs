@@ -13,6 +13,7 @@ use super::status::{About, Board, ProcessRow, Status};
 use super::wire::{Wire, WireError};
 use crate::clock::Pace;
 use crate::names::Names;
+use crate::plan::Plan;
 use protocol::event::Event;
 use protocol::frame::Frame;
 use protocol::units::Height;
@@ -24,6 +25,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use storage::cache::Cache;
+use storage::codec::encode;
+use storage::fold::{ReadError, state_beside};
 use storage::log::LogReader;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
@@ -32,11 +36,13 @@ use tokio::task::JoinSet;
 /// The link in a run folder that leads to the run's door while the run is live.
 pub const DOOR: &str = "door";
 /// Version of the words below.
-pub const DOOR_VERSION: u32 = 2;
+pub const DOOR_VERSION: u32 = 3;
 /// How many may follow a run at a time.
 pub const FOLLOWERS_MAX: usize = 16;
 /// How many may ask for something else at a time.
 pub const CONTROLLERS_MAX: usize = 16;
+/// How many are told the state at a time; each has one of its own in memory meanwhile, and further ones wait.
+pub const STATES_TOLD_MAX: usize = 1;
 /// How many may stand at the door, those that have not said yet what they want among them; others wait outside.
 pub const VISITORS_MAX: usize = 64;
 /// Changes of names that are kept one by one, for followers of the past; older ones are in the first names.
@@ -67,6 +73,8 @@ pub enum Request {
     },
     /// To go on otherwise, or nothing but how it does. Answered by [`Answer::Status`] once that is in force.
     Control(Command),
+    /// The state after the last block. Answered by [`Answer::Standing`].
+    State,
 }
 
 /// What a live run can be told.
@@ -111,6 +119,18 @@ pub enum Answer {
     },
     /// How the run does.
     Status(Box<Status>),
+    /// Where it stands.
+    Standing(Box<Standing>),
+}
+
+/// The state of a live run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The genesis block.
+    pub genesis: Height,
+    /// The state after the last block, encoded. What is sealed is in no state.
+    #[serde(with = "serde_bytes")]
+    pub state: Vec<u8>,
 }
 
 /// What a follower is told first.
@@ -141,6 +161,8 @@ pub struct Opening {
     pub names: Names,
     /// Reads the log.
     pub reader: LogReader,
+    /// The run's snapshots.
+    pub cache: Cache,
     /// Where the run is going, and what it was started for.
     pub control: Control,
     /// What is told of the run.
@@ -176,11 +198,13 @@ struct Room {
     over: watch::Sender<bool>,
     names: Mutex<NameBook>,
     reader: LogReader,
+    cache: Cache,
     control: Control,
     board: Mutex<Board>,
     /// Room for so many more of each kind.
     followers: Semaphore,
     controllers: Semaphore,
+    states: Semaphore,
 }
 
 /// The names at the start and what changed them since.
@@ -216,7 +240,7 @@ impl Door {
     /// # Errors
     /// The socket, the link or the thread cannot be made.
     pub fn open(opening: Opening) -> io::Result<Self> {
-        let Opening { run, socket, tip, names, reader, control, about } = opening;
+        let Opening { run, socket, tip, names, reader, cache, control, about } = opening;
         let listener = StdListener::bind(&socket)?;
         listener.set_nonblocking(true)?;
         let link = run.join(DOOR);
@@ -232,10 +256,12 @@ impl Door {
             over,
             names,
             reader,
+            cache,
             control,
             board: Mutex::new(Board::new(about)),
             followers: Semaphore::new(FOLLOWERS_MAX),
             controllers: Semaphore::new(CONTROLLERS_MAX),
+            states: Semaphore::new(STATES_TOLD_MAX),
         });
         let serving = room.clone();
         let builder = std::thread::Builder::new().name("door".to_owned());
@@ -360,14 +386,14 @@ async fn answer(socket: UnixStream, room: Arc<Room>) {
                 refuse(&mut wire, format!("{FOLLOWERS_MAX} others follow this run already")).await
             }
         },
+        Ok(Knock { request: Request::State, .. }) => match room.controllers.try_acquire() {
+            Ok(_place) => tell_state(&mut wire, &room).await,
+            Err(_) => refuse(&mut wire, too_many()).await,
+        },
         Ok(Knock { request: Request::Control(command), .. }) => {
             match room.controllers.try_acquire() {
                 Ok(_place) => obey(&mut wire, &room, command).await,
-                Err(_) => {
-                    let why =
-                        format!("{CONTROLLERS_MAX} others wait for this run's answer already");
-                    refuse(&mut wire, why).await
-                }
+                Err(_) => refuse(&mut wire, too_many()).await,
             }
         }
     };
@@ -397,6 +423,31 @@ async fn obey(wire: &mut Wire, room: &Room, command: Command) -> Result<(), Wire
         }
     }
     wire.send(&Answer::Status(Box::new(room.status()))).await
+}
+
+fn too_many() -> String {
+    format!("{CONTROLLERS_MAX} others wait for this run's answer already")
+}
+
+/// Tells the state after the last block: folded from the newest snapshot on, beside whoever makes the run.
+async fn tell_state(wire: &mut Wire, room: &Arc<Room>) -> Result<(), WireError> {
+    let Ok(_turn) = room.states.acquire().await else { return Ok(()) };
+    let reading = room.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let Room { reader, cache, progress, genesis, .. } = &*reading;
+        let tip = progress.borrow().tip;
+        let start = || {
+            let genesis = reader.genesis::<Plan>()?;
+            Ok((genesis.plan.genesis, genesis.header))
+        };
+        let folder = state_beside(reader, cache, start, tip)?;
+        Ok::<_, ReadError>(Standing { genesis: *genesis, state: encode(folder.state()) })
+    });
+    match read.await {
+        Ok(Ok(standing)) => wire.send(&Answer::Standing(Box::new(standing))).await,
+        Ok(Err(error)) => refuse(wire, error.to_string()).await,
+        Err(error) => refuse(wire, format!("the state cannot be told: {error}")).await,
+    }
 }
 
 const OTHER_VERSION: &str = "the run was started by another build of btemu";

@@ -95,6 +95,27 @@ impl Occurrence {
         (first < end).then_some(Self { first: Height(first), end: Height(end) })
     }
 
+    /// The times that reach into some blocks, the last one included, cut to them.
+    pub fn within(
+        times: &Times,
+        seed: u64,
+        place: u64,
+        first: Height,
+        last: Height,
+    ) -> impl Iterator<Item = Self> {
+        let period = |height: Height| {
+            times.every.map_or(0, |every| height.0.saturating_sub(times.from.0) / every.max(1))
+        };
+        // One that began in the period before may go on.
+        let periods = period(first).saturating_sub(1)..=period(last);
+        periods.filter_map(move |period| {
+            let it = Self::in_period(times, seed, place, period)?;
+            let end = Height(last.0.saturating_add(1));
+            let cut = Self { first: it.first.max(first), end: it.end.min(end) };
+            (cut.first < cut.end).then_some(cut)
+        })
+    }
+
     /// The times that begin within some blocks, the last one included.
     pub fn beginning(times: &Times, seed: u64, place: u64, first: Height, last: Height) -> u64 {
         let period = |height: Height| {
