@@ -15,7 +15,7 @@ STRONGEST = each(of("btemu_detector_signal_ratio"), "detector")
 BOARD = board(
     "chaos", "Chaos and attacks", "What went wrong on purpose, what was detected, and whether the rules still hold.",
     [window_variable()],
-    [*marks.FAULTS, *marks.DETECTIONS, *marks.RESTARTS],
+    [*marks.FAULTS, *marks.detections(enabled=True), *marks.RESTARTS],
     [
         row(
             None,
@@ -37,7 +37,7 @@ BOARD = board(
             "Detectors",
             states("Signals", "The strongest signal of each detector, in parts of its threshold: red is an alarm.",
                    query(STRONGEST, "{{detector}}"), RATIO, SIGNAL, width=16, height=14),
-            bars("Signals now", "In parts of the threshold.", query(f"sort_desc({STRONGEST})", "{{detector}}"), RATIO, SIGNAL,
+            bars("Signals now", "In parts of the threshold; those that see nothing are left out.", query(f"sort_desc({STRONGEST} > 0)", "{{detector}}"), RATIO, SIGNAL,
                  height=14, min=0),
             lines("Alarms", "Since the run began, by detector.",
                   query(f"{each(of('btemu_detector_alarms_total'), 'detector')} > 0", "{{detector}}"), WHOLE, table=True),

@@ -5,7 +5,7 @@ from .board import board, netuid_variable, role_variable, row, window_variable
 from .panel import (
     ALPHA, BAD, BASE, BLOCKS, COUNT, GOOD, LOOK, RATIO, WHOLE, bars, lines, query, stat, table,
 )
-from .query import NETUID, ROLE, each, growth, of, per_day
+from .query import NETUID, ROLE, each, growth, named, of, per_day
 
 # Roles of neurons are two of the roles of players.
 SAID = 'call=~".*weights.*"'
@@ -23,9 +23,9 @@ def neuron(name):
     return each(of(name, NETUID), "netuid", "uid")
 
 
-WHO = (
-    f"{each(of('btemu_neuron_stake_alpha', NETUID), 'run', 'netuid', 'uid')} * on (run, netuid, uid) group_left (role) "
-    f"{each(of('btemu_neuron_info', NETUID, ROLE), 'run', 'netuid', 'uid', 'role')}"
+WHO = named(
+    each(of("btemu_neuron_stake_alpha", NETUID), "run", "netuid", "uid"),
+    each(of("btemu_neuron_info", NETUID, ROLE), "run", "netuid", "uid", "role"), ["run", "netuid", "uid"], ["role"],
 )
 PER_EPOCH = (
     f"{growth('btemu_subnet_weights_set_total', NETUID, by=['netuid'])} / "
@@ -35,7 +35,7 @@ PER_EPOCH = (
 BOARD = board(
     "consensus", "Consensus", "Whether validators agree, on whom, and how weights come to the chain.",
     [netuid_variable(), role_variable(), window_variable()],
-    [*marks.FAULTS, *marks.DETECTIONS, *marks.NEURONS],
+    [*marks.FAULTS, *marks.detections(enabled=False), *marks.NEURONS],
     [
         row(
             None,

@@ -25,12 +25,18 @@ FAULTS = [
         happened("btemu_faults_total", by=["kind"]), "fault: {{kind}}",
     ),
 ]
-DETECTIONS = [
-    annotation(
-        "Detections", "A detector raised an alarm; btemu detect RUN says at whom it points", "yellow",
-        happened("btemu_detector_alarms_total", by=["detector"]), "detected: {{detector}}",
-    ),
-]
+
+
+def detections(enabled):
+    """There may be many: only boards about them show them at once."""
+    return [
+        annotation(
+            "Detections", "A detector raised an alarm; btemu detect RUN says at whom it points", "yellow",
+            happened("btemu_detector_alarms_total", by=["detector"]), "detected: {{detector}}", enabled=enabled,
+        ),
+    ]
+
+
 NEURONS = [
     annotation(
         "Neurons registered", "A neuron was registered", "super-light-green",

@@ -3,7 +3,7 @@
 from . import marks
 from .board import board, netuid_variable, row, window_variable
 from .panel import BAD, BASE, COUNT, DURATION, GOOD, LOOK, RATIO, TAO, WHOLE, lines, query, stat, table
-from .query import BLOCKS_PER_DAY, NETUID, each, growth, of, per_block, per_day
+from .query import BLOCKS_PER_DAY, NETUID, each, growth, named, of, per_block, per_day
 
 SUBNET_LINK = [{
     "title": "Balance sheet of this subnet",
@@ -18,9 +18,9 @@ def subnet(name, *matchers):
     return each(of(name, NETUID, *matchers), "netuid")
 
 
-NAMED = (
-    f"{each(of('btemu_subnet_price_tao', NETUID), 'run', 'netuid')} * on (run, netuid) group_left (name) "
-    f"{each(of('btemu_subnet_info', NETUID), 'run', 'netuid', 'name')}"
+NAMED = named(
+    each(of("btemu_subnet_price_tao", NETUID), "run", "netuid"),
+    each(of("btemu_subnet_info", NETUID), "run", "netuid", "name"), ["run", "netuid"], ["name"],
 )
 
 FIRST = row(
@@ -103,6 +103,6 @@ HISTORY = row(
 BOARD = board(
     "network", "Network", "How the whole network does, and where its emission goes.",
     [netuid_variable(), window_variable()],
-    [*marks.SUBNETS, *marks.HALVINGS, *marks.FAULTS, *marks.DETECTIONS],
+    [*marks.SUBNETS, *marks.HALVINGS, *marks.FAULTS, *marks.detections(enabled=False)],
     [FIRST, EMISSION, TAO_ROW, HISTORY],
 )

@@ -26,6 +26,12 @@ def each(expression, *labels):
     return f"max by ({', '.join(labels or ['run'])}) ({expression})"
 
 
+def named(values, information, on, names):
+    """Values with labels of an information metric. Where one has just taken another's place, only one of the two counts."""
+    on, names = ", ".join(on), ", ".join(names)
+    return f"{values} * on ({on}) group_left ({names}) topk by ({on}) (1, {information})"
+
+
 def growth(name, *matchers, by=(), over="$window"):
     """What a counter grew by within a time."""
     return total(f"increase({of(name, *matchers)}[{over}])", *by)
