@@ -1,5 +1,6 @@
 //! `btemu export`: time series and tables of a run for other tools.
 
+use super::metrics_options::DetailOptions;
 use super::reading::{Reading, log_failure, read_failure, verify_hint};
 use super::{BlockArgument, Failure, print, print_json};
 use crate::export::{
@@ -45,6 +46,8 @@ pub struct ExportArguments {
     /// Only this table: blocks, calls, events, subnets or neurons; may be given several times.
     #[arg(long = "table", value_name = "NAME")]
     tables: Vec<String>,
+    #[command(flatten)]
+    detail: DetailOptions,
     /// Print one JSON object about what was written.
     #[arg(long)]
     json: bool,
@@ -140,7 +143,7 @@ pub fn run(arguments: &ExportArguments) -> Result<(), Failure> {
             let writers = tables.into_iter().map(begin).collect::<Result<_, _>>();
             Box::new(Tables::new(&reading.plan, writers.map_err(failed)?))
         }
-        None => Box::new(metrics(&reading, span, &mut target)?),
+        None => Box::new(metrics(arguments, &reading, span, &mut target)?),
     };
     let written = fold(arguments, &reading, span, sink)?;
     let kept = target.keep().map_err(failed)?;
@@ -205,10 +208,15 @@ impl Span {
 }
 
 /// The metrics, with the blocks before the first counted.
-fn metrics(reading: &Reading, span: Span, target: &mut Target) -> Result<OpenMetrics, Failure> {
-    // The run may be named by a link.
-    let run = reading.folder.path.canonicalize().unwrap_or_else(|_| reading.folder.path.clone());
-    let metrics = OpenMetrics::begin(target, &reading.plan, &run).map_err(failed)?;
+fn metrics(
+    arguments: &ExportArguments,
+    reading: &Reading,
+    span: Span,
+    target: &mut Target,
+) -> Result<OpenMetrics, Failure> {
+    let detail = arguments.detail.over_held(reading)?;
+    let metrics = detail.metrics(&reading.plan, &reading.name(), &reading.plan.genesis);
+    let metrics = OpenMetrics::begin(target, &reading.plan, metrics).map_err(failed)?;
     if span.from <= Height(span.genesis.0 + 1) {
         return Ok(metrics);
     }

@@ -3,10 +3,11 @@
 //! What belongs here: copying the past, and starting the rest as `run` does. What does not: which changes there can be
 //! (`genesis::amendment`), and crossing from one stretch to the next (`run::engine`).
 
+use super::metrics_options::{DetailOptions, PushOptions, address_or_off};
 use super::reading::{Reading, log_failure};
 use super::run::{
-    RUNS, RunArguments, begin, check_room, metrics_address, order, overrides, scenario_failure,
-    tell, token, write_genesis,
+    RUNS, RunArguments, begin, check_room, order, overrides, scenario_failure, tell, token,
+    write_genesis,
 };
 use super::{BlockArgument, Failure, LogFormat, tell_talk};
 use crate::plan::{Fork, Plan};
@@ -47,7 +48,7 @@ pub struct ForkArguments {
     #[arg(long, value_name = "PACE")]
     pace: Option<String>,
     /// Serve Prometheus metrics at this address, or `off` [default: the scenario's].
-    #[arg(long, value_name = "ADDR|off", value_parser = metrics_address)]
+    #[arg(long, value_name = "ADDR|off", value_parser = address_or_off)]
     metrics: Option<String>,
     /// Fork even if the disk seems too small.
     #[arg(long)]
@@ -128,6 +129,8 @@ fn launching(arguments: &ForkArguments, parent: &Reading) -> Result<RunArguments
         pace: arguments.pace.clone(),
         set: arguments.set.clone(),
         metrics: arguments.metrics.clone(),
+        push: PushOptions::default(),
+        detail: DetailOptions::default(),
         force: arguments.force,
         check_invariants: arguments.check_invariants,
         json: arguments.json,

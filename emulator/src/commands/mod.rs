@@ -30,6 +30,8 @@ pub mod inspect;
 pub mod lines;
 /// Events and calls.
 pub mod log;
+/// Options about metrics.
+mod metrics_options;
 /// Parameters of a subnet or of the network.
 mod params;
 /// The log as one file.

@@ -5,7 +5,7 @@ use crate::plan::Plan;
 use crate::run::totals::Totals;
 use protocol::frame::Header;
 use protocol::units::Height;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use storage::cache::CacheKind;
 use storage::fold::{Folder, ReadError, state_at};
 use storage::journal::Journal;
@@ -39,6 +39,11 @@ impl Reading {
             tracing::warn!("{sentence}");
         }
         Ok(reading)
+    }
+
+    /// The folder with its own name, by whatever link it was opened.
+    pub fn name(&self) -> PathBuf {
+        self.folder.path.canonicalize().unwrap_or_else(|_| self.folder.path.clone())
     }
 
     /// What is missing at the log's end, by what the operations journal says of the run. A log that lost its last

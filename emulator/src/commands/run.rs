@@ -1,8 +1,10 @@
 //! `btemu run`: launches a scenario, or goes on with a run that stopped.
 
+use super::metrics_options::{DetailOptions, PushOptions, address_or_off};
 use super::prepare::prepared;
 use super::telling::{tell_bytes, tell_estimate, tell_summary};
 use super::{Failure, LogFormat, print, print_json, tell_talk};
+use crate::metrics::order::MetricsOrder;
 use crate::plan::Plan;
 use crate::progress::{Progress, Showing};
 use crate::run::chain::ChainOrder;
@@ -12,7 +14,6 @@ use crate::run::engine::Checking;
 use crate::run::estimate::{Intervals, estimate, free_bytes};
 use crate::run::family::ChildLogs;
 use crate::run::launcher::{Happened, LaunchError, launch};
-use crate::run::link::is_host_and_port;
 use crate::run::secret;
 use crate::run::totals::Summary;
 use crate::scenario::amount::ends;
@@ -77,8 +78,14 @@ pub struct RunArguments {
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(super) set: Vec<String>,
     /// Serve Prometheus metrics at this address, or `off` [default: the scenario's].
-    #[arg(long, value_name = "ADDR|off", value_parser = metrics_address)]
+    #[arg(long, value_name = "ADDR|off", value_parser = address_or_off)]
     pub(super) metrics: Option<String>,
+    #[command(flatten)]
+    #[serde(default)]
+    pub(super) push: PushOptions,
+    #[command(flatten)]
+    #[serde(default)]
+    pub(super) detail: DetailOptions,
     /// Run even if the disk seems too small.
     #[arg(long)]
     pub(super) force: bool,
@@ -288,14 +295,6 @@ pub(super) fn overrides(arguments: &RunArguments) -> Result<Overrides, Failure> 
     })
 }
 
-/// `off`, or HOST:PORT.
-pub(super) fn metrics_address(text: &str) -> Result<String, String> {
-    if text == "off" || is_host_and_port(text) {
-        return Ok(text.to_owned());
-    }
-    Err("an address is HOST:PORT, as in 127.0.0.1:9464, or `off`".to_owned())
-}
-
 /// The token that the user chose, if any; what else must hold before processes are linked.
 pub(super) fn token(
     arguments: &RunArguments,
@@ -343,12 +342,18 @@ pub(super) fn order(
 ) -> Result<ChainOrder, Failure> {
     let (genesis, tip) = course;
     let until = Height(genesis.0.saturating_add(scenario.blocks()));
-    let strikes = strikes_behind(scenario, tip, until)?;
+    let schedule = schedule(scenario, tip, until)?;
+    let strikes = schedule.iter().filter(|strike| strike.at > tip).copied().collect();
     let log = scenario.log();
-    let metrics = match arguments.metrics.as_deref() {
+    let address = match arguments.metrics.as_deref() {
         Some("off") => None,
         Some(address) => Some(address.to_owned()),
         None => scenario.metrics(),
+    };
+    let metrics = MetricsOrder {
+        address,
+        remote: arguments.push.order(),
+        detail: arguments.detail.over(scenario)?,
     };
     Ok(ChainOrder {
         run: folder.path.clone(),
@@ -377,23 +382,25 @@ pub(super) fn order(
             false => Checking::Trusting,
         },
         strikes,
+        schedule,
     })
 }
 
-/// What strikes below the simulation behind a block; only processes can be struck.
-fn strikes_behind(scenario: &Scenario, tip: Height, until: Height) -> Result<Vec<Strike>, Failure> {
+/// What strikes below the simulation, from genesis on; only processes can be struck.
+fn schedule(scenario: &Scenario, tip: Height, until: Height) -> Result<Vec<Strike>, Failure> {
     let scheduled = scenario.disturbances().map_err(scenario_failure)?;
-    let mut strikes = strikes(&scheduled, scenario.seed(), until);
-    strikes.retain(|strike| strike.at > tip);
-    if !strikes.is_empty() && scenario.processes() == 0 {
-        tell_talk(&format!(
-            "{} faults strike processes, what is between them, or the log of one that is started again; \
-             this run has one process, and is spared them\n",
-            strikes.len()
-        ));
-        strikes.clear();
+    let strikes = strikes(&scheduled, scenario.seed(), until);
+    let left = strikes.iter().filter(|strike| strike.at > tip).count();
+    if scenario.processes() > 0 {
+        return Ok(strikes);
     }
-    Ok(strikes)
+    if left > 0 {
+        tell_talk(&format!(
+            "{left} faults strike processes, what is between them, or the log of one that is started again; \
+             this run has one process, and is spared them\n",
+        ));
+    }
+    Ok(Vec::new())
 }
 
 /// Launches, and writes into the operations journal how it began and ended.

@@ -6,7 +6,6 @@
 
 use super::target::{Output, Target};
 use super::{Block, ExportError, Sink, Written};
-use crate::detect::Detectors;
 use crate::metrics::table::{ENGINE_FAMILIES, FAMILIES, Family, Kind, Unit};
 use crate::metrics::{Metrics, Sample};
 use crate::plan::Plan;
@@ -16,7 +15,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::Path;
 
 /// Points of a series kept in memory before they go to the temporary file.
 const CHUNK_BYTES: usize = 4 << 10;
@@ -41,17 +39,17 @@ struct Series {
 }
 
 impl OpenMetrics {
-    /// Begins the file. `run` is the run's folder: its name is a label.
+    /// Begins the file with metrics that know no block yet.
     ///
     /// # Errors
     /// It cannot be made, nor the temporary one beside it.
-    pub fn begin(target: &mut Target, plan: &Plan, run: &Path) -> Result<Self, ExportError> {
+    pub fn begin(target: &mut Target, plan: &Plan, metrics: Metrics) -> Result<Self, ExportError> {
         let workspace = target.workspace();
         let output = target.begin("metrics.txt")?;
         let unmakable = |source| ExportError::Unmakable { path: workspace.clone(), source };
         let points = tempfile::tempfile_in(&workspace).map_err(unmakable)?;
         Ok(Self {
-            metrics: Metrics::of(plan, run).watching(Detectors::of(plan)),
+            metrics,
             genesis_ms: plan.genesis_unix_s.saturating_mul(1_000),
             output,
             points,
@@ -137,6 +135,7 @@ fn head(family: &Family) -> String {
         (_, Unit::Info) => ("info", "_info"),
         (Kind::Gauge, _) => ("gauge", ""),
         (Kind::Counter, _) => ("counter", "_total"),
+        (Kind::Histogram, _) => ("histogram", ""),
     };
     let name = family.name.strip_suffix(suffix).unwrap_or(family.name);
     let mut head = format!("# TYPE {name} {kind}\n");

@@ -326,8 +326,9 @@ fn points_are_those_of_the_metrics_and_stand_together() {
     plan.name = "quick \"start\" \\ 1".to_owned();
     let path = folder.path().join("metrics.txt");
     let run = Path::new("runs/quickstart-7-1");
+    let of_run = || Metrics::of(&plan, run).watching(Detectors::of(&plan));
     let mut target = Target::file(&path).unwrap();
-    let mut export = OpenMetrics::begin(&mut target, &plan, run).unwrap();
+    let mut export = OpenMetrics::begin(&mut target, &plan, of_run()).unwrap();
     feed(&mut export, &blocks);
     let written = Box::new(export).finish().unwrap();
     target.keep().unwrap();
@@ -336,7 +337,7 @@ fn points_are_those_of_the_metrics_and_stand_together() {
     assert!(text.contains(r#"scenario="quick \"start\" \\ 1""#), "labels are escaped");
     let series = read_openmetrics(&text);
     assert_eq!(written[0].rows, series.values().map(|points| points.len() as u64).sum::<u64>());
-    let metrics = Metrics::of(&plan, run).watching(Detectors::of(&plan));
+    let metrics = of_run();
     let genesis_s = plan.genesis_unix_s as f64;
     let mut compared = 0;
     for (number, (frame, state)) in (1_u32..).zip(&blocks) {

@@ -39,6 +39,14 @@ pub enum ServeError {
         /// What the system says.
         source: io::Error,
     },
+    /// The system gives no thread that pushes them.
+    #[error("metrics cannot be pushed to {url}: {source}")]
+    Push {
+        /// Where they were to be pushed.
+        url: String,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The server's thread did not come up.
     #[error("the server of metrics on {address} does not start: {source}")]
     Start {
@@ -57,7 +65,7 @@ impl ServeError {
                 Some("choose another port (port 0 takes a free one), or `--metrics off`".to_owned())
             }
             Self::Listen { .. } => Some("an address is HOST:PORT, as in 127.0.0.1:9464".to_owned()),
-            Self::Start { .. } => None,
+            Self::Start { .. } | Self::Push { .. } => None,
         }
     }
 }

@@ -13,8 +13,9 @@ mod network;
 mod subnet;
 
 pub use gather::Gathered;
+pub use inequality::{gini, herfindahl};
 pub use network::NetworkReport;
-pub use subnet::SubnetReport;
+pub use subnet::{SubnetReport, exits};
 
 use crate::accounting::Accounts;
 use crate::plan::Plan;

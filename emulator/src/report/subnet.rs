@@ -179,7 +179,7 @@ fn report(
         flow: flow(past, subnet, rank, last_day),
         team: team(past),
         flywheel: flywheel(past),
-        exits: subnet.map(exits).unwrap_or_default(),
+        exits: subnet.map(|subnet| exits(subnet, &EXITS)).unwrap_or_default(),
     }
 }
 
@@ -275,9 +275,10 @@ fn flywheel(past: &SubnetPast) -> Flywheel {
     }
 }
 
-fn exits(subnet: &Subnet) -> Vec<Exit> {
+/// What sales of positions of these values would bring; nothing where alpha has no price.
+pub fn exits(subnet: &Subnet, sizes: &[Rao]) -> Vec<Exit> {
     let price = subnet.price();
-    let sizes = EXITS.iter().filter(|_| price > 0);
+    let sizes = sizes.iter().filter(|_| price > 0);
     sizes
         .map(|size| {
             let alpha = (u128::from(size.0) << 32) / price;

@@ -7,7 +7,7 @@ use super::difference::difference;
 use super::engine::{Checkpoint, EngineError};
 use super::re_execution::take_kind_of_root;
 use super::totals::Totals;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Phase, Timings};
 use protocol::block::{BlockInput, Decided, Opened, decide_block, decide_opened, open_block, seal};
 use protocol::frame::{Facts, Frame, Header};
 use protocol::invariants::{Checker, Violation};
@@ -56,10 +56,14 @@ pub struct Books {
     pub checker: Option<Checker>,
     /// Blocks after which an invariant did not hold.
     pub violations: u64,
+    /// Blocks after which invariants were checked.
+    pub checked: u64,
     /// The first invariant that did not hold.
     pub violation: Option<Violation>,
     /// Who is told of blocks.
     pub metrics: Option<Metrics>,
+    /// Who is told how long things took.
+    pub timings: Timings,
     /// When there are snapshots.
     pub snapshots: SnapshotRule,
     /// The genesis block.
@@ -135,9 +139,10 @@ impl Books {
     /// # Errors
     /// The log cannot be written, or holds another block there.
     pub fn enter(&mut self, entry: Entry) -> Result<Entered, EngineError> {
-        let frame = self.seal(entry);
-        self.keep(&frame)?;
-        self.count(&frame);
+        let timings = self.timings.clone();
+        let frame = timings.during(Phase::Seal, || self.seal(entry));
+        timings.during(Phase::Append, || self.keep(&frame))?;
+        timings.during(Phase::Count, || self.count(&frame));
         let snapshot = self.is_snapshot_due().then(|| self.snapshot());
         Ok(Entered { frame, snapshot })
     }
@@ -168,6 +173,7 @@ impl Books {
 
     fn check(&mut self) {
         let Some(checker) = &mut self.checker else { return };
+        self.checked += 1;
         let Err(violation) = checker.check(&self.state) else { return };
         self.violations += 1;
         if self.violations <= VIOLATIONS_TOLD_MAX {
@@ -249,6 +255,11 @@ impl Scribe {
         if let Some(work) = self.work.pop_front() {
             done(work.await);
         }
+    }
+
+    /// Caches that are being written, or wait for it.
+    pub fn under_way(&self) -> u64 {
+        self.work.iter().filter(|work| !work.is_finished()).count() as u64
     }
 
     /// Waits until all is written.

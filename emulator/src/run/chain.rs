@@ -6,17 +6,19 @@ use super::death;
 use super::disturbance::{Layer, Strike};
 use super::door::{DOOR, Door, Opening};
 use super::engine::{Checking, Engine, EngineError, Happening, Manner, Start, pick_up};
+use super::exhibit::Exhibit;
 use super::failing_log::{FailingLog, Verdict, leave_behind};
 use super::greeting::{Awaited, GreetError, Guest, greet};
-use super::hosts::{Dealing, HostError, Hosts, ProcessReport, directory};
+use super::hosts::{Dealing, HostError, Hosts, ProcessReport};
 use super::link::{Address, Listener, Pass, Place};
+use super::metered_log::MeteredLog;
 use super::status::{About, ProcessRow};
 use super::totals::{Account, Summary, players_by_role};
 use super::until::Condition;
 use super::wire::WireError;
 use crate::clock::{Pace, Stopwatch, Throttle};
-use crate::detect::Detectors;
-use crate::metrics::{Metrics, ServeError, Server};
+use crate::metrics::ServeError;
+use crate::metrics::order::MetricsOrder;
 use crate::names::Names;
 use protocol::dice::{Dice, Domain};
 use protocol::units::Height;
@@ -82,13 +84,17 @@ pub struct ChainOrder {
     pub launcher_pid: u32,
     /// How often the processes were started again before.
     pub restarts: u64,
-    /// Where metrics are served.
-    pub metrics: Option<String>,
+    /// What is shown to Prometheus, and where.
+    #[serde(default)]
+    pub metrics: MetricsOrder,
     /// Whether invariants are checked.
     pub checking: Checking,
     /// What strikes below the simulation and has not yet.
     #[serde(default)]
     pub strikes: Vec<Strike>,
+    /// The same with what has.
+    #[serde(default)]
+    pub schedule: Vec<Strike>,
 }
 
 impl ChainOrder {
@@ -128,9 +134,10 @@ impl ChainOrder {
             motion: Motion::Running,
             launcher_pid: std::process::id(),
             restarts: 0,
-            metrics: None,
+            metrics: MetricsOrder::default(),
             checking: Checking::Trusting,
             strikes: Vec::new(),
+            schedule: Vec::new(),
         }
     }
 }
@@ -327,11 +334,9 @@ pub async fn drive(
     let stopwatch = Stopwatch::start();
     let folder = RunFolder::open(&order.run)?;
     let log = SledLog::open(&folder.log_dir())?;
-    // A log that is to be struck is synced by what strikes it.
-    let log = log.with_durability(match strikes_of_the_log(order).is_empty() {
-        true => order.durability,
-        false => Durability::End,
-    });
+    // A log that is to be struck or timed is synced by what does so.
+    let is_wrapped = order.metrics.is_wanted() || !strikes_of_the_log(order).is_empty();
+    let log = log.with_durability(if is_wrapped { Durability::End } else { order.durability });
     let start = pick_up(log, folder.cache())?;
     if start.log.tip() > order.until {
         let genesis = start.plan.genesis.height.0;
@@ -340,8 +345,8 @@ pub async fn drive(
     }
     let (tip, from) = (start.log.tip(), start.header.height);
     tracing::info!(run = %order.run.display(), %tip, %from, "the log is open");
-    let metrics = drive_metrics(order, &start)?;
-    let address = metrics.as_ref().map(|(_, server)| server.address().to_string());
+    let mut exhibit = Exhibit::open(order, &start)?;
+    let address = exhibit.as_ref().and_then(Exhibit::address);
     let listener = drive_listener(order).await?;
     if let Some(address) = &address {
         tracing::info!(address, "metrics are served");
@@ -367,8 +372,13 @@ pub async fn drive(
     let from = start.header.height.0;
     let verdict = Verdict::default();
     let (strikes, log_dir) = (strikes_of_the_log(order), folder.log_dir());
-    let series = metrics.as_ref().map(|(series, _)| series.clone());
-    let mut engine = Engine::new(start, hosts, series.clone(), control);
+    let metrics = exhibit.as_ref().map(Exhibit::metrics);
+    let timings = metrics.as_ref().map(|metrics| metrics.timings().clone());
+    let mut engine = Engine::new(start, hosts, metrics, control);
+    if let Some(timings) = timings {
+        let durability = if strikes.is_empty() { order.durability } else { Durability::End };
+        engine = engine.over(|log| Box::new(MeteredLog::new(log, durability, timings)));
+    }
     if !strikes.is_empty() {
         let (durability, verdict) = (order.durability, verdict.clone());
         engine = engine
@@ -382,6 +392,9 @@ pub async fn drive(
         checkpoint_interval: order.checkpoint_interval,
         checking: order.checking,
     };
+    if let Some(exhibit) = &mut exhibit {
+        exhibit.begin();
+    }
     let pace = Stopwatch::start();
     let mut throttle = Throttle::every(Duration::from_millis(PROGRESS_INTERVAL_MS));
     let made = engine.run(&manner, |tick| {
@@ -390,6 +403,9 @@ pub async fn drive(
             Happening::Block(frame) => {
                 if let Some(door) = &door {
                     door.publish(frame);
+                }
+                if let Some(exhibit) = &mut exhibit {
+                    exhibit.block(&frame.header);
                 }
                 // Whoever strikes should hear of the block before.
                 let is_next = |strike: &Strike| strike.at.0 == height.0 + 1;
@@ -407,11 +423,9 @@ pub async fn drive(
             return;
         }
         let rows = process_rows(order, tick.hosts);
-        if let Some(series) = &series {
-            let seconds = pace.seconds();
-            series.speed(tick.blocks_made as f64 / seconds.max(1e-9), seconds);
-            series.log_bytes(tick.log.bytes());
-            series.processes(&measured(&rows));
+        if let Some(exhibit) = &exhibit {
+            let own = rows.iter().filter(|row| row.name != LAUNCHER);
+            exhibit.look(&tick, &own.cloned().collect::<Vec<_>>());
         }
         report(progress(height, &rows, tick.violations));
         if let Some(door) = &door {
@@ -432,6 +446,9 @@ pub async fn drive(
     };
     let running_s = pace.seconds();
     drop(door);
+    if let Some(exhibit) = exhibit {
+        exhibit.finish();
+    }
     let (height, violations) = (engine.header().height, engine.violations());
     report(progress(height, &process_rows(order, engine.hosts()), violations));
     tracing::info!(height = %engine.header().height, tip = %engine.header().hash(), "the run is over");
@@ -485,12 +502,6 @@ fn process_rows(order: &ChainOrder, hosts: &Hosts) -> Vec<ProcessRow> {
     launcher.into_iter().chain(std::iter::once(own)).chain(others).collect()
 }
 
-/// Name, memory, players and steps of the chain and the hosts, as metrics show them.
-fn measured(rows: &[ProcessRow]) -> Vec<(String, u64, u64, u64)> {
-    let rows = rows.iter().filter(|row| row.name != LAUNCHER);
-    rows.map(|row| (row.name.clone(), row.rss_bytes, row.players, row.steps)).collect()
-}
-
 /// What the launcher hears of rows; it knows itself.
 fn progress(height: Height, rows: &[ProcessRow], violations: u64) -> Report {
     let rows = rows.iter().filter(|row| row.name != LAUNCHER);
@@ -525,18 +536,6 @@ fn drive_door(order: &ChainOrder, start: &Start, control: &Control) -> Option<Do
             None
         }
     }
-}
-
-fn drive_metrics(
-    order: &ChainOrder,
-    start: &Start,
-) -> Result<Option<(Metrics, Server)>, ChainError> {
-    let Some(address) = &order.metrics else { return Ok(None) };
-    let book = directory(&start.plan).into_iter().collect();
-    let detectors = Detectors::new(&start.state, book);
-    let metrics = Metrics::of(&start.plan, &order.run).watching(detectors);
-    let server = Server::start(address, metrics.clone())?;
-    Ok(Some((metrics, server)))
 }
 
 async fn drive_listener(order: &ChainOrder) -> Result<Option<Listener>, ChainError> {

@@ -55,6 +55,19 @@ impl Memory {
     }
 }
 
+/// Processor time is told in parts of a second of this size; Linux promises it to programs.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Processor time that a process of this machine has taken, its threads together; nothing where the system does not tell.
+pub fn cpu_seconds(pid: u32) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold anything; after it comes the state.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let ticks = |place| rest.split_whitespace().nth(place)?.parse::<u64>().ok();
+    let (user, system) = (ticks(11)?, ticks(12)?);
+    Some(user.saturating_add(system) as f64 / TICKS_PER_SECOND)
+}
+
 /// Whether a process of this machine is there and has not ended.
 pub fn is_alive(pid: u32) -> bool {
     let Ok(pid) = i32::try_from(pid) else { return false };
@@ -91,5 +104,17 @@ mod tests {
         child.wait().expect("it can be waited for");
         assert!(!is_alive(child.id()));
         assert!(!is_alive(u32::MAX));
+    }
+
+    #[test]
+    fn processor_time_grows_with_work() {
+        let before = cpu_seconds(std::process::id()).expect("the system tells");
+        let mut number = 1_u64;
+        let grew = (0..10_000).any(|_| {
+            number = (0..1_000_000).fold(number, |n, k| n.wrapping_mul(6_364_136).wrapping_add(k));
+            cpu_seconds(std::process::id()).is_some_and(|now| now > before)
+        });
+        assert!(grew, "{number}");
+        assert_eq!(cpu_seconds(u32::MAX), None);
     }
 }

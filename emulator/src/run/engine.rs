@@ -14,7 +14,8 @@ use super::hub::{Hub, HubMemory};
 use super::seats::{PackedSeats, unpacked};
 use super::totals::Totals;
 use super::until::Condition;
-use crate::metrics::Metrics;
+use crate::clock::Stopwatch;
+use crate::metrics::{Metrics, Phase, Timings};
 use crate::plan::{Course, Fork, Plan};
 use actors::host::Seated;
 use protocol::block::BlockInput;
@@ -150,10 +151,16 @@ pub struct Tick<'a> {
     pub log: &'a dyn EventLog,
     /// Blocks made since the engine started.
     pub blocks_made: u64,
+    /// Blocks after which invariants were checked.
+    pub checked: u64,
     /// Blocks after which an invariant did not hold.
     pub violations: u64,
     /// The players.
     pub hosts: &'a Hosts,
+    /// Messages and calls between them and the chain.
+    pub hub: &'a Hub,
+    /// Caches that are being written.
+    pub caches: u64,
 }
 
 /// See [`Tick`].
@@ -176,6 +183,7 @@ pub struct Engine {
     hosts: Hosts,
     books: Desk,
     scribe: Scribe,
+    timings: Timings,
     /// The block of the last checkpoint.
     checkpoint_at: Option<Height>,
     /// A condition that holds.
@@ -237,6 +245,8 @@ impl Engine {
     /// A run in motion, with the players of its start seated already.
     pub fn new(start: Start, hosts: Hosts, metrics: Option<Metrics>, control: Control) -> Self {
         let Start { plan, log, cache, state, header, simulation, hub, totals, .. } = start;
+        let timings = metrics.as_ref().map(|metrics| metrics.timings().clone());
+        let timings = timings.unwrap_or_default();
         Self {
             hub: Hub::new(&plan, header.height, hub),
             height: header.height,
@@ -252,13 +262,16 @@ impl Engine {
                 header,
                 totals,
                 checker: None,
+                checked: 0,
                 violations: 0,
                 violation: None,
                 metrics,
+                timings: timings.clone(),
                 snapshots: SnapshotRule::default(),
             })),
             plan,
             scribe: Scribe::new(cache),
+            timings,
             checkpoint_at: None,
             met: None,
             control,
@@ -313,12 +326,7 @@ impl Engine {
                 }
                 Next::Told(wished) => {
                     self.fetch(made).await?;
-                    made.tell(
-                        Happening::Standing(wished.wish),
-                        self.height,
-                        &self.books,
-                        &self.hosts,
-                    );
+                    made.tell(Happening::Standing(wished.wish), self.height, self.offices());
                     self.control.obey(wished);
                 }
             }
@@ -330,8 +338,12 @@ impl Engine {
         if self.plan.forks_at(self.height).next().is_some() {
             self.fetch(made).await?;
         }
+        let began = Stopwatch::start();
         let (input, facts) = self.play(Some(made)).await?;
+        self.timings.phase(Phase::Slices, began);
+        let began = Stopwatch::start();
         self.fetch(made).await?;
+        self.timings.phase(Phase::Wait, began);
         let entry = self.decide(input, facts).await?;
         self.meet(manner);
         self.books.send(move |books| Done::Entered(Box::new(books.enter(entry))));
@@ -386,8 +398,14 @@ impl Engine {
             self.scribe.snapshot(snapshot).await;
         }
         made.blocks += 1;
-        made.tell(Happening::Block(&frame), frame.header.height, &self.books, &self.hosts);
+        made.tell(Happening::Block(&frame), frame.header.height, self.offices());
         Ok(())
+    }
+
+    /// What whoever watches may look at.
+    fn offices(&self) -> Offices<'_> {
+        let (books, hosts, hub) = (self.books.here(), &self.hosts, &self.hub);
+        Offices { books, hosts, hub, caches: self.scribe.under_way() }
     }
 
     /// Makes every block of the log again, whatever it holds, and compares; writes nothing. Gives the first block
@@ -439,10 +457,13 @@ impl Engine {
 
     /// Decides the next block and lets the players hear of it.
     async fn decide(&mut self, input: BlockInput, facts: Facts) -> Result<Entry, EngineError> {
-        let entry = self.books.here_mut().decide(input, facts);
+        let books = self.books.here_mut();
+        let entry = self.timings.during(Phase::Decide, || books.decide(input, facts));
         self.height = entry.input.height;
         self.hub.settle(&entry.input, &entry.decided.outcomes);
+        let began = Stopwatch::start();
         self.hosts.publish(&entry.decided.events).await?;
+        self.timings.phase(Phase::Publish, began);
         Ok(entry)
     }
 
@@ -499,9 +520,8 @@ impl Engine {
     }
 
     /// Messages that are under way to players, and calls that wait for a block with room.
-    pub fn under_way(&mut self) -> (u64, u64) {
-        let memory = self.hub.memory();
-        (memory.travelling(), memory.waiting())
+    pub fn under_way(&self) -> (u64, u64) {
+        self.hub.under_way()
     }
 
     /// The plan.
@@ -562,17 +582,28 @@ struct Watched<'a> {
     watch: &'a mut dyn FnMut(Tick<'_>),
 }
 
+/// The parts of an engine that can be looked at.
+struct Offices<'a> {
+    books: &'a Books,
+    hosts: &'a Hosts,
+    hub: &'a Hub,
+    caches: u64,
+}
+
 impl Watched<'_> {
-    fn tell(&mut self, what: Happening<'_>, height: Height, books: &Desk, hosts: &Hosts) {
-        let books = books.here();
+    fn tell(&mut self, what: Happening<'_>, height: Height, offices: Offices<'_>) {
+        let Offices { books, hosts, hub, caches } = offices;
         (self.watch)(Tick {
             what,
             height,
             state: &books.state,
             log: books.log.as_ref(),
             blocks_made: self.blocks,
+            checked: books.checked,
             violations: books.violations,
             hosts,
+            hub,
+            caches,
         });
     }
 }

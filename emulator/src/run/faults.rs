@@ -5,10 +5,10 @@
 //! What belongs here: moments, sides, verdicts. What does not: the network's own losses and latencies and what is
 //! under way (`hub`), and what a scenario may ask for (`genesis::faults`). docs/faults.md says what each kind does.
 
-use crate::plan::{Course, Fault, FaultKind, Plan, Shape, Times};
+use crate::plan::{Course, Fault, FaultKind, Shape, Times};
 use protocol::dice::{Dice, Domain};
 use protocol::units::{BLOCK_MS, Height, PlayerId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The address of draws that choose one of several players; nobody has this id.
 const CHOICE: u64 = u64::MAX;
@@ -96,7 +96,7 @@ impl Occurrence {
     }
 
     /// The times that begin within some blocks, the last one included.
-    fn beginning(times: &Times, seed: u64, place: u64, first: Height, last: Height) -> u64 {
+    pub fn beginning(times: &Times, seed: u64, place: u64, first: Height, last: Height) -> u64 {
         let period = |height: Height| {
             times.every.map_or(0, |every| height.0.saturating_sub(times.from.0) / every.max(1))
         };
@@ -261,54 +261,11 @@ impl InForce {
     }
 }
 
-/// Times that faults of the scenario came into force up to a block; one that goes on across a fork counts once.
-pub fn struck(plan: &Plan, tip: Height) -> u64 {
-    let mut sum = 0;
-    let mut first = Height(plan.genesis.height.0 + 1);
-    let ends = plan.forks.iter().map(|fork| fork.at).chain([tip]);
-    let mut before: Option<Course<'_>> = None;
-    for end in ends {
-        let last = end.min(tip);
-        if first > last {
-            continue;
-        }
-        let course = plan.course(first);
-        for (place, fault) in (0..).zip(course.faults()) {
-            let seed = course.seed();
-            sum += Occurrence::beginning(&fault.times, seed, place, first, last);
-            let going_on = Occurrence::of(&fault.times, seed, place, first)
-                .filter(|occurrence| occurrence.first < first);
-            let known = |course: &Course<'_>| {
-                let same = course.faults().iter().position(|other| other == fault);
-                same.is_some_and(|place| {
-                    Occurrence::of(&fault.times, course.seed(), place as u64, Height(first.0 - 1))
-                        == going_on
-                })
-            };
-            if going_on.is_some() && !before.as_ref().is_some_and(known) {
-                sum += 1;
-            }
-        }
-        (before, first) = (Some(course), Height(last.0 + 1));
-    }
-    sum
-}
-
-/// How often faults of each kind came into force up to a block of a run that is no fork.
-pub fn struck_by_kind(plan: &Plan, tip: Height) -> BTreeMap<&'static str, u64> {
-    let first = Height(plan.genesis.height.0 + 1);
-    let mut kinds = BTreeMap::new();
-    for (place, fault) in (0..).zip(&plan.faults) {
-        let count = Occurrence::beginning(&fault.times, plan.seed, place, first, tip);
-        *kinds.entry(fault.kind.name()).or_insert(0) += count;
-    }
-    kinds
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Fork, Limits, Network, Seat, Terms, Whom};
+    use crate::plan::{Fork, Limits, Network, Plan, Seat, Terms, Whom};
+    use crate::run::calendar::{Calendar, struck};
     use actors::machine::Identity;
     use actors::registry::{BehaviourSettings, Role};
     use protocol::dice::player_id;
@@ -638,6 +595,20 @@ mod tests {
         assert_eq!(counts, [2, 2, 3, 3], "the halves go on, the isolation is new");
         plan.forks[0].at = Height(GENESIS.0 + 40);
         assert_eq!(count(&plan, 900), 2, "what is over when the fork begins is not made up for");
+        for fork_at in [8, 11, 40] {
+            plan.forks[0].at = Height(GENESIS.0 + fork_at);
+            let calendar = Calendar::of(&plan);
+            let mut begun = calendar.none();
+            for height in (GENESIS.0 + 1..GENESIS.0 + 60).map(Height) {
+                calendar.add_beginning(height, &mut begun);
+                assert_eq!(begun, calendar.until(height), "block {height}, fork at {fork_at}");
+                let mut faults = Faults::new(&plan.course(height));
+                faults.turn_to(height);
+                let active: u64 = calendar.active(height).values().sum();
+                assert_eq!(active, faults.in_force.len() as u64, "block {height}");
+            }
+            assert!(begun.values().sum::<u64>() >= 2, "{begun:?}");
+        }
     }
 
     /// Nothing in a log may make a reader panic.

@@ -178,6 +178,11 @@ impl Hub {
         &self.memory
     }
 
+    /// Messages under way to players, and calls that wait for a block with room.
+    pub fn under_way(&self) -> (u64, u64) {
+        (self.memory.travelling(), self.memory.waiting())
+    }
+
     /// The next slice in which anybody has something to do, if it begins before `until_ms`; slices in which
     /// nothing happens are skipped. `wake_ms` is the earliest timer of all players.
     pub fn next_slice(&self, until_ms: u64, wake_ms: Option<u64>) -> Option<Slice> {

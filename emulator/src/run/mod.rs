@@ -4,6 +4,8 @@
 pub mod books;
 /// Between two blocks.
 pub mod border;
+/// When simulated faults are in force, over a whole run.
+pub mod calendar;
 /// The chain process.
 pub mod chain;
 /// The chain as a process of its own.
@@ -25,6 +27,8 @@ pub mod effort;
 pub mod engine;
 /// Disk and time of a run, before it begins.
 pub mod estimate;
+/// What a live run shows.
+pub mod exhibit;
 /// A log that fails when it should.
 pub mod failing_log;
 /// The processes that the launcher holds.
@@ -45,6 +49,8 @@ pub mod invitation;
 pub mod launcher;
 /// How bytes get from one process to another.
 pub mod link;
+/// A log that is timed.
+pub mod metered_log;
 /// What of a block may be shown.
 pub mod public;
 /// Deciding a log's calls again.

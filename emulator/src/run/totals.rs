@@ -1,8 +1,8 @@
 //! What a run amounts to: counts folded from its frames, live and on replay alike, and the summary built of them.
 
+use super::calendar::struck;
 use super::control::Ended;
 use super::disturbance::Struck;
-use super::faults::struck;
 use super::hosts::ProcessReport;
 use crate::plan::Plan;
 use actors::registry::Role;

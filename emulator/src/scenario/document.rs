@@ -264,11 +264,13 @@ impl Default for LogSection {
 #[serde(deny_unknown_fields, default)]
 pub struct MetricsSection {
     pub address: String,
+    pub neuron_netuids: Vec<u16>,
+    pub accounts: bool,
 }
 
 impl Default for MetricsSection {
     fn default() -> Self {
-        Self { address: "off".to_owned() }
+        Self { address: "off".to_owned(), neuron_netuids: Vec::new(), accounts: false }
     }
 }
 

@@ -14,15 +14,17 @@ pub mod packed;
 use crate::clock::Pace;
 use crate::genesis;
 use crate::genesis::amendment::{Amendment, Past};
+use crate::metrics::order::{Accounting, Detail, NEURON_NETUIDS_MAX};
 use crate::plan::Plan;
 use crate::run::disturbance::Scheduled;
 use crate::run::hosts::Dealing;
 use crate::run::link::Address;
 use crate::run::until::Condition;
 use attacks::ATTACKS;
-use document::{Document, DurabilityName};
+use document::{Document, DurabilityName, MetricsSection};
 use layers::environment;
 use protocol::state::State;
+use protocol::units::NetUid;
 use std::path::{Path, PathBuf};
 use storage::log::Durability;
 
@@ -203,6 +205,14 @@ fn read(path: &Path, text: &str, overlays: &[Overlay]) -> Result<Scenario, Scena
         let hint = "--link tcp://HOST:PORT, with an address of this machine that others reach";
         return Err(ScenarioError::new(what, Some(hint.to_owned())));
     }
+    let named = document.metrics.neuron_netuids.len();
+    if named > NEURON_NETUIDS_MAX {
+        let what = format!(
+            "{file}: metrics.neuron_netuids: {named} subnets are more than {NEURON_NETUIDS_MAX}"
+        );
+        let hint = "a neuron is eight series; `btemu export` writes all neurons as a table";
+        return Err(ScenarioError::new(what, Some(hint.to_owned())));
+    }
     let name = &document.scenario.name;
     if !is_folder_name(name) {
         let what = format!("{file}: scenario.name: {name:?} cannot name a folder");
@@ -302,6 +312,15 @@ impl Scenario {
     pub fn metrics(&self) -> Option<String> {
         let address = &self.document.metrics.address;
         (address != "off").then(|| address.clone())
+    }
+
+    /// What is in metrics beside what always is.
+    pub fn metrics_detail(&self) -> Detail {
+        let MetricsSection { neuron_netuids, accounts, .. } = &self.document.metrics;
+        Detail {
+            neurons: neuron_netuids.iter().copied().map(NetUid).collect(),
+            accounts: if *accounts { Accounting::On } else { Accounting::Off },
+        }
     }
 
     /// The scenario in full, every default written out; loading it gives the same simulation hash.
