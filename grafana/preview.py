@@ -223,6 +223,7 @@ def draw_stat(sheet, panel):
 
 def dress(axes, sheet, unit):
     axes.set_facecolor(PAPER)
+    axes.set_axisbelow(True)
     axes.grid(color=GRID, linewidth=0.5)
     axes.tick_params(colors=FAINT, labelsize=6.5, length=0)
     for spine in axes.spines.values():

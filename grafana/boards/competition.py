@@ -32,7 +32,7 @@ BOARD = board(
             stat("Places taken", "Subnets by their limit: at the limit each registration prunes one.",
                  query(f"{each(of('btemu_subnets'))} / {each(of('btemu_subnet_limit'))}"), RATIO, FULL, decimals=0),
             stat("Next to be pruned", "Its number: of the subnets that are not immune the one with the lowest moving price.",
-                 query(f"bottomk(1, {PRUNABLE})", "{{netuid}}"), TAO, text="name"),
+                 query(f"bottomk(1, {PRUNABLE})", "{{netuid}}", instant=True), TAO, text="name", sparkline=False),
             stat("Subnets registered", "Within the time shown.",
                  query(growth("btemu_subnets_registered_total", over="$__range")), WHOLE, decimals=0),
             stat("Cheapest neuron", "Lowest cost of a burned registration on the chosen subnets.",

@@ -24,13 +24,13 @@ PALETTE = {"mode": "palette-classic"}
 BY_THRESHOLD = {"mode": "thresholds"}
 
 
-def query(expression, legend="", interval=None):
-    """One query of a panel: PromQL, how its series are named, and its smallest step."""
-    return {"expr": expression, "legend": legend, "interval": interval}
+def query(expression, legend="", interval=None, instant=False):
+    """One query of a panel: PromQL, how its series are named, its smallest step, and whether only the end counts."""
+    return {"expr": expression, "legend": legend, "interval": interval, "instant": instant}
 
 
 def target(one, place, kind):
-    """The same as Grafana wants it. A number or a table asks once, at the end of the time shown."""
+    """The same as Grafana wants it. Tables and bars ask once, at the end of the time shown: what is gone is not there."""
     made = {
         "datasource": DATASOURCE,
         "editorMode": "code",
@@ -43,7 +43,8 @@ def target(one, place, kind):
     elif kind == "heatmap":
         made |= {"format": "heatmap", "instant": False, "range": True}
     else:
-        made |= {"instant": False, "range": True}
+        once = one["instant"] or kind == "bargauge"
+        made |= {"instant": once, "range": not once}
     if one["interval"]:
         made["interval"] = one["interval"]
     return made

@@ -92,11 +92,16 @@ impl Source<'_> {
             Ok(series) => series,
         };
         let moves = |one: &Series| one.points.iter().any(|(_, value)| *value != one.points[0].1);
-        // A mark comes and goes, and so does who is the last of five.
+        // A mark comes and goes, and it is one each time.
         let steps = ((self.time.1 - self.time.0) / f64::from(self.step_s)) as usize;
-        let comes = |one: &Series| one.points.len() * 2 < steps;
+        let comes = |one: &Series| asked.panel == "annotation" && one.points.len() * 2 < steps;
+        let at_the_end = |one: &Series| {
+            let last = one.points.last().expect("a series has points").0;
+            last + 2.5 * f64::from(self.step_s) > self.time.1
+        };
         match series.is_empty() {
             true => Some("has no answer"),
+            false if asked.instant && !series.iter().any(at_the_end) => Some("has none at the end"),
             false if !series.iter().any(|one| moves(one) || comes(one)) => Some("never moves"),
             false => None,
         }

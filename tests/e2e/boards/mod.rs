@@ -24,8 +24,8 @@ pub struct Asked {
     pub panel: String,
     pub part: String,
     pub expression: String,
-    /// Smallest step in seconds that the query wants.
-    pub step_s: Option<u32>,
+    /// Asked once, at the end of the time shown.
+    pub instant: bool,
 }
 
 /// All boards, in the order of their names.
@@ -63,7 +63,7 @@ impl Board {
                 panel: "annotation".to_owned(),
                 part: word(&annotation["name"]).to_owned(),
                 expression: word(&annotation["target"]["expr"]).to_owned(),
-                step_s: None,
+                instant: false,
             })
             .collect()
     }
@@ -88,9 +88,7 @@ impl Board {
                 panel: word(&panel["title"]).to_owned(),
                 part: heading.map_or(legend, word).to_owned(),
                 expression: word(&target["expr"]).to_owned(),
-                step_s: target["interval"]
-                    .as_str()
-                    .and_then(|step| step.strip_suffix('s')?.parse().ok()),
+                instant: target["instant"] == true,
             }
         });
         asked.collect()
