@@ -25,6 +25,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
+from PIL import Image  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 BACKGROUND, PAPER, INK, FAINT, GRID = "#111217", "#181b1f", "#ccccdc", "#8e8e9a", "#2c2f36"
@@ -62,7 +63,7 @@ class Prometheus:
             "__rate_interval": f"{max(4 * step, step + step)}s",
             "__interval": f"{step}s",
             "__range": f"{int(self.end - self.begin)}s",
-            **self.variables,
+            **{name: value for name, value in self.variables.items() if value is not None},
         }
         for name in sorted(values, key=len, reverse=True):
             expression = expression.replace("${" + name + "}", values[name]).replace("$" + name, values[name])
@@ -88,6 +89,12 @@ class Prometheus:
             if points:
                 made.append((one["metric"], [at for at, _ in points], [value for _, value in points]))
         return made
+
+    def values(self, board, label):
+        """All values that a variable offers."""
+        variable = next(one for one in board["templating"]["list"] if one["name"] == label)
+        name = variable["query"]["query"].removeprefix("label_values(").rsplit(",", 1)[0]
+        return sorted({labels[label] for labels, _, _ in self.ask(name)})
 
 
 def shown(value, unit, digits=3):
@@ -162,7 +169,7 @@ class Sheet:
         begin, end = (datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%d %H:%M") for at in (self.source.begin, self.source.end))
         head.text(0.01, 0.66, self.board["title"], color=INK, fontsize=19, va="center", weight="bold")
         head.text(0.01, 0.22, self.board["description"], color=FAINT, fontsize=10, va="center")
-        chosen = "   ".join(f"{name}: {'All' if value == '.*' else value}" for name, value in self.source.variables.items() if name in self.names())
+        chosen = "   ".join(f"{name}: {'All' if value == '.*' or '|' in value else value}" for name, value in self.source.variables.items() if name in self.names())
         head.text(0.99, 0.66, f"run: {run}   {chosen}   {begin} to {end} UTC", color=INK, fontsize=9.5, va="center", ha="right")
         head.text(0.99, 0.22, "preview drawn from the board's queries, not Grafana", color="#ff9830", fontsize=9.5, va="center", ha="right")
         for panel in self.board["panels"]:
@@ -428,7 +435,7 @@ def main():
     options.add_argument("--from", dest="begin", help="a time, or now-15m; the board's own, unless said")
     options.add_argument("--to", dest="end", help="the same")
     options.add_argument("--step", type=int, default=300, help="seconds between points")
-    options.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a variable, netuid=3")
+    options.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a variable: netuid=3 on all boards, subnet.netuid=3 on one")
     options.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     given = options.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -443,13 +450,22 @@ def main():
             if label == "window":
                 variables[label] = variable["current"]["value"]
             elif label in ("netuid", "role"):
-                variables[label] = ".*" if variable["multi"] else "1"
-        variables |= {label: value for label, value in chosen.items() if label in variables}
-        sheet = Sheet(board, Prometheus(given.url, variables, begin, end, given.step))
+                variables[label] = variable.get("allValue") if variable["multi"] else "1"
+        for key, value in chosen.items():
+            board_name, _, label = key.rpartition(".")
+            if label in variables and board_name in ("", name):
+                variables[label] = value
+        source = Prometheus(given.url, variables, begin, end, given.step)
+        for label in [label for label, value in variables.items() if value is None]:
+            variables[label] = "|".join(source.values(board, label))
+        sheet = Sheet(board, source)
         sheet.draw()
         path = given.out / f"{name}.png"
-        sheet.figure.savefig(path, dpi=given_dpi(sheet), facecolor=BACKGROUND, pil_kwargs={"optimize": True})
+        sheet.figure.savefig(path, dpi=given_dpi(sheet), facecolor=BACKGROUND)
         pyplot.close(sheet.figure)
+        # Few colours are enough, and a third of the bytes.
+        with Image.open(path) as picture:
+            picture.convert("RGB").quantize(colors=96, dither=Image.Dither.NONE).save(path, optimize=True)
         told = f"; without data: {', '.join(sheet.empty)}" if sheet.empty else ""
         print(f"{path}: {path.stat().st_size // 1024} KiB{told}")
 

@@ -27,8 +27,8 @@ WINDOWS = ["10m", "30m", "2h", "6h", "1d"]
 WINDOW = "2h"
 
 
-def label_values(name, label, title, sort, several, says):
-    """A variable with the values that a label has."""
+def label_values(name, label, title, sort, several, says, everything=".*"):
+    """A variable with the values that a label has; `everything` is the pattern for all of them, or none to list them."""
     ask = f"label_values({name}, {label})"
     made = {
         "name": label,
@@ -44,7 +44,9 @@ def label_values(name, label, title, sort, several, says):
         "options": [],
     }
     if several:
-        made |= {"allValue": ".*", "current": {"text": ["All"], "value": ["$__all"]}}
+        made["current"] = {"text": ["All"], "value": ["$__all"]}
+        if everything:
+            made["allValue"] = everything
     return made
 
 
@@ -86,7 +88,8 @@ def netuid_variable(several=True):
 
 
 def role_variable():
-    return label_values(of("btemu_players"), "role", "Role", 1, True, "What players are: owner, validator, miner, …")
+    says = "What players are: owner, validator, miner, …; the rest of the public is none of them"
+    return label_values(of("btemu_players"), "role", "Role", 1, True, says, everything=None)
 
 
 def annotation(name, says, colour, expression, title, enabled=True):

@@ -39,10 +39,10 @@ BOARD = board(
     [
         row(
             None,
-            stat("Agreement", "Of the chosen subnets, on average: the part of what active validators say that consensus keeps.",
-                 query(f"avg ({subnet('btemu_subnet_agreement_ratio')})"), RATIO, AGREEMENT, decimals=1),
-            stat("Least agreement", "Of the chosen subnets.",
-                 query(f"min ({subnet('btemu_subnet_agreement_ratio')})"), RATIO, AGREEMENT, decimals=1),
+            stat("Agreement", "Of the chosen subnets, on average: the part of what active validators say that consensus keeps. Subnets without rows are left out.",
+                 query(f"avg ({subnet('btemu_subnet_agreement_ratio')} > 0)"), RATIO, AGREEMENT, decimals=1),
+            stat("Least agreement", "Of the chosen subnets on which there are rows.",
+                 query(f"min ({subnet('btemu_subnet_agreement_ratio')} > 0)"), RATIO, AGREEMENT, decimals=1),
             stat("Active validators", "On the chosen subnets.",
                  query(f"sum ({subnet('btemu_subnet_validators_active')})"), WHOLE),
             stat("Epochs per day", "On the chosen subnets together.",
@@ -110,7 +110,7 @@ BOARD = board(
                    ("Incentive", neuron("btemu_neuron_incentive_ratio"), RATIO, None),
                    ("Dividends", neuron("btemu_neuron_dividends_ratio"), RATIO, None),
                    ("Consensus", neuron("btemu_neuron_consensus_ratio"), RATIO, None),
-                   ("Validator trust", neuron("btemu_neuron_validator_trust_ratio"), RATIO, AGREEMENT),
+                   ("Validator trust", neuron("btemu_neuron_validator_trust_ratio"), RATIO, None),
                    ("Last epoch", neuron("btemu_neuron_emission_alpha"), ALPHA, None),
                    ("Weights' age", neuron("btemu_neuron_update_age_blocks"), BLOCKS, None)],
                   key="uid", sort="Stake"),

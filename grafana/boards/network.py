@@ -64,7 +64,7 @@ EMISSION = row(
             ((GOOD, None), (LOOK, 0.05), (BAD, 0.2))),
            ("Neurons", subnet("btemu_subnet_neurons"), WHOLE, None),
            ("Validators", subnet("btemu_subnet_validators_active"), WHOLE, ((BAD, None), (LOOK, 2), (GOOD, 4)))],
-          key="netuid", sort="Emission share", key_links=SUBNET_LINK),
+          key="netuid", sort="Emission share", height=11, key_links=SUBNET_LINK),
 )
 
 TAO_ROW = row(

@@ -215,7 +215,7 @@ def states(title, says, one, unit, steps, width=24, height=10, **more):
 
 
 def table(title, says, columns, key, sort, width=24, height=10, **more):
-    """A row per value of the label `key`, a column per (heading, query, unit, steps); sorted by a heading, falling."""
+    """A row per value of the label `key`, a column per (heading, query, unit, steps); sorted by a heading, falling unless said."""
     queries = [query(expression) for _, expression, _, _ in columns]
     letters = [chr(ord("A") + place) for place in range(len(columns))]
     organise = {
@@ -241,7 +241,7 @@ def table(title, says, columns, key, sort, width=24, height=10, **more):
         "cellHeight": "sm",
         "frameIndex": 0,
         "showHeader": True,
-        "sortBy": [{"desc": True, "displayName": sort}],
+        "sortBy": [{"desc": more.pop("falling", True), "displayName": sort}],
     }
     custom = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False}
     more |= {"overrides": overrides, "transformations": transformations, "colour": BY_THRESHOLD}

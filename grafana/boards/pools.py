@@ -20,7 +20,7 @@ OF_FLOW = (
     f"(sum by (run) (clamp_min({each(of('btemu_subnet_flow_average_tao'), 'run', 'netuid')}, 0)) > 0)"
 )
 IN, OUT = "btemu_subnet_flow_in_tao_total", "btemu_subnet_flow_out_tao_total"
-STRENGTH = f"{subnet('btemu_subnet_price_tao')} / ({subnet('btemu_subnet_moving_price_tao')} > 0)"
+STRENGTH = f"clamp_max({subnet('btemu_subnet_price_tao')} / ({subnet('btemu_subnet_moving_price_tao')} > 0), 3)"
 VALUE = f"{subnet('btemu_subnet_alpha_outstanding_alpha')} * {subnet('btemu_subnet_price_tao')}"
 
 BOARD = board(
@@ -70,7 +70,7 @@ BOARD = board(
         ),
         row(
             "Prices and depth",
-            lines("Price by its moving average", "Above 1 the price has risen for longer; by subnet.",
+            lines("Price by its moving average", "Above 100 % the price has risen, below it has fallen; by subnet. A young subnet's average is next to nothing: drawn up to 300 %.",
                   query(STRENGTH, "{{netuid}}"), RATIO, ((BAD, None), (GOOD, 1)), line_at_thresholds=True),
             lines("TAO in pools", "By subnet.", query(subnet("btemu_subnet_tao_reserve_tao"), "{{netuid}}"), TAO, stack=True),
             lines("Leaving with 100 τ", "Loss by selling alpha worth 100 TAO in one order, by subnet; nothing where the pool cannot pay.",
@@ -83,7 +83,7 @@ BOARD = board(
                   [query(per_day("btemu_subnet_bought_tao_total", NETUID), "bought"),
                    query(f"-1 * {per_day('btemu_subnet_sold_tao_total', NETUID)}", "sold")],
                   TAO, SIGN, width=8, around_zero=True),
-            table("Pools", "Now, and what prices did within the time shown.",
+            table("Pools", "Now, and what prices did within the time shown; a number that went to another subnet counts on.",
                   [("Price", subnet("btemu_subnet_price_tao"), TAO, None),
                    ("Moved", moved("btemu_subnet_price_tao", NETUID, by=["netuid"]), RATIO, SIGN),
                    ("Flow per day", FLOW, TAO, SIGN),

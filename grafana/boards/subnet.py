@@ -2,7 +2,7 @@
 
 from . import marks
 from .board import board, netuid_variable, row, window_variable
-from .panel import ALPHA, BAD, COUNT, GOOD, LOOK, RATIO, TAO, WHOLE, bars, lines, query, stat, words
+from .panel import ALPHA, BAD, COUNT, GOOD, LOOK, RATIO, TAO, WHOLE, lines, query, stat, words
 from .query import NETUID, each, growth, moved, of, per_day
 
 SIGN = ((BAD, None), (GOOD, 0))
@@ -100,8 +100,9 @@ BOARD = board(
             lines("Agreement", "Mean validator trust weighted by stake: the part of what validators say that consensus keeps.",
                   query(here("btemu_subnet_agreement_ratio"), "agreement"), RATIO,
                   ((BAD, None), (LOOK, 0.6), (GOOD, 0.9)), width=8, line_at_thresholds=True, max=1),
-            bars("Last epoch's alpha", "What the last epoch gave to validators and to miners.",
-                 query(here("btemu_role_emission_alpha", by=["role"]), "{{role}}"), ALPHA),
+            lines("Neurons", "And how many there may be; beyond, a registration takes another's place.",
+                  [query(here("btemu_subnet_neurons"), "neurons"), query(here("btemu_subnet_neuron_limit"), "limit")],
+                  WHOLE, width=8, min=0),
         ),
     ],
 )
