@@ -29,7 +29,9 @@ def quantile(part, name, *by):
 
 
 MEAN = f"{rate(PHASE + '_sum', by=['phase'])} / ({rate(PHASE + '_count', by=['phase'])} > 0)"
-BLOCKS = each(f"rate({of('btemu_simulated_seconds')}[{OVER}])")
+# A run that was started again goes back to its checkpoint: no counter, and no progress meanwhile.
+PACE = each(f"clamp_min(deriv({of('btemu_simulated_seconds')}[{OVER}]), 0)")
+BLOCK_SECONDS = 12
 
 BOARD = board(
     "emulator", "Emulator", "How fast a live run is, what it waits for, and what it takes from the machine.",
@@ -38,11 +40,11 @@ BOARD = board(
     [
         row(
             None,
-            stat("Blocks per second", "Since the last look, in wall time.",
-                 query(each(of("btemu_speed_blocks_per_second"))), PER_SECOND, ((BAD, None), (GOOD, 0.083))),
-            stat("Faster than the chain", "Simulated seconds per second of wall time; the real network is 1.",
-                 query(f"12 * {each(of('btemu_speed_blocks_per_second'))}"), "suffix: ×",
-                 ((BAD, None), (GOOD, 1))),
+            stat("Blocks per second", "Of wall time, now.", query(f"{PACE} / {BLOCK_SECONDS}"), PER_SECOND,
+                 ((BAD, None), (GOOD, 0.083)), decimals=1),
+            stat("Faster than the chain", "Simulated seconds per second of wall time since the run began; the real network is 1.",
+                 query(f"{BLOCK_SECONDS} * {each(of('btemu_speed_blocks_per_second'))}"), "suffix: ×",
+                 ((BAD, None), (GOOD, 1)), decimals=1),
             stat("Block", "The chain's own number of the last block.", query(each(of("btemu_block_height"))), WHOLE),
             stat("Slowest phase", "95th percentile of the slowest phase of a block.",
                  query(f"max ({quantile(0.95, PHASE, 'phase')})"), SECONDS, ((GOOD, None), (LOOK, 1), (BAD, 12))),
@@ -55,7 +57,7 @@ BOARD = board(
         row(
             "Time",
             lines("Simulated seconds per second", "How much faster than the real network the run is.",
-                  query(BLOCKS, "×"), "suffix: ×", ((BAD, None), (GOOD, 1))),
+                  query(PACE, "now"), "suffix: ×", ((BAD, None), (GOOD, 1))),
             lines("Where a block's time goes", "Mean per block, by phase; wait is for the books of the block before.",
                   query(MEAN, "{{phase}}"), SECONDS, stack=True, table=True),
             lines("Slow blocks", "95th percentile of each phase.",
@@ -89,9 +91,9 @@ BOARD = board(
             lines("Remote write", "Samples per second, by fate: lost ones were refused, or the receiver was away too long.",
                   query(rate("btemu_remote_write_samples_total", by=["fate"]), "{{fate}}"), PER_SECOND,
                   ((GOOD, None),), width=8),
-            lines("Wall time", "This process has been making blocks, and simulated time that it made.",
+            lines("Wall time", "For how long blocks have been made, and the simulated time up to the last; logarithmic.",
                   [query(each(of("btemu_wall_seconds")), "wall"), query(each(of("btemu_simulated_seconds")), "simulated")],
-                  DURATION, width=8),
+                  DURATION, width=8, log=True),
         ),
     ],
     live=True,

@@ -161,7 +161,9 @@ fn every_query_has_an_answer_that_moves() {
         check(&mut faults, &day, board, |asked| !is_live(asked));
         check_variables(&day, board);
     }
-    let began = wait_for_scrapes(began, address);
+    let wanted = std::env::var_os("PREVIEW").is_some();
+    let began =
+        wait_for_scrapes(began, address, if wanted { 4 * LIVE_SECONDS } else { LIVE_SECONDS });
     let now = source("live", (began, now_s()), LIVE_STEP_S, 1);
     for board in &boards {
         check(&mut faults, &now, board, is_live);
@@ -171,7 +173,7 @@ fn every_query_has_an_answer_that_moves() {
     }
     check_rules(&prometheus);
     check_written(&prometheus);
-    draw(folder.path(), &day, &now);
+    draw(folder.path(), &day, &now, wanted);
     stop(live);
 
     let excused: BTreeSet<(String, String, String)> = faults
@@ -319,13 +321,13 @@ fn begin_live(folder: &Path, address: SocketAddr, prometheus: &Prometheus) -> Ch
 }
 
 /// When the first page could be had; returns once that is long enough ago.
-fn wait_for_scrapes(began: f64, address: SocketAddr) -> f64 {
+fn wait_for_scrapes(began: f64, address: SocketAddr, seconds: u64) -> f64 {
     let patience = Instant::now();
     while get(address).is_none() {
         assert!(patience.elapsed() < Duration::from_secs(120), "the live run serves no metrics");
         std::thread::sleep(Duration::from_millis(100));
     }
-    let until = began + LIVE_SECONDS as f64;
+    let until = began + seconds as f64;
     while now_s() < until {
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -364,8 +366,8 @@ fn check_written(prometheus: &Prometheus) {
     }
 }
 
-/// Pictures of what was asked, where there is a library to draw them; they go to docs/images if that is wanted.
-fn draw(folder: &Path, day: &Source<'_>, live: &Source<'_>) {
+/// Pictures of what was asked, where there is a library to draw them: two, or all if docs/images is to be made.
+fn draw(folder: &Path, day: &Source<'_>, live: &Source<'_>, all: bool) {
     let python = tool("python/bin/python", "python3").filter(|python| {
         let import = Command::new(python).args(["-c", "import matplotlib"]).output();
         import.is_ok_and(|output| output.status.success())
@@ -373,9 +375,9 @@ fn draw(folder: &Path, day: &Source<'_>, live: &Source<'_>) {
     let Some(python) = python else {
         return skip("pictures of boards: python3 has no matplotlib");
     };
-    let wanted = std::env::var_os("PREVIEW").is_some();
-    let out = if wanted { root().join("docs/images") } else { folder.join("images") };
+    let out = if all { root().join("docs/images") } else { folder.join("images") };
     let names = boards().into_iter().map(|board| board.name);
+    let names = names.filter(|name| all || name == LIVE_BOARD || name == "network");
     for name in names {
         let source = if name == LIVE_BOARD { live } else { day };
         let (begin, end) = source.time;
