@@ -58,7 +58,7 @@ BOARD = board(
             "Time",
             lines("Simulated seconds per second", "How much faster than the real network the run is.",
                   query(PACE, "now"), "suffix: ×", ((BAD, None), (GOOD, 1))),
-            lines("Where a block's time goes", "Mean per block, by phase; wait is for the books of the block before.",
+            lines("Where a block's time goes", "Mean per block, by phase. Players go on while the books of the last block are kept, so phases add up to more than a block takes.",
                   query(MEAN, "{{phase}}"), SECONDS, stack=True, table=True),
             lines("Slow blocks", "95th percentile of each phase.",
                   query(quantile(0.95, PHASE, "phase"), "{{phase}}"), SECONDS, width=8),
