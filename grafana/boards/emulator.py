@@ -11,7 +11,7 @@ from .query import each, of, total
 STEP = "5s"
 OVER = "$__rate_interval"
 PHASE = "btemu_block_phase_seconds"
-DECIDE = 'phase="decide"'
+SLICES = 'phase="slices"'
 SYNC = "btemu_log_sync_seconds"
 
 
@@ -62,8 +62,8 @@ BOARD = board(
                   query(MEAN, "{{phase}}"), SECONDS, stack=True, table=True),
             lines("Slow blocks", "95th percentile of each phase.",
                   query(quantile(0.95, PHASE, "phase"), "{{phase}}"), SECONDS, width=8),
-            heatmap("Deciding", "How long deciding a block took: calls, block steps, epochs.",
-                    query(total(f"increase({of(PHASE + '_bucket', DECIDE)}[{OVER}])", "le"), "{{le}}"),
+            heatmap("Players at work", "How long players took for what lies between two blocks.",
+                    query(total(f"increase({of(PHASE + '_bucket', SLICES)}[{OVER}])", "le"), "{{le}}"),
                     SECONDS, width=8),
             lines("Making the log safe", "Mean and 99th percentile of a wait until the log is on disk.",
                   [query(f"{rate(SYNC + '_sum')} / ({rate(SYNC + '_count')} > 0)", "mean"),

@@ -18,8 +18,19 @@ use std::time::{Duration, Instant};
 const TABLES: [&str; 5] = ["blocks", "calls", "events", "subnets", "neurons"];
 
 /// Metrics of the process and of wall time.
-const ENGINE: [&str; 5] =
-    ["btemu_build_", "btemu_speed_", "btemu_wall_", "btemu_log_", "btemu_process_"];
+pub const ENGINE: [&str; 11] = [
+    "btemu_build_",
+    "btemu_speed_",
+    "btemu_wall_",
+    "btemu_log_",
+    "btemu_process_",
+    "btemu_block_phase_",
+    "btemu_queue_",
+    "btemu_disturbances_",
+    "btemu_restarts_",
+    "btemu_invariants_",
+    "btemu_remote_write_",
+];
 
 fn run(folder: &Path, blocks: &str) -> Value {
     let quickstart = scenario("quickstart.toml");

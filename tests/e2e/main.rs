@@ -55,6 +55,8 @@ mod population;
 mod queues;
 /// Replay, verify, inspect, log.
 mod reading;
+/// Metrics at simulated times, wherever they are read.
+mod remote_write;
 /// `btemu report`.
 mod report;
 /// Scenario commands and the shipped scenarios.

@@ -10,7 +10,7 @@ use crate::commands::lines::{call_line, clock, fact_line};
 use crate::detect::Detectors;
 use crate::diff::tree;
 use crate::export::{Block, ExportError, RowWriter, Sink, TABLES, Tables, Value};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, check_same_gauges};
 use crate::names::Names;
 use crate::plan::Plan;
 use crate::run::hosts::directory;
@@ -41,6 +41,7 @@ impl RowWriter for Nowhere {
 
 /// Everything that reads blocks.
 struct Readers {
+    plan: Plan,
     metrics: Metrics,
     accounts: Accounts,
     totals: Totals,
@@ -54,6 +55,7 @@ impl Readers {
         let writer = || -> Box<dyn RowWriter> { Box::new(Nowhere) };
         let writers = TABLES.iter().map(|table| (*table, writer())).collect();
         Self {
+            plan: plan.clone(),
             metrics: Metrics::of(plan, Path::new("run")),
             accounts: Accounts::open(Watch::All, state).measuring(state.height, state),
             totals: Totals::default(),
@@ -65,6 +67,9 @@ impl Readers {
 
     fn block(&mut self, frame: &Frame, before: &State, after: &State) {
         self.metrics.block(frame, after);
+        let fresh = Metrics::of(&self.plan, Path::new("run"));
+        fresh.block(frame, after);
+        check_same_gauges(&self.metrics, &fresh);
         self.accounts.block(frame, before, after);
         self.detectors.block(frame, before, after);
         // A history that nobody decided need not balance; saying so is an answer.

@@ -231,6 +231,21 @@ impl Sample {
     }
 }
 
+/// Gauges are of a block alone, whatever was seen before it: most are made again only where an event may have changed
+/// them, and this finds one that was not.
+#[cfg(test)]
+pub fn check_same_gauges(metrics: &Metrics, fresh: &Metrics) {
+    let gauges = |metrics: &Metrics| -> Vec<Sample> {
+        let samples = metrics.samples().filter(|it| it.family.kind == Kind::Gauge);
+        samples.filter(|it| !table::ENGINE_FAMILIES.contains(&it.family)).collect()
+    };
+    let (seen, first_seen) = (gauges(metrics), gauges(fresh));
+    for (one, other) in seen.iter().zip(&first_seen) {
+        assert_eq!(one, other);
+    }
+    assert_eq!(seen.len(), first_seen.len());
+}
+
 /// A panic elsewhere leaves numbers of one block or the next, and both may be shown.
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)

@@ -3,6 +3,8 @@
 //!
 //! What does not belong here: where the numbers come from.
 
+#[cfg(test)]
+use super::timings::BOUNDS_SECONDS;
 use prometheus::proto::MetricType;
 
 /// Labels that every series has besides its own.
@@ -93,6 +95,84 @@ pub struct Family {
     pub labels: &'static [&'static str],
     /// What it is.
     pub help: &'static str,
+}
+
+/// What the number of a family's series is a multiple of.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// Nothing: it is fixed.
+    Fixed,
+    /// N: subnets that exist.
+    Subnets,
+    /// M: neurons of named subnets.
+    NamedNeurons,
+    /// C: combinations of call, outcome and reason that there are; most calls know few reasons.
+    Outcomes,
+    /// E: kinds of events.
+    Events,
+    /// D: detectors.
+    Detectors,
+    /// F: kinds of faults in the scenario.
+    Faults,
+    /// B: behaviours in the scenario, and one for everybody else.
+    Behaviours,
+    /// P: processes.
+    Processes,
+}
+
+#[cfg(test)]
+impl Scale {
+    /// Its letter on the page.
+    pub const fn letter(self) -> &'static str {
+        match self {
+            Self::Fixed => "",
+            Self::Subnets => "N",
+            Self::NamedNeurons => "M",
+            Self::Outcomes => "C",
+            Self::Events => "E",
+            Self::Detectors => "D",
+            Self::Faults => "F",
+            Self::Behaviours => "B",
+            Self::Processes => "P",
+        }
+    }
+}
+
+/// Time series of one histogram: a bucket per bound and one beyond, the sum, the count.
+#[cfg(test)]
+const HISTOGRAM_SERIES: u64 = BOUNDS_SECONDS.len() as u64 + 3;
+
+#[cfg(test)]
+impl Family {
+    /// How many series it has at most: so many of what it is a multiple of.
+    pub fn bound(&self) -> (u64, Scale) {
+        let (times, scale) = match self.labels {
+            [] | ["version" | "rules"] => (1, Scale::Fixed),
+            ["cause" | "fate"] => (2, Scale::Fixed),
+            ["queue"] => (4, Scale::Fixed),
+            ["role"] => (5, Scale::Fixed),
+            ["phase"] => (7, Scale::Fixed),
+            ["ledger"] => (13, Scale::Fixed),
+            ["netuid"] | ["netuid", "name", "symbol"] => (1, Scale::Subnets),
+            ["netuid", "role" | "use"] => (2, Scale::Subnets),
+            ["netuid", "size_tao" | "via"] => (3, Scale::Subnets),
+            ["netuid", "to"] => (6, Scale::Subnets),
+            ["netuid", "uid", ..] => (1, Scale::NamedNeurons),
+            ["call", "outcome", "reason"] => (1, Scale::Outcomes),
+            ["event"] => (1, Scale::Events),
+            ["detector"] => (1, Scale::Detectors),
+            ["kind"] => (1, Scale::Faults),
+            ["role", "behaviour"] => (1, Scale::Behaviours),
+            ["role", "behaviour", "form"] => (2, Scale::Behaviours),
+            ["process"] => (1, Scale::Processes),
+            others => unreachable!("{}: nobody said how many {others:?} there are", self.name),
+        };
+        match self.kind {
+            Kind::Histogram => (times * HISTOGRAM_SERIES, scale),
+            Kind::Gauge | Kind::Counter => (times, scale),
+        }
+    }
 }
 
 macro_rules! families {
@@ -193,7 +273,7 @@ families! {
     ROLE_TRUST: "btemu_role_trust_ratio", Gauge, Ratio, ["netuid", "role"], "Mean trust of the neurons of a role: of validators the validator trust, of miners the consensus weight; 0 without any";
     NEURON_INFO: "btemu_neuron_info", Gauge, Info, ["netuid", "uid", "role", "hotkey"], "Who has the uid, on named netuids";
     NEURON_STAKE: "btemu_neuron_stake_alpha", Gauge, Alpha, ["netuid", "uid"], "Alpha staked behind the neuron";
-    NEURON_INCENTIVE: "btemu_neuron_incentive_ratio", Gauge, Ratio, ["netuid", "uid"], "Incentive of the neuron, of all mechanisms together";
+    NEURON_INCENTIVE: "btemu_neuron_incentive_ratio", Gauge, Ratio, ["netuid", "uid"], "Incentive of the neuron, the mean over mechanisms";
     NEURON_DIVIDENDS: "btemu_neuron_dividends_ratio", Gauge, Ratio, ["netuid", "uid"], "Dividends of the neuron";
     NEURON_CONSENSUS: "btemu_neuron_consensus_ratio", Gauge, Ratio, ["netuid", "uid"], "Consensus weight of the neuron";
     NEURON_VALIDATOR_TRUST: "btemu_neuron_validator_trust_ratio", Gauge, Ratio, ["netuid", "uid"], "Validator trust of the neuron: the part of its weights that consensus keeps";
@@ -213,7 +293,7 @@ families! {
 
     FAULTS: "btemu_faults_total", Counter, Count, ["kind"], "Simulated faults that came into force, from genesis on; kinds of the scenario alone";
     FAULTS_ACTIVE: "btemu_faults_active", Gauge, Count, ["kind"], "Simulated faults in force in the last block";
-    STRUCK: "btemu_disturbances_total", Counter, Count, ["kind"], "What struck below the simulation since the run began, by kind; kinds of the scenario alone";
+    STRUCK: "btemu_disturbances_total", Counter, Count, ["kind"], "Faults below the simulation that were due so far, by kind; kinds of the scenario alone";
     RESTARTS: "btemu_restarts_total", Counter, Count, [], "How often all processes of the run were started again because one was lost";
     INVARIANTS_CHECKED: "btemu_invariants_checked_total", Counter, Count, [], "Blocks after which all invariants were checked; 0 where they are not";
     INVARIANTS_VIOLATED: "btemu_invariants_violated_total", Counter, Count, [], "Of these, blocks after which one did not hold";

@@ -36,6 +36,30 @@ const ROOM_LOOK_MS: u64 = 2;
 /// Bytes of a receiver's own words that are read.
 const WORDS_BYTES_MAX: u64 = 2_048;
 
+/// How long to wait for what, in milliseconds of wall time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// A receiver that does not answer is tried again.
+    pub retry_ms_max: u64,
+    /// Before the first further try; it doubles.
+    pub retry_wait_ms: u64,
+    /// Between tries of a receiver that is away.
+    pub away_try_ms: u64,
+    /// A live run waits for room in the queue.
+    pub room_wait_ms_max: u64,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            retry_ms_max: RETRY_MS_MAX,
+            retry_wait_ms: RETRY_WAIT_MS,
+            away_try_ms: AWAY_TRY_MS,
+            room_wait_ms_max: ROOM_WAIT_MS_MAX,
+        }
+    }
+}
+
 /// Whether somebody may wait for room in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
@@ -72,6 +96,7 @@ pub struct Courier {
     thread: JoinHandle<()>,
     fate: Arc<Mutex<Fate>>,
     patience: Patience,
+    waits: Waits,
 }
 
 /// Checks where samples shall go.
@@ -106,13 +131,13 @@ impl Courier {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(url: &str, patience: Patience) -> io::Result<Self> {
+    pub fn start(url: &str, patience: Patience, waits: Waits) -> io::Result<Self> {
         let fate = Arc::<Mutex<Fate>>::default();
         let (queue, batches) = sync_channel(BATCHES_WAITING_MAX);
-        let mut route = Route::new(url, Arc::clone(&fate));
+        let mut route = Route::new(url, Arc::clone(&fate), waits);
         let thread = std::thread::Builder::new().name("remote-write".to_owned());
         let thread = thread.spawn(move || route.serve(&batches))?;
-        Ok(Self { queue, thread, fate, patience })
+        Ok(Self { queue, thread, fate, patience, waits })
     }
 
     /// Hands a batch over. It may get lost.
@@ -137,7 +162,7 @@ impl Courier {
             match self.queue.try_send(batch) {
                 Ok(()) => return true,
                 Err(TrySendError::Full(back))
-                    if waited.seconds() * 1_000.0 < ROOM_WAIT_MS_MAX as f64 =>
+                    if waited.seconds() * 1_000.0 < self.waits.room_wait_ms_max as f64 =>
                 {
                     batch = back;
                     std::thread::sleep(Duration::from_millis(ROOM_LOOK_MS));
@@ -175,12 +200,13 @@ struct Route {
     agent: Agent,
     url: String,
     fate: Arc<Mutex<Fate>>,
+    waits: Waits,
     /// Tries of a receiver that is away; nothing while it is not.
     away: Option<Throttle>,
 }
 
 impl Route {
-    fn new(url: &str, fate: Arc<Mutex<Fate>>) -> Self {
+    fn new(url: &str, fate: Arc<Mutex<Fate>>, waits: Waits) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -189,7 +215,7 @@ impl Route {
             .user_agent(concat!("btemu/", env!("CARGO_PKG_VERSION")))
             .timeout_global(Some(Duration::from_millis(ANSWER_MS_MAX)));
         let agent = Agent::new_with_config(config.build());
-        Self { agent, url: url.to_owned(), fate, away: None }
+        Self { agent, url: url.to_owned(), fate, waits, away: None }
     }
 
     fn serve(&mut self, batches: &Receiver<Batch>) {
@@ -223,7 +249,8 @@ impl Route {
             return Err("it is away".to_owned());
         }
         let tried = Stopwatch::start();
-        let mut wait_ms = RETRY_WAIT_MS;
+        let Waits { retry_ms_max, retry_wait_ms, away_try_ms, .. } = self.waits;
+        let mut wait_ms = retry_wait_ms;
         loop {
             let why = match self.post(body) {
                 Ok(()) => {
@@ -238,14 +265,14 @@ impl Route {
             if self.away.is_some() {
                 return Err(why);
             }
-            if tried.seconds() * 1_000.0 >= RETRY_MS_MAX as f64 {
-                let mut away = Throttle::every(Duration::from_millis(AWAY_TRY_MS));
+            if tried.seconds() * 1_000.0 >= retry_ms_max as f64 {
+                let mut away = Throttle::every(Duration::from_millis(away_try_ms));
                 away.is_due();
                 self.away = Some(away);
                 return Err(why);
             }
-            if wait_ms == RETRY_WAIT_MS {
-                let seconds = RETRY_MS_MAX / 1_000;
+            if wait_ms == retry_wait_ms {
+                let seconds = retry_ms_max / 1_000;
                 tracing::warn!(
                     url = self.url,
                     why,

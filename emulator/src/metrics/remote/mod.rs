@@ -13,7 +13,7 @@ pub use courier::{Fate, Patience, check_url};
 
 use super::table::ENGINE_FAMILIES;
 use super::{Metrics, Sample};
-use courier::{Batch, Courier};
+use courier::{Batch, Courier, Waits};
 use protocol::frame::Header;
 use protocol::units::Height;
 use serde::{Deserialize, Serialize};
@@ -74,9 +74,13 @@ impl RemoteWrite {
         epoch: Epoch,
         patience: Patience,
     ) -> io::Result<Self> {
-        let courier = Courier::start(&order.url, patience)?;
+        let courier = Courier::start(&order.url, patience, Waits::default())?;
+        Ok(Self::over(courier, order, metrics, epoch))
+    }
+
+    fn over(courier: Courier, order: &RemoteOrder, metrics: Metrics, epoch: Epoch) -> Self {
         let (every, alive) = (order.every.max(1), BTreeSet::new());
-        Ok(Self { metrics, every, epoch, courier, alive, unsent_ms: None })
+        Self { metrics, every, epoch, courier, alive, unsent_ms: None }
     }
 
     /// A block was folded into the metrics.
