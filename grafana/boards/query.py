@@ -38,7 +38,11 @@ def growth(name, *matchers, by=(), over="$window"):
 
 
 def blocks(over="$window"):
-    """Blocks made within a time; nothing while none are made."""
+    """Blocks made within a time; nothing while none are made.
+
+    The height is no counter: a run that is started again goes back to its checkpoint. So Prometheus guesses a counter's
+    first step and not the height's, and amounts per day read too high over the first few samples of a run.
+    """
     return f"(max by (run) (delta({of('btemu_block_height')}[{over}])) > 0)"
 
 
