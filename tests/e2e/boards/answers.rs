@@ -156,6 +156,7 @@ fn every_query_has_an_answer_that_moves() {
         scrape_s,
     };
     let day = source("showcase", DAY, DAY_STEP_S, 60);
+    check_that_faults_are_seen(&day, &boards[0]);
     let mut faults = BTreeSet::new();
     for board in boards.iter().filter(|board| board.name != LIVE_BOARD) {
         check(&mut faults, &day, board, |asked| !is_live(asked));
@@ -197,6 +198,28 @@ fn every_query_has_an_answer_that_moves() {
             of == board && title == panel && (part.is_empty() || name == part)
         });
         assert!(used, "{board}: {panel} moves, though it is said that {reason}");
+    }
+}
+
+/// A query without an answer, one whose answer was over long ago, and one that never moves do not pass.
+fn check_that_faults_are_seen(source: &Source<'_>, board: &Board) {
+    let asked = |expression: &str, instant| Asked {
+        board: board.name.clone(),
+        panel: "none".to_owned(),
+        part: String::new(),
+        expression: expression.to_owned(),
+        instant,
+    };
+    let early = "btemu_block_height{run=~\"$run\"} < 1000";
+    for (expression, instant, fault) in [
+        ("btemu_nothing{run=~\"$run\"}", false, Some("has no answer")),
+        ("btemu_block_height{run=~\"$run\"} / 0", false, Some("has no answer")),
+        (early, true, Some("has none at the end")),
+        (early, false, None),
+        ("btemu_players{run=~\"$run\"}", false, Some("never moves")),
+        ("btemu_block_height{run=~\"$run\"}", true, None),
+    ] {
+        assert_eq!(source.fault(board, &asked(expression, instant)), fault, "{expression}");
     }
 }
 
