@@ -7,7 +7,7 @@ use crate::program::{folder, json, say, scenario, start, wait};
 use prost::Message;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
@@ -114,8 +114,8 @@ fn read_line(line: &str) -> (Series, f64, Option<&str>) {
     let (name, rest) = line.split_once('{').expect("every series has labels");
     let (labels, rest) = rest.split_once("} ").expect("labels are closed");
     let labels = labels.split("\",").map(|label| {
-        let (name, value) = label.trim_end_matches('"').split_once("=\"").expect("name=\"value\"");
-        (name.to_owned(), value.to_owned())
+        let (name, value) = label.split_once("=\"").expect("a label is name=\"value\"");
+        (name.to_owned(), value.trim_end_matches('"').to_owned())
     });
     let (value, time) = rest.split_once(' ').map_or((rest, None), |(v, time)| (v, Some(time)));
     (series(name, labels), value.parse().expect("a number"), time)
@@ -231,21 +231,21 @@ fn a_metric_has_the_same_value_at_the_same_block_wherever_it_is_read() {
     let text = address.to_string();
     let mut arguments = vec!["replay", "run", "--metrics", &text, "--hold", "--accounts", "--json"];
     arguments.extend(["--remote-write", &url, "--every", "1"]);
-    let replay = start(folder.path(), &arguments);
+    let mut replay = start(folder.path(), &arguments);
     let last = live.values().next_back().expect("there are blocks");
     let height = last.iter().find(|((name, _), _)| name == "btemu_block_height");
     let height = *height.expect("it is pushed").1;
     let page = scrape(address, |at| at == height);
     assert_eq!(last, &scraped(&page), "replayed and scraped");
-    // It has ended its work when it says what became of the samples.
-    let began = Instant::now();
-    while again.lock().expect("no panic").len() < 60 {
-        assert!(began.elapsed() < Duration::from_secs(120), "not all blocks are pushed again");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let stderr = replay.stderr.take().expect("it was asked for");
+    let mut lines = BufReader::new(stderr).lines().map(|line| line.expect("it writes text"));
+    let told: Vec<String> =
+        lines.by_ref().take_while(|line| !line.starts_with("serving the last block")).collect();
+    assert!(told.iter().any(|line| line.contains("samples were taken by")), "{told:?}");
+    assert_eq!(last, &scraped(&scrape(address, |at| at == height)), "replayed, held and scraped");
     interrupt(&replay);
     let said = wait(replay);
-    assert!(said.stdout.contains("\"tip_hash\""), "{said:?}");
+    assert!(said.code == 0 && said.stdout.contains("\"tip_hash\""), "{said:?}");
     same("replayed and pushed", &live, &pushed(&again));
 }
 

@@ -156,12 +156,12 @@ fn told(fate: &Fate, url: &str) -> Result<(), Failure> {
 
 /// Waits for Ctrl-C.
 fn hold() -> Result<(), Failure> {
-    tell_talk("serving the last block; Ctrl-C ends\n");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(error, None))?;
     runtime.block_on(async {
         let asked = Asked::listen();
         let mut asked = asked.map_err(|error| Failure::failed(&error, error.hint.clone()))?;
+        tell_talk("serving the last block; Ctrl-C ends\n");
         asked.next().await;
         Ok(())
     })

@@ -5,8 +5,6 @@
 //! process and of wall time has no simulated time.
 
 mod courier;
-#[cfg(test)]
-mod tests;
 mod wire;
 
 pub use courier::{Fate, Patience, check_url};
@@ -147,3 +145,6 @@ fn labels(sample: &Sample) -> Vec<Label> {
     labels.sort();
     labels
 }
+
+#[cfg(test)]
+mod tests;
