@@ -9,6 +9,8 @@ mod account;
 mod attack;
 /// Wrong input: one clear sentence each.
 mod bad_input;
+/// Grafana's boards, and Prometheus that answers them.
+mod boards;
 /// Runs over a NATS server.
 mod broker;
 /// Golden cases through the command.

@@ -2,3 +2,5 @@
 
 /// A NATS server of a test's own.
 pub mod broker;
+/// A Prometheus of a test's own.
+pub mod prometheus;

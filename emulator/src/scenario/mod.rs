@@ -413,6 +413,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("configs/quickstart.toml", include_str!("../../../configs/quickstart.toml")),
     ("configs/chaos-network.toml", include_str!("../../../configs/chaos-network.toml")),
     ("configs/kitchen-sink.toml", include_str!("../../../configs/kitchen-sink.toml")),
+    ("configs/showcase.toml", include_str!("../../../configs/showcase.toml")),
     ("configs/sn15-weights.toml", include_str!("../../../configs/sn15-weights.toml")),
     ("configs/mainnet.toml", include_str!("../../../configs/mainnet.toml")),
     ("configs/march-2026.toml", include_str!("../../../configs/march-2026.toml")),
