@@ -256,12 +256,27 @@ addEventListener("load", () => {{
     )
 }
 
+/// What the checks below look for is found where it is.
+fn finds_what_is_wrong(chromium: &Path, folder: &Path) {
+    let wrong = "<!doctype html><body><p style='width:900px'>wide</p><div class='wide' style='overflow:auto'>\
+        <p style='width:900px'>scrolls</p></div><script>console.error('complaint')</script>";
+    fs::write(folder.join("wrong.html"), wrong).expect("writable");
+    let (_, said) = browse(chromium, folder, "wrong.html", &["--dump-dom"]);
+    assert!(said.contains("CONSOLE") && said.contains("complaint"), "{said}");
+    fs::write(folder.join("measured.html"), measuring(wrong, 390)).expect("writable");
+    let (dom, _) = browse(chromium, folder, "measured.html", &["--dump-dom"]);
+    let told: Value = serde_json::from_str(&element(&dom, "told")).expect("it measures");
+    assert_eq!(told["beyond"].as_array().map(Vec::len), Some(1), "{told}");
+    assert!(told["scroll_width"].as_u64() > told["width"].as_u64(), "{told}");
+}
+
 #[test]
 fn a_page_looks_right_in_a_browser_on_a_phone_and_on_a_desktop() {
     let Some(chromium) = chromium() else {
         return skip("pages in a browser: there is no chromium");
     };
     let folder = folder();
+    finds_what_is_wrong(&chromium, folder.path());
     run(folder.path(), "kitchen-sink.toml", "run", &[]);
     run(folder.path(), "kitchen-sink.toml", "other", &["--set", "network.loss_ppm=300000"]);
     for (arguments, panels_min) in [(&["run"][..], 10), (&["run", "--vs", "other"][..], 16)] {

@@ -250,7 +250,13 @@ fn any_knock_is_answered() {
             }
         }
     });
-    tally.wants(&[("followed", 200), ("status", 100), ("refused", 100), ("no answer", 10)]);
+    tally.wants(&[
+        ("followed", 200),
+        ("status", 100),
+        ("state", 100),
+        ("refused", 100),
+        ("no answer", 10),
+    ]);
     drop(door);
 }
 
