@@ -275,12 +275,14 @@ fn what_cannot_be_pushed_or_shown_is_said_in_one_sentence() {
     let quickstart = scenario("quickstart.toml");
     let nine: Vec<String> = (1..=9).map(|number| format!("--neurons={number}")).collect();
     let nine: Vec<&str> = nine.iter().map(String::as_str).collect();
-    let rows: [(&[&str], &str); 7] = [
+    let rows: [(&[&str], &str); 9] = [
         (&["--remote-write", "https://host/write"], "plain HTTP"),
         (&["--remote-write", "127.0.0.1:9090"], "http://127.0.0.1:9090/api/v1/write"),
         (&["--remote-write", "http://127.0.0.1:9090"], "where samples are taken"),
         (&["--every", "3"], "--remote-write"),
         (&["--remote-write", "http://h/w", "--every", "0"], "--every"),
+        (&["--neurons", "1"], "none are served or pushed"),
+        (&["--accounts", "--metrics", "off"], "none are served or pushed"),
         (&nine, "9 subnets are more than 8"),
         (&["--set", "metrics.neuron_netuids=[1,2,3,4,5,6,7,8,9]"], "metrics.neuron_netuids"),
     ];
@@ -291,6 +293,11 @@ fn what_cannot_be_pushed_or_shown_is_said_in_one_sentence() {
         assert!(said.stderr.contains(words), "{arguments:?}: {said:?}");
         assert!(!folder.path().join("run").exists(), "{arguments:?} leaves nothing behind");
     }
-    let said = say(folder.path(), &["replay", "run", "--hold"]);
-    assert!(said.code == 2 && said.stderr.contains("--metrics"), "{said:?}");
+    let arguments = ["run", &quickstart, "--blocks", "3", "--out", "run", "--processes", "0"];
+    assert_eq!(say(folder.path(), &arguments).code, 0);
+    for (argument, words) in [("--hold", "--metrics"), ("--accounts", "none are served or pushed")]
+    {
+        let said = say(folder.path(), &["replay", "run", argument]);
+        assert!(said.code == 2 && said.stderr.contains(words), "{said:?}");
+    }
 }

@@ -48,6 +48,16 @@ impl DetailOptions {
         self.laid_over(held.map(|scenario| scenario.metrics_detail()).unwrap_or_default())
     }
 
+    /// Refuses to be asked for where nobody would see it.
+    pub fn check_seen(&self, is_seen: bool) -> Result<(), Failure> {
+        if is_seen || (self.neurons.is_empty() && !self.accounts) {
+            return Ok(());
+        }
+        let what = "--neurons and --accounts are about metrics, and none are served or pushed";
+        let hint = "add --metrics 127.0.0.1:9464 or --remote-write URL".to_owned();
+        Err(Failure::usage(what, Some(hint)))
+    }
+
     fn laid_over(&self, detail: Detail) -> Result<Detail, Failure> {
         if self.neurons.len() > NEURON_NETUIDS_MAX {
             let count = self.neurons.len();

@@ -107,7 +107,9 @@ impl Exhibition {
     /// Opens what was asked for; nothing if nothing was.
     fn open(arguments: &ReplayArguments, reading: &Reading) -> Result<Option<Self>, Failure> {
         let remote = arguments.push.order();
-        if arguments.metrics.is_none() && remote.is_none() {
+        let is_seen = arguments.metrics.is_some() || remote.is_some();
+        arguments.detail.check_seen(is_seen)?;
+        if !is_seen {
             return Ok(None);
         }
         let detail = arguments.detail.over_held(reading)?;

@@ -355,6 +355,7 @@ pub(super) fn order(
         remote: arguments.push.order(),
         detail: arguments.detail.over(scenario)?,
     };
+    arguments.detail.check_seen(metrics.is_wanted())?;
     Ok(ChainOrder {
         run: folder.path.clone(),
         socket: PathBuf::new(),
