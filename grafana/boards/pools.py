@@ -2,7 +2,7 @@
 
 from . import marks
 from .board import board, netuid_variable, row, window_variable
-from .panel import BAD, GOOD, LOOK, RATIO, TAO, bars, lines, query, stat, table
+from .panel import ALPHA, BAD, GOOD, LOOK, RATIO, TAO, bars, lines, query, stat, table
 from .query import BLOCKS_PER_DAY, NETUID, each, growth, moved, of, per_day
 
 SIGN = ((BAD, None), (GOOD, 0))
@@ -89,6 +89,7 @@ BOARD = board(
                    ("Flow per day", FLOW, TAO, SIGN),
                    ("Emission share", subnet("btemu_subnet_emission_share_ratio"), RATIO, None),
                    ("TAO in pool", subnet("btemu_subnet_tao_reserve_tao"), TAO, None),
+                   ("Alpha in pool", subnet("btemu_subnet_alpha_in_pool_alpha"), ALPHA, None),
                    ("Alpha outside", VALUE, TAO, None),
                    ("Traded", f"{growth('btemu_subnet_bought_tao_total', NETUID, by=['netuid'], over='$__range')} + "
                               f"{growth('btemu_subnet_sold_tao_total', NETUID, by=['netuid'], over='$__range')}", TAO, None),
