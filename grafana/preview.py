@@ -238,7 +238,8 @@ def dress(axes, sheet, unit):
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.set_xlim(sheet.source.begin, sheet.source.end)
-    ticks = [sheet.source.begin + (sheet.source.end - sheet.source.begin) * part / 6 for part in range(1, 6)]
+    parts = 6 if axes.get_position().width > 0.14 else 3
+    ticks = [sheet.source.begin + (sheet.source.end - sheet.source.begin) * part / parts for part in range(1, parts)]
     pattern = "%H:%M:%S" if sheet.source.end - sheet.source.begin < 1800 else "%H:%M"
     axes.set_xticks(ticks, [datetime.fromtimestamp(at, timezone.utc).strftime(pattern) for at in ticks])
     axes.yaxis.set_major_formatter(lambda value, _: shown(value, unit, digits(axes)))
@@ -392,8 +393,9 @@ def draw_table(sheet, panel):
     if not rows:
         sheet.empty.append(panel["title"])
         return
-    sort = panel["options"]["sortBy"][0]["displayName"]
-    ordered = sorted(rows.items(), key=lambda one: -one[1].get(sort, -math.inf))
+    sort = panel["options"]["sortBy"][0]
+    sign = -1 if sort["desc"] else 1
+    ordered = sorted(rows.items(), key=lambda one: sign * one[1].get(sort["displayName"], sign * math.inf))
     overrides = {one["matcher"]["options"]: {item["id"]: item["value"] for item in one["properties"]} for one in panel["fieldConfig"]["overrides"]}
     axes = sheet.area(panel["gridPos"], (0.3, 0.3, 1.2, 0.2))
     axes.axis("off")
