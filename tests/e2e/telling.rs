@@ -56,8 +56,17 @@ fn lines_for_people_end_with_the_same() {
     assert!(over.ends_with("process=btemu run=told block=5"), "{over}");
 }
 
-/// A collector that takes one request after the other and keeps their paths and bodies.
-fn collector() -> (String, JoinHandle<Vec<(String, Vec<u8>)>>, Arc<AtomicBool>) {
+/// A request: its path and its body.
+type Request = (String, Vec<u8>);
+
+/// A collector that takes one request after the other, and keeps them.
+struct Collector {
+    address: String,
+    heard: JoinHandle<Vec<Request>>,
+    over: Arc<AtomicBool>,
+}
+
+fn collector() -> Collector {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let over = Arc::new(AtomicBool::new(false));
@@ -77,10 +86,10 @@ fn collector() -> (String, JoinHandle<Vec<(String, Vec<u8>)>>, Arc<AtomicBool>) 
         }
         heard
     });
-    (address.to_string(), heard, over)
+    Collector { address: address.to_string(), heard, over }
 }
 
-fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
+fn request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
     let path = line.split(' ').nth(1)?.to_owned();
@@ -107,7 +116,7 @@ fn otel_spans_of_blocks_reach_a_collector() {
     let folder = folder();
     let quickstart = scenario("quickstart.toml");
     let arguments = ["run", &quickstart, "--blocks", "5", "--processes", "0", "--out", "told"];
-    let (address, heard, over) = collector();
+    let Collector { address, heard, over } = collector();
     let output = command(folder.path(), &arguments)
         .env("RUST_LOG", "info")
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}"))
