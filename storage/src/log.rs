@@ -62,6 +62,17 @@ pub enum Durability {
     End,
 }
 
+impl Durability {
+    /// Whether the log is to be synced now that so many blocks were appended since it last was.
+    pub const fn is_due(self, unsynced: u64) -> bool {
+        match self {
+            Self::Block => true,
+            Self::Interval(blocks) => unsynced >= blocks as u64,
+            Self::End => false,
+        }
+    }
+}
+
 /// What went wrong with a log.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -535,12 +546,7 @@ impl SledLog {
         self.let_go(height, record.len())?;
         self.packed_bytes += record.len() as u64;
         (self.tip, self.tip_hash, self.frame_hash) = (height, block_hash, frame_hash);
-        let due = match self.durability {
-            Durability::Block => true,
-            Durability::Interval(blocks) => self.tip.0 - self.kept.0 >= u64::from(blocks),
-            Durability::End => false,
-        };
-        if due { self.sync() } else { Ok(()) }
+        if self.durability.is_due(self.tip.0 - self.kept.0) { self.sync() } else { Ok(()) }
     }
 
     /// Not synced itself: when it is older than the store, less is known of what must be there, and nothing wrong.

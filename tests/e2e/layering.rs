@@ -123,8 +123,13 @@ pub fn sources(folder: &Path) -> Vec<PathBuf> {
 
 /// The lines that count: neither comments nor tests.
 pub fn code(text: &str) -> Vec<&str> {
-    let before_tests = text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
-    before_tests.filter(|line| !line.trim_start().starts_with("//")).collect()
+    let lines: Vec<&str> = text.lines().collect();
+    // Tests come last; one that is only named, as in `mod tests;`, hides nothing below it.
+    let is_named = |at: usize| lines.get(at + 1).is_some_and(|next| next.trim_end().ends_with(';'));
+    let is_test = |at: usize| lines[at].trim() == "#[cfg(test)]" && !is_named(at);
+    let end = (0..lines.len()).find(|at| is_test(*at)).unwrap_or(lines.len());
+    let code = lines[..end].iter().filter(|line| !line.trim_start().starts_with("//"));
+    code.copied().collect()
 }
 
 #[test]

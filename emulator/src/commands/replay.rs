@@ -47,11 +47,11 @@ pub struct ReplayArguments {
 /// Folds every block from genesis on and checks every frame hash and state root.
 pub fn run(arguments: &ReplayArguments) -> Result<(), Failure> {
     let stopwatch = Stopwatch::start();
-    let reading = Reading::open(&arguments.run)?;
+    let mut reading = Reading::open(&arguments.run)?;
     let to = reading.height(arguments.to)?;
     let failed = |error| Failure::failed(error, verify_hint());
     let mut exhibition = Exhibition::open(arguments, &reading)?;
-    let mut folder = Folder::new(reading.plan.genesis.clone(), &reading.genesis).map_err(failed)?;
+    let mut folder = Folder::new(reading.plan.take_genesis(), &reading.genesis).map_err(failed)?;
     let mut totals = Totals::default();
     let showing = Showing::unless_json(arguments.json);
     let progress = Progress::counting(reading.genesis.height.0, to.0, showing);

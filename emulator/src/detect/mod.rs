@@ -104,15 +104,19 @@ pub struct Detectors {
 }
 
 impl Detectors {
-    /// Begins with the state at genesis, or at the block that a resumed run goes on from; of what came before that
-    /// nothing is known.
-    pub fn new(genesis: &State, book: Directory) -> Self {
+    fn new(genesis: &State, book: Directory) -> Self {
         Self { scene: Scene::new(genesis, book), ..Self::default() }
     }
 
     /// Begins a run from its plan, which still has its state at genesis. Only that and the address book are read.
     pub fn of(plan: &Plan) -> Self {
-        Self::new(&plan.genesis, directory(plan).into_iter().collect())
+        Self::at(plan, &plan.genesis)
+    }
+
+    /// Begins with the state at genesis, or at the block that a resumed run goes on from; of what came before that
+    /// nothing is known.
+    pub fn at(plan: &Plan, state: &State) -> Self {
+        Self::new(state, directory(plan).into_iter().collect())
     }
 
     /// Folds a block, in order, with the state after it.

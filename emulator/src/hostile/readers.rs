@@ -13,7 +13,6 @@ use crate::export::{Block, ExportError, RowWriter, Sink, TABLES, Tables, Value};
 use crate::metrics::{Metrics, check_same_gauges};
 use crate::names::Names;
 use crate::plan::Plan;
-use crate::run::hosts::directory;
 use crate::run::public::PublicFrame;
 use crate::run::totals::{Totals, top_subnets};
 use protocol::frame::{Frame, Projection};
@@ -61,7 +60,7 @@ impl Readers {
             totals: Totals::default(),
             names: Names::new(plan, state),
             tables: Tables::new(plan, writers),
-            detectors: Detectors::new(state, directory(plan).into_iter().collect()),
+            detectors: Detectors::at(plan, state),
         }
     }
 

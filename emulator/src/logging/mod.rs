@@ -22,7 +22,6 @@ use tracing_subscriber::{EnvFilter, Layer};
 /// What is logged unless RUST_LOG says otherwise. What the store says of damage is told in our own words.
 const LOG_DEFAULT: &str = "warn,sled=off";
 /// Where spans go: variables of OpenTelemetry's own, either of which turns them on.
-#[cfg(not(feature = "otel"))]
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
 /// How log lines are written.
@@ -65,6 +64,11 @@ pub fn run() -> Option<&'static str> {
     RUN.get().map(String::as_str)
 }
 
+/// The variable that names a collector, if one does.
+fn endpoint() -> Option<&'static str> {
+    ENDPOINTS.into_iter().find(|name| std::env::var_os(name).is_some())
+}
+
 fn process() -> Option<&'static str> {
     PROCESS.get().map(String::as_str)
 }
@@ -103,7 +107,7 @@ pub fn start(format: LogFormat, process: &str) -> Logging {
     #[cfg(not(feature = "otel"))]
     {
         tracing_subscriber::registry().with(lines).init();
-        if let Some(variable) = ENDPOINTS.iter().find(|name| std::env::var_os(name).is_some()) {
+        if let Some(variable) = endpoint() {
             tracing::info!(variable, "this build sends no spans; build with --features otel");
         }
         Logging {}

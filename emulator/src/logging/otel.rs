@@ -15,16 +15,13 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
-/// Where spans go: either variable turns them on.
-const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
-
 /// Sends spans in the background; what waits is sent when this goes.
 #[derive(Debug)]
 pub struct Spans(SdkTracerProvider);
 
 /// Starts sending, if a collector is named; or says why that cannot be.
 pub fn start(process: &str) -> (Option<Spans>, Option<String>) {
-    if ENDPOINTS.iter().all(|name| std::env::var_os(name).is_none()) {
+    if super::endpoint().is_none() {
         return (None, None);
     }
     let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).build();

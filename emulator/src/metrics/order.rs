@@ -7,7 +7,6 @@ use super::remote::RemoteOrder;
 use super::{Metrics, People};
 use crate::detect::Detectors;
 use crate::plan::Plan;
-use crate::run::hosts::directory;
 use protocol::state::State;
 use protocol::units::NetUid;
 use serde::{Deserialize, Serialize};
@@ -60,7 +59,7 @@ impl MetricsOrder {
 impl Detail {
     /// The metrics of a run that begins, or goes on, with a state: what came before it is not known.
     pub fn metrics(&self, plan: &Plan, run: &Path, state: &State) -> Metrics {
-        let detectors = Detectors::new(state, directory(plan).into_iter().collect());
+        let detectors = Detectors::at(plan, state);
         let metrics = Metrics::of(plan, run).watching(detectors).naming(self.neurons.clone());
         match self.accounts {
             Accounting::Off => metrics,

@@ -52,12 +52,7 @@ impl Calendar {
     /// Times that faults came into force up to a block; one that goes on across a fork counts once.
     pub fn until(&self, tip: Height) -> Kinds {
         let mut kinds = self.none();
-        for (number, stretch) in self.0.iter().enumerate() {
-            let next = self.0.get(number + 1);
-            let last = next.map_or(tip, |next| Height(next.first.0 - 1)).min(tip);
-            if stretch.first > last {
-                continue;
-            }
+        for (number, stretch, last) in self.until_tip(tip) {
             for (place, fault) in stretch.faults.iter().enumerate() {
                 let (times, seed, first) = (&fault.times, stretch.seed, stretch.first);
                 let begun = Occurrence::beginning(times, seed, place as u64, first, last);
@@ -66,6 +61,15 @@ impl Calendar {
             }
         }
         kinds
+    }
+
+    /// Number, stretch and last block of those that begin up to a block.
+    fn until_tip(&self, tip: Height) -> impl Iterator<Item = (usize, &Stretch, Height)> {
+        self.0.iter().enumerate().filter_map(move |(number, stretch)| {
+            let next = self.0.get(number + 1);
+            let last = next.map_or(tip, |next| Height(next.first.0 - 1)).min(tip);
+            (stretch.first <= last).then_some((number, stretch, last))
+        })
     }
 
     /// Adds those that come into force with a block.
@@ -129,18 +133,13 @@ pub fn struck_by_kind(plan: &Plan, tip: Height) -> Kinds {
 /// The times that faults of the scenario were in force up to a block, by kind, in order; so many of each entry at most.
 pub fn times(plan: &Plan, tip: Height, of_each_max: usize) -> Vec<(&'static str, Occurrence)> {
     let mut times = Vec::new();
-    let mut first = Height(plan.genesis.height.0 + 1);
-    for end in plan.forks.iter().map(|fork| fork.at).chain([tip]) {
-        let last = end.min(tip);
-        if first > last {
-            continue;
-        }
-        let course = plan.course(first);
-        for (place, fault) in (0..).zip(course.faults()) {
-            let within = Occurrence::within(&fault.times, course.seed(), place, first, last);
+    let calendar = Calendar::of(plan);
+    for (_, stretch, last) in calendar.until_tip(tip) {
+        for (place, fault) in (0..).zip(&stretch.faults) {
+            let (seed, first) = (stretch.seed, stretch.first);
+            let within = Occurrence::within(&fault.times, seed, place, first, last);
             times.extend(within.take(of_each_max).map(|it| (fault.kind.name(), it)));
         }
-        first = Height(last.0 + 1);
     }
     times.sort_by_key(|(kind, it)| (it.first, it.end, *kind));
     times

@@ -46,7 +46,7 @@ pub struct FailingLog {
     path: PathBuf,
     durability: Durability,
     /// Blocks since the last sync.
-    unsynced: u32,
+    unsynced: u64,
     /// What is still to come, ascending.
     strikes: Vec<Strike>,
     verdict: Verdict,
@@ -103,11 +103,7 @@ impl EventLog for FailingLog {
         }
         self.inner.append(frame)?;
         self.unsynced += 1;
-        match self.durability {
-            Durability::Block => self.sync(),
-            Durability::Interval(blocks) if self.unsynced >= blocks => self.sync(),
-            Durability::Interval(_) | Durability::End => Ok(()),
-        }
+        if self.durability.is_due(self.unsynced) { self.sync() } else { Ok(()) }
     }
 
     fn tip(&self) -> Height {

@@ -82,6 +82,11 @@ impl Occurrence {
             .filter(|it| (it.first..it.end).contains(&height))
     }
 
+    /// The period that a block is in; the first also of those before.
+    fn period(times: &Times, height: Height) -> u64 {
+        times.every.map_or(0, |every| height.0.saturating_sub(times.from.0) / every.max(1))
+    }
+
     /// The one time of a period, as far as it is not cut off.
     fn in_period(times: &Times, seed: u64, place: u64, period: u64) -> Option<Self> {
         let offset = times.every.map_or(0, |every| {
@@ -103,11 +108,8 @@ impl Occurrence {
         first: Height,
         last: Height,
     ) -> impl Iterator<Item = Self> {
-        let period = |height: Height| {
-            times.every.map_or(0, |every| height.0.saturating_sub(times.from.0) / every.max(1))
-        };
         // One that began in the period before may go on.
-        let periods = period(first).saturating_sub(1)..=period(last);
+        let periods = Self::period(times, first).saturating_sub(1)..=Self::period(times, last);
         periods.filter_map(move |period| {
             let it = Self::in_period(times, seed, place, period)?;
             let end = Height(last.0.saturating_add(1));
@@ -118,10 +120,7 @@ impl Occurrence {
 
     /// The times that begin within some blocks, the last one included.
     pub fn beginning(times: &Times, seed: u64, place: u64, first: Height, last: Height) -> u64 {
-        let period = |height: Height| {
-            times.every.map_or(0, |every| height.0.saturating_sub(times.from.0) / every.max(1))
-        };
-        let periods = period(first)..=period(last);
+        let periods = Self::period(times, first)..=Self::period(times, last);
         let within = |it: &Self| (first..=last).contains(&it.first);
         periods
             .filter_map(|period| Self::in_period(times, seed, place, period))

@@ -15,7 +15,7 @@ pub struct MeteredLog {
     inner: Box<dyn EventLog + Send>,
     durability: Durability,
     /// Blocks since the last sync.
-    unsynced: u32,
+    unsynced: u64,
     timings: Timings,
 }
 
@@ -30,11 +30,7 @@ impl EventLog for MeteredLog {
     fn append(&mut self, frame: &Frame) -> Result<(), LogError> {
         self.inner.append(frame)?;
         self.unsynced += 1;
-        match self.durability {
-            Durability::Block => self.sync(),
-            Durability::Interval(blocks) if self.unsynced >= blocks => self.sync(),
-            Durability::Interval(_) | Durability::End => Ok(()),
-        }
+        if self.durability.is_due(self.unsynced) { self.sync() } else { Ok(()) }
     }
 
     fn tip(&self) -> Height {

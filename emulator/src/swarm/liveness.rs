@@ -7,6 +7,7 @@ use super::cast::{MINERS, VALIDATORS};
 use super::failure::Failure;
 use crate::plan::Plan;
 use crate::run::hosts::directory;
+use actors::validator::SamplerSettings;
 use protocol::call::Call;
 use protocol::frame::Frame;
 use protocol::rejection::{Outcome, Refusal};
@@ -49,6 +50,8 @@ pub struct Liveness {
     miners: BTreeMap<NetUid, Vec<AccountId>>,
     /// Hotkeys behind which there is a player: nobody can ask the others.
     reachable: BTreeSet<AccountId>,
+    /// Neurons that an honest validator asks in a tempo: those of a subnet with more by lot.
+    asked_max: usize,
     /// Whether messages get through, more or less.
     is_quiet: bool,
     /// The chance that a query and its answer both do.
@@ -65,8 +68,6 @@ pub struct Liveness {
 const LOSS_PPM_MAX: u32 = 300_000;
 /// Who was that likely to hear nobody, by bad luck alone, need not have heard anybody.
 const SILENCE_CHANCE_MAX: f64 = 1e-6;
-/// Neurons that an honest validator asks in a tempo: those of a subnet with more by lot.
-const ASKED_MAX: usize = 16;
 /// Neurons of a subnet that must be there to be asked.
 const NEURONS_MIN: usize = 1;
 
@@ -102,6 +103,7 @@ impl Liveness {
             watched: watched.collect(),
             miners,
             reachable: directory(plan).into_iter().map(|(hotkey, _)| hotkey).collect(),
+            asked_max: SamplerSettings::default().sample as usize,
             is_quiet: plan.network.loss_ppm <= LOSS_PPM_MAX,
             answered: (1.0 - f64::from(plan.network.loss_ppm) / 1e6).powi(2),
             calls_max: u64::from(plan.limits.extrinsics_per_block_max),
@@ -130,7 +132,7 @@ impl Liveness {
         for watched in self.watched.values_mut() {
             let miners = self.miners.get(&watched.netuid).map_or(&[][..], Vec::as_slice);
             let is_unchanged = self.subnets.contains_key(&watched.netuid);
-            watched.look(state, is_unchanged, miners, &self.reachable);
+            watched.look(state, is_unchanged, miners, &self.reachable, self.asked_max);
         }
         let facts = &frame.facts;
         for (at, player) in facts.players.iter().enumerate() {
@@ -206,6 +208,7 @@ impl Watched {
         is_unchanged: bool,
         miners: &[AccountId],
         reachable: &BTreeSet<AccountId>,
+        asked_max: usize,
     ) {
         let Some(subnet) = state.subnet(self.netuid).filter(|_| is_unchanged) else {
             self.placed = false;
@@ -223,7 +226,7 @@ impl Watched {
         let present = miners.iter().filter_map(|hotkey| subnet.neurons.uid(hotkey));
         let present = present.filter(|uid| !permitted(*uid)).count();
         self.honest = self.honest.min(present as f64 / others.max(1) as f64);
-        self.asks_all &= others <= ASKED_MAX;
+        self.asks_all &= others <= asked_max;
         self.permitted &= uid.is_some_and(permitted)
             && !subnet.params.commit_reveal
             && subnet.params.mechanism_count == 1
