@@ -52,16 +52,31 @@ impl Quiver {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn next(&self) -> Option<Strike> {
-        self.with(|arrows| arrows.waiting.pop_front())
+    fn next(&self) -> Option<Drawn<'_>> {
+        let strike = self.with(|arrows| arrows.waiting.pop_front())?;
+        Some(Drawn { strike, quiver: self, has_struck: false })
     }
+}
 
-    fn fired(&self, strike: Strike) {
-        self.with(|arrows| arrows.fired.push(strike));
+/// A strike on its way to a frame. Unless it strikes it waits for another one: a connection may end in the middle of it.
+struct Drawn<'a> {
+    strike: Strike,
+    quiver: &'a Quiver,
+    has_struck: bool,
+}
+
+impl Drawn<'_> {
+    fn fired(mut self) {
+        self.has_struck = true;
+        self.quiver.with(|arrows| arrows.fired.push(self.strike));
     }
+}
 
-    fn again(&self, strike: Strike) {
-        self.with(|arrows| arrows.waiting.push_front(strike));
+impl Drop for Drawn<'_> {
+    fn drop(&mut self) {
+        if !self.has_struck {
+            self.quiver.with(|arrows| arrows.waiting.push_front(self.strike));
+        }
     }
 }
 
@@ -136,11 +151,11 @@ async fn pump(
     to.write_all(&greeting).await?;
     loop {
         let mut bytes = frame(&mut from).await?;
-        let Some(strike) = quiver.next() else {
+        let Some(drawn) = quiver.next() else {
             to.write_all(&bytes).await?;
             continue;
         };
-        match strike.what {
+        match drawn.strike.what {
             Disturbance::Drop => {}
             Disturbance::Repeat => {
                 to.write_all(&bytes).await?;
@@ -151,7 +166,7 @@ async fn pump(
                 // A head that is there in time, and what belongs to it: nothing of it is lost if it is not.
                 let overtaking = tokio::time::timeout(wait, from.read_u8()).await;
                 let Ok(first) = overtaking else {
-                    quiver.again(strike);
+                    drop(drawn);
                     to.write_all(&bytes).await?;
                     to.write_all(&frame(&mut from).await?).await?;
                     continue;
@@ -163,7 +178,7 @@ async fn pump(
             }
             // To the chain a host that ends is a connection that does.
             Disturbance::Cut | Disturbance::KillHost => {
-                quiver.fired(strike);
+                drawn.fired();
                 return Ok(());
             }
             Disturbance::Garble => {
@@ -176,12 +191,12 @@ async fn pump(
                 to.write_all(&bytes).await?;
             }
             Disturbance::Slow => {
-                tokio::time::sleep(Duration::from_millis(strike.ms)).await;
+                tokio::time::sleep(Duration::from_millis(drawn.strike.ms)).await;
                 to.write_all(&bytes).await?;
             }
             _ => to.write_all(&bytes).await?,
         }
-        quiver.fired(strike);
+        drawn.fired();
     }
 }
 

@@ -71,6 +71,8 @@ impl Striker {
                 self.quiver.arm(strike);
             } else if signal(family, strike) {
                 struck.push(strike);
+            } else {
+                self.left.push(strike);
             }
         }
         struck.extend(self.quiver.take_fired());
