@@ -193,6 +193,7 @@ pub enum Call {
     /// Seals a weight row until a round of the beacon.
     CommitTimelockedWeights {
         netuid: NetUid,
+        #[serde(with = "crate::blob")]
         commit: Vec<u8>,
         reveal_round: u64,
         commit_reveal_version: u16,
@@ -201,12 +202,19 @@ pub enum Call {
     CommitTimelockedMechanismWeights {
         netuid: NetUid,
         mecid: u8,
+        #[serde(with = "crate::blob")]
         commit: Vec<u8>,
         reveal_round: u64,
         commit_reveal_version: u16,
     },
     /// As `commit_timelocked_mechanism_weights`, of version 4.
-    CommitCrv3MechanismWeights { netuid: NetUid, mecid: u8, commit: Vec<u8>, reveal_round: u64 },
+    CommitCrv3MechanismWeights {
+        netuid: NetUid,
+        mecid: u8,
+        #[serde(with = "crate::blob")]
+        commit: Vec<u8>,
+        reveal_round: u64,
+    },
     /// Sets rows on mechanism 0 of several subnets; each stands or falls by itself.
     BatchSetWeights { netuids: Vec<NetUid>, weights: Vec<Vec<(u16, u16)>>, version_keys: Vec<u64> },
     /// Commits to rows on several subnets by their hashes; each stands or falls by itself.

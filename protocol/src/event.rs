@@ -672,6 +672,7 @@ pub enum Sealed {
         /// BLAKE2b-256 of the payload.
         commit: crate::units::Hash32,
         /// The sealed bytes.
+        #[serde(with = "crate::blob")]
         payload: Vec<u8>,
     },
 }

@@ -79,6 +79,8 @@ pub mod weights;
 /// Seals of proof-of-work registrations.
 pub mod work;
 
+/// Sealed bytes in codecs.
+pub mod blob;
 /// The block step and a block's calls.
 pub mod block;
 /// A block as the log keeps it.

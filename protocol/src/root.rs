@@ -192,6 +192,17 @@ impl Entry<(NetUid, AccountId, AccountId)> for u128 {
         key.canon(out);
         self.canon(out);
     }
+
+    // Half of all that changes in a block.
+    fn push<N: Copy>(
+        &self,
+        (id, hotkey, coldkey): &(NetUid, AccountId, AccountId),
+        note: N,
+        lanes: &mut Lanes<N>,
+    ) {
+        let (id, share) = (id.0.to_le_bytes(), self.to_le_bytes());
+        lanes.push_parts::<128, _>(note, Self::PART, [&id, &hotkey.0, &coldkey.0, &share]);
+    }
 }
 
 /// Kept hashes of one subnet: of parts that change as wholes, `None` after a write, and of rows by where they stand.

@@ -3,8 +3,9 @@
 //! The only file that names either library.
 
 use bincode::error::EncodeError;
+use rmp_serde::decode::Error;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, IgnoredAny};
 use std::collections::VecDeque;
 use std::io::{self, Write};
 
@@ -125,13 +126,21 @@ pub fn encode_named<T: Serialize>(value: &T) -> Vec<u8> {
 /// # Errors
 /// The bytes are no such value, or more follow it.
 pub fn decode_named<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    let mut rest = bytes;
-    let value = T::deserialize(&mut rmp_serde::Deserializer::new(&mut rest));
-    let value = value.map_err(|error| CodecError::Malformed(error.to_string()))?;
-    match rest.len() {
-        0 => Ok(value),
-        more => Err(CodecError::Trailing(more)),
+    let malformed = |error: Error| CodecError::Malformed(error.to_string());
+    let mut decoder = rmp_serde::Deserializer::from_read_ref(bytes);
+    let value = T::deserialize(&mut decoder).map_err(malformed)?;
+    // What is left it does not tell, only whether anything is.
+    match IgnoredAny::deserialize(&mut decoder) {
+        Err(Error::InvalidMarkerRead(_)) => Ok(value),
+        _ => Err(CodecError::Trailing(bytes.len() - named_length::<T>(bytes).map_err(malformed)?)),
     }
+}
+
+/// How many bytes the value takes that they begin with.
+fn named_length<T: DeserializeOwned>(bytes: &[u8]) -> Result<usize, Error> {
+    let mut rest = bytes;
+    T::deserialize(&mut rmp_serde::Deserializer::new(&mut rest))?;
+    Ok(bytes.len() - rest.len())
 }
 
 #[cfg(test)]
@@ -146,6 +155,22 @@ mod tests {
             Pieces::of(&value).write_to(&mut written).expect("memory");
             assert_eq!(written, encode(&value), "{length} bytes");
         }
+    }
+
+    #[test]
+    fn what_follows_a_named_value_is_counted() {
+        let value = ("text".to_owned(), vec![1_u64, 2]);
+        let mut bytes = encode_named(&value);
+        assert_eq!(decode_named(&bytes), Ok(value.clone()));
+        // The front of a value, a whole one, and no value at all.
+        for more in [&[0xcd][..], &[7], &[0xc1, 0xc1, 0xc1]] {
+            let whole = [&bytes, more].concat();
+            let read = decode_named::<(String, Vec<u64>)>(&whole);
+            assert_eq!(read, Err(CodecError::Trailing(more.len())), "{more:?}");
+        }
+        bytes.pop();
+        let read = decode_named::<(String, Vec<u64>)>(&bytes);
+        assert!(matches!(read, Err(CodecError::Malformed(_))), "{read:?}");
     }
 
     #[test]

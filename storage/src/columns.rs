@@ -6,6 +6,7 @@
 //! values that must be read in part or by name (`codec`).
 
 use crate::codec::CodecError;
+use protocol::blob::NAME_BLOB;
 use protocol::row::NAME_ROW;
 use protocol::units::NAME_32;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor};
@@ -136,10 +137,23 @@ trait Number: Copy {
     fn of_plane(byte: u8, plane: usize) -> Self;
     /// Both together.
     fn with(self, other: Self) -> Self;
+    /// Numbers by their bytes, the lowest plane first: as many planes as a number has bytes.
+    fn of_planes(planes: &[&Plane]) -> [Self; CHUNK];
+}
+
+/// Numbers that are put together side by side.
+const CHUNK: usize = 64;
+
+/// A byte of each.
+type Plane = [u8; CHUNK];
+
+/// Wider numbers by their lower and upper halves.
+fn joined<H: Copy, N>(low: &[H; CHUNK], high: &[H; CHUNK], join: impl Fn(H, H) -> N) -> [N; CHUNK] {
+    std::array::from_fn(|at| join(low[at], high[at]))
 }
 
 macro_rules! number {
-    ($($type:ty),*) => {$(
+    ($($type:ty: $half:ty),*) => {$(
         impl Number for $type {
             const WIDTH: usize = size_of::<$type>();
             fn plane(self, plane: usize) -> u8 {
@@ -151,10 +165,33 @@ macro_rules! number {
             fn with(self, other: Self) -> Self {
                 self | other
             }
+            fn of_planes(planes: &[&Plane]) -> [Self; CHUNK] {
+                let (low, high) = planes.split_at(Self::WIDTH / 2);
+                joined(&<$half>::of_planes(low), &<$half>::of_planes(high), |low, high| {
+                    Self::from(low) | Self::from(high) << (4 * Self::WIDTH)
+                })
+            }
         }
     )*};
 }
-number!(u16, u32, u64, u128);
+number!(u16: u8, u32: u16, u64: u32, u128: u64);
+
+/// The halves of the narrowest numbers.
+impl Number for u8 {
+    const WIDTH: usize = 1;
+    fn plane(self, _: usize) -> u8 {
+        self
+    }
+    fn of_plane(byte: u8, _: usize) -> Self {
+        byte
+    }
+    fn with(self, other: Self) -> Self {
+        self | other
+    }
+    fn of_planes(planes: &[&Plane]) -> [Self; CHUNK] {
+        *planes[0]
+    }
+}
 
 /// The count, then which planes are not all zero, then those.
 fn put_planes<N: Number>(bytes: &mut Vec<u8>, column: &[N]) {
@@ -206,21 +243,35 @@ fn take_planes<N: Number>(rest: &mut &[u8], column: &mut Vec<N>) -> Result<(), C
     if count > rest.len().saturating_mul(64) + COUNT_FREE || (held == 0 && count > ZEROS_MAX) {
         return Err(cut_off());
     }
-    let mut planes = (0..N::WIDTH).filter(|plane| held & (1 << plane) != 0);
-    let Some(lowest) = planes.next() else {
-        column.resize(count, N::of_plane(0, 0));
-        return Ok(());
-    };
-    column.extend(take(rest, count)?.iter().map(|byte| N::of_plane(*byte, lowest)));
-    for plane in planes {
-        let bytes = take(rest, count)?;
-        for (number, byte) in column.iter_mut().zip(bytes) {
+    let held = (0..N::WIDTH).filter(|plane| held & (1 << plane) != 0);
+    let mut planes = [None; NUMBER_BYTES_MAX];
+    for plane in held.clone() {
+        planes[plane] = Some(take(rest, count)?);
+    }
+    column.reserve(count);
+    // Of few planes most of what is put together side by side would be zeros.
+    let whole = if held.clone().count() < PLANES_JOINED_MIN { 0 } else { count - count % CHUNK };
+    for from in (0..whole).step_by(CHUNK) {
+        let chunks = planes.map(|plane| {
+            let bytes = plane.and_then(|bytes| bytes[from..].first_chunk());
+            bytes.unwrap_or(&[0; CHUNK])
+        });
+        column.extend_from_slice(&N::of_planes(&chunks[..N::WIDTH]));
+    }
+    column.resize(count, N::of_plane(0, 0));
+    for plane in held {
+        let bytes = planes[plane].expect("it was just taken");
+        for (number, byte) in column[whole..].iter_mut().zip(&bytes[whole..]) {
             *number = number.with(N::of_plane(*byte, plane));
         }
     }
     Ok(())
 }
 
+/// Bytes of the widest number.
+const NUMBER_BYTES_MAX: usize = 16;
+/// Planes from which on numbers are put together side by side.
+const PLANES_JOINED_MIN: usize = 3;
 /// Numbers that a column of zeros may hold in any case.
 const COUNT_FREE: usize = 1 << 20;
 /// Numbers that a column of zeros may hold at most.
@@ -943,6 +994,10 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
         }
         if name == NAME_32 {
             return visitor.visit_bytes(self.names.slice(NAME_BYTES)?);
+        }
+        if name == NAME_BLOB {
+            let length = self.shape()?;
+            return visitor.visit_bytes(self.bytes.slice(length)?);
         }
         visitor.visit_newtype_struct(self)
     }

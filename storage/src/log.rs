@@ -308,7 +308,7 @@ pub struct SledLog {
     blobs_synced: BTreeSet<OsString>,
     packed_bytes: u64,
     /// Bytes appended since the newest page was asked for.
-    unlooked_bytes: usize,
+    unlooked: Unlooked,
 }
 
 impl SledLog {
@@ -372,7 +372,7 @@ impl SledLog {
             since: Since::Written,
             blobs_synced: BTreeSet::new(),
             packed_bytes: 0,
-            unlooked_bytes: 0,
+            unlooked: Unlooked::default(),
         };
         log.write(header.height, record)?;
         log.sync()?;
@@ -416,7 +416,7 @@ impl SledLog {
             since: Since::Opened,
             blobs_synced: BTreeSet::new(),
             packed_bytes: 0,
-            unlooked_bytes: 0,
+            unlooked: Unlooked::default(),
         };
         log.genesis = log.end(|store| store.first())?;
         log.tip = log.end(|store| store.last())?;
@@ -431,8 +431,8 @@ impl SledLog {
                 return Err(LogError::CutOff { path: path.to_owned(), lost, kept: kept.height });
             }
         }
-        let bytes = log.record(log.tip)?;
-        let record = log.checked(log.tip, &bytes)?;
+        let raw = log.record(log.tip)?;
+        let record = raw.record();
         let header = record.header().map_err(|error| log.damaged(log.tip, error))?;
         (log.frame_hash, log.tip_hash) = (record.hash, header.hash());
         if kept.is_none_or(|kept| kept.since == Since::Written) {
@@ -458,9 +458,8 @@ impl SledLog {
     /// # Errors
     /// It is damaged, or of another shape.
     pub fn genesis<P: DeserializeOwned>(&self) -> Result<Genesis<P>, LogError> {
-        let bytes = self.record(self.genesis)?;
-        let record = self.checked(self.genesis, &bytes)?;
-        record.genesis().map_err(|error| self.damaged(self.genesis, error))
+        let raw = self.record(self.genesis)?;
+        raw.record().genesis().map_err(|error| self.damaged(self.genesis, error))
     }
 
     /// The records of a range, ascending, each checked against the frame hash of the one before. Ends after the
@@ -471,19 +470,21 @@ impl SledLog {
         to: Height,
     ) -> impl Iterator<Item = Result<RawRecord, LogError>> + '_ {
         let mut previous: Option<Hash32> = None;
+        let mut unlooked = Unlooked::default();
         let mut ended = false;
         let first = from.max(self.genesis);
         (first.0..=to.0).map(Height).map_while(move |height| {
             if ended {
                 return None;
             }
-            let read = self.record(height).and_then(|bytes| {
-                let record = self.checked(height, &bytes)?;
+            let read = self.record(height).and_then(|raw| {
+                let record = raw.record();
                 if previous.is_some_and(|previous| previous != record.previous) {
                     return Err(self.damaged(height, RecordError::Chain));
                 }
                 previous = Some(record.hash);
-                Ok(RawRecord { bytes })
+                self.let_go(height, unlooked.is_due(raw.bytes.len()))?;
+                Ok(raw)
             });
             ended = read.is_err();
             Some(read)
@@ -543,7 +544,8 @@ impl SledLog {
             self.tell_kept()?;
         }
         self.write(height, record)?;
-        self.let_go(height, record.len())?;
+        let is_due = self.unlooked.is_due(record.len());
+        self.let_go(height, is_due)?;
         self.packed_bytes += record.len() as u64;
         (self.tip, self.tip_hash, self.frame_hash) = (height, block_hash, frame_hash);
         if self.durability.is_due(self.tip.0 - self.kept.0) { self.sync() } else { Ok(()) }
@@ -598,20 +600,18 @@ impl SledLog {
         self.guarded("written", || self.store.apply_batch(batch.clone()))
     }
 
-    /// Has the store let go of older pages. It does so only as often as pages are asked for, and a log that is only
-    /// written asks for none: a day of large blocks would stay in memory.
-    fn let_go(&mut self, newest: Height, bytes: usize) -> Result<(), LogError> {
-        self.unlooked_bytes += bytes;
-        if self.unlooked_bytes < LOOK_BYTES {
+    /// Has the store let go of older pages, if that is due. It does so only as often as pages are asked for, and a log
+    /// that is only written, or read once from its beginning, asks for few: a day of large blocks would stay in memory.
+    fn let_go(&self, newest: Height, is_due: bool) -> Result<(), LogError> {
+        if !is_due {
             return Ok(());
         }
-        self.unlooked_bytes = 0;
         let key = key(newest, 0);
         self.guarded("read", || (0..LOOKS).try_for_each(|_| self.store.contains_key(key).map(drop)))
     }
 
-    /// All parts of a record.
-    fn record(&self, height: Height) -> Result<Vec<u8>, LogError> {
+    /// A record, put together from its parts and checked.
+    fn record(&self, height: Height) -> Result<RawRecord, LogError> {
         let read = quietly(|| {
             let entries = self.store.scan_prefix(height.0.to_be_bytes());
             entries.values().collect::<sled::Result<Vec<_>>>()
@@ -633,11 +633,7 @@ impl SledLog {
             }
             bytes.extend_from_slice(part.bytes);
         }
-        Ok(bytes)
-    }
-
-    fn checked<'a>(&self, height: Height, bytes: &'a [u8]) -> Result<Record<'a>, LogError> {
-        Record::read(bytes).map_err(|error| self.damaged(height, error))
+        RawRecord::new(bytes).map_err(|error| self.damaged(height, error))
     }
 
     /// sled can panic on damaged files; that is an answer like any other.
@@ -708,15 +704,11 @@ impl EventLog for SledLog {
     }
 
     fn frame(&self, at: Height) -> Result<Frame, LogError> {
-        let bytes = self.record(at)?;
-        let record = self.checked(at, &bytes)?;
-        record.frame(at).map_err(|error| self.damaged(at, error))
+        self.record(at)?.record().frame(at).map_err(|error| self.damaged(at, error))
     }
 
     fn header(&self, at: Height) -> Result<Header, LogError> {
-        let bytes = self.record(at)?;
-        let record = self.checked(at, &bytes)?;
-        record.header().map_err(|error| self.damaged(at, error))
+        self.record(at)?.record().header().map_err(|error| self.damaged(at, error))
     }
 
     fn sync(&mut self) -> Result<(), LogError> {
@@ -788,8 +780,8 @@ impl RawRecord {
     ///
     /// # Errors
     /// They are no sound record.
-    pub fn new(bytes: Vec<u8>) -> Result<Self, RecordError> {
-        Record::read(&bytes)?;
+    pub fn new(mut bytes: Vec<u8>) -> Result<Self, RecordError> {
+        Record::check(&mut bytes)?;
         Ok(Self { bytes })
     }
 
@@ -800,7 +792,23 @@ impl RawRecord {
 
     /// The record taken apart.
     pub fn record(&self) -> Record<'_> {
-        Record::read(&self.bytes).expect("it was checked when it was made")
+        Record::checked(&self.bytes)
+    }
+}
+
+/// Bytes of records since a page was last asked for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unlooked(usize);
+
+impl Unlooked {
+    /// Whether that is due after so many more.
+    fn is_due(&mut self, more: usize) -> bool {
+        self.0 += more;
+        let is_due = self.0 >= LOOK_BYTES;
+        if is_due {
+            self.0 = 0;
+        }
+        is_due
     }
 }
 

@@ -25,8 +25,11 @@ pub const FRAME_BYTES_MAX: u64 = 1 << 28;
 pub const HEIGHT_MAX: u64 = 1 << 48;
 /// Length of a head.
 pub const HEAD_BYTES: usize = 4 + 2 + 1 + 1 + 8 + 8 + 8 + 32 + 32 + 4;
+/// Where in a head the frame hash stands, and where the checksum over everything before it.
+const HASH_AT: usize = CHECKSUM_AT - 32;
+const CHECKSUM_AT: usize = HEAD_BYTES - 4;
 
-const ZSTD_LEVEL: i32 = 1;
+const ZSTD_LEVEL: i32 = -1;
 
 /// Room for a block that is kept for the next one; block 0 may take far more.
 const ROOM_KEPT_MAX: usize = 4 << 20;
@@ -139,7 +142,6 @@ fn pack(head: Head, previous: Hash32, raw: &[u8]) -> (Vec<u8>, Hash32) {
 }
 
 fn pack_body(head: Head, previous: Hash32, raw_len: u64, body: &[u8]) -> (Vec<u8>, Hash32) {
-    let hash = frame_hash(previous, body);
     let mut record = Vec::with_capacity(HEAD_BYTES + body.len());
     record.extend_from_slice(&MAGIC);
     record.extend_from_slice(&head.format.to_le_bytes());
@@ -148,10 +150,12 @@ fn pack_body(head: Head, previous: Hash32, raw_len: u64, body: &[u8]) -> (Vec<u8
     record.extend_from_slice(&raw_len.to_le_bytes());
     record.extend_from_slice(&(body.len() as u64).to_le_bytes());
     record.extend_from_slice(&previous.0);
-    record.extend_from_slice(&hash.0);
-    let checksum = crc32fast::hash(&record);
-    record.extend_from_slice(&checksum.to_le_bytes());
+    record.resize(HEAD_BYTES, 0);
     record.extend_from_slice(body);
+    let hash = frame_hash_of(&mut record, previous);
+    record[HASH_AT..CHECKSUM_AT].copy_from_slice(&hash.0);
+    let checksum = crc32fast::hash(&record[..CHECKSUM_AT]);
+    record[CHECKSUM_AT..HEAD_BYTES].copy_from_slice(&checksum.to_le_bytes());
     (record, hash)
 }
 
@@ -186,6 +190,33 @@ impl<'a> Record<'a> {
     /// # Errors
     /// See [`RecordError`].
     pub fn read_front(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), RecordError> {
+        let (record, rest) = Self::take_apart(bytes)?;
+        if record.hash != frame_hash(record.previous, record.body) {
+            return Err(RecordError::Body);
+        }
+        Ok((record, rest))
+    }
+
+    /// Checks a record as [`Self::read`] does, without a copy of its body; the bytes are afterwards as they were.
+    ///
+    /// # Errors
+    /// See [`RecordError`].
+    pub fn check(bytes: &mut [u8]) -> Result<(), RecordError> {
+        let (Record { previous, hash, .. }, rest) = Record::take_apart(bytes)?;
+        let (own, follows) = (bytes.len() - rest.len(), !rest.is_empty());
+        if hash != frame_hash_of(&mut bytes[..own], previous) {
+            return Err(RecordError::Body);
+        }
+        if follows { Err(RecordError::Head) } else { Ok(()) }
+    }
+
+    /// Takes a record apart that was checked before, whatever its body.
+    pub(crate) fn checked(bytes: &'a [u8]) -> Self {
+        Self::take_apart(bytes).expect("it was checked before").0
+    }
+
+    /// A record by its head alone, and whatever follows it.
+    fn take_apart(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), RecordError> {
         let (head, rest) = bytes.split_at_checked(HEAD_BYTES).ok_or(RecordError::CutOff)?;
         let mut left = head;
         let mut take = |count: usize| {
@@ -205,7 +236,7 @@ impl<'a> Record<'a> {
         let mut hash = || Hash32(take(32).try_into().expect("as many bytes were taken"));
         let (previous, hash) = (hash(), hash());
         let checksum = u32::from_le_bytes(take(4).try_into().expect("four bytes were taken"));
-        if checksum != crc32fast::hash(&head[..HEAD_BYTES - 4]) {
+        if checksum != crc32fast::hash(&head[..CHECKSUM_AT]) {
             return Err(RecordError::Head);
         }
         if !(FORMAT_OLDEST..=FORMAT).contains(&format) {
@@ -217,9 +248,6 @@ impl<'a> Record<'a> {
         }
         let body = rest.split_at_checked(body_len as usize);
         let (body, rest) = body.ok_or(RecordError::CutOff)?;
-        if hash != frame_hash(previous, body) {
-            return Err(RecordError::Body);
-        }
         Ok((Self { format, height, previous, hash, kind, raw_len, body }, rest))
     }
 
@@ -320,18 +348,22 @@ impl<'a> Record<'a> {
     }
 }
 
+/// What a frame hash begins with, before the hash of the frame before and the body.
+const FRAME: &[u8; 13] = b"btemu frame 1";
+
 fn frame_hash(previous: Hash32, body: &[u8]) -> Hash32 {
-    thread_local! {
-        static PREIMAGE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    }
-    // In one run: handed over in parts, the first would keep the rest from being hashed in parallel lanes.
-    PREIMAGE.with_borrow_mut(|preimage| {
-        preimage.clear();
-        preimage.extend_from_slice(b"btemu frame 1");
-        preimage.extend_from_slice(&previous.0);
-        preimage.extend_from_slice(body);
-        let hash = Hash32(blake3::hash(preimage).into());
-        *preimage = emptied(std::mem::take(preimage));
-        hash
-    })
+    frame_hash_of(&mut [&[0; HEAD_BYTES], body].concat(), previous)
+}
+
+/// The frame hash of a record. What is hashed stands in one run: handed over in parts, the first would keep the rest from
+/// being hashed in parallel lanes. So what comes before the body stands in its head's place for that long.
+fn frame_hash_of(record: &mut [u8], previous: Hash32) -> Hash32 {
+    const AT: usize = HEAD_BYTES - FRAME.len() - 32;
+    let head: [u8; HEAD_BYTES - AT] =
+        record[AT..HEAD_BYTES].try_into().expect("a record has a head");
+    record[AT..AT + FRAME.len()].copy_from_slice(FRAME);
+    record[AT + FRAME.len()..HEAD_BYTES].copy_from_slice(&previous.0);
+    let hash = Hash32(blake3::hash(&record[AT..]).into());
+    record[AT..HEAD_BYTES].copy_from_slice(&head);
+    hash
 }

@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Write;
 use storage::codec::{decode, encode};
+use storage::columns;
 
 const A: AccountId = AccountId([0xa1; 32]);
 const B: AccountId = AccountId([0xb2; 32]);
@@ -938,7 +939,28 @@ fn a_huge_length_is_refused() {
     assert!(decode::<Vec<u64>>(&bytes).is_err());
 }
 
+/// Numbers of which some bytes are zero throughout.
+fn numbers() -> impl proptest::strategy::Strategy<Value = Vec<u128>> {
+    use proptest::prelude::*;
+    let mask = prop::collection::vec(any::<bool>(), 16).prop_map(|held| {
+        (0..16).filter(|byte| held[*byte]).map(|byte| 0xff << (8 * byte)).sum::<u128>()
+    });
+    let many = prop::collection::vec(any::<u128>(), 0..300);
+    (mask, many).prop_map(|(mask, many)| many.iter().map(|number| number & mask).collect())
+}
+
 proptest::proptest! {
+    #[test]
+    fn columns_of_any_length_and_planes_come_back(many in numbers()) {
+        let twos: Vec<u16> = many.iter().map(|number| *number as u16).collect();
+        let fours: Vec<u32> = many.iter().map(|number| *number as u32).collect();
+        let eights: Vec<u64> = many.iter().map(|number| *number as u64).collect();
+        let blob: Vec<u8> = many.iter().map(|number| *number as u8).collect();
+        let value = (twos, fours, eights, many, blob);
+        let bytes = columns::encode(&value);
+        proptest::prop_assert_eq!(columns::decode(&bytes), Ok(value));
+    }
+
     #[test]
     fn garbage_never_panics(bytes in proptest::collection::vec(0u8.., 0..600)) {
         let read = (decode::<Frame>(&bytes), decode::<Event>(&bytes), decode::<Call>(&bytes));

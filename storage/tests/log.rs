@@ -8,11 +8,13 @@ use protocol::state::{Account, Mechanism, Params, State, Subnet};
 use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, PlayerId, Rao};
 use protocol::vault::Vault;
 use std::path::Path;
+use std::time::Duration;
+use storage::ahead::BLOCKS_AHEAD_MAX;
 use storage::cache::{Cache, CacheKind};
 use storage::fold::{FoldError, Folder, ReadError, state_at, store_snapshot};
 use storage::journal::Journal;
 use storage::log::{Durability, EventLog, LogError, SledLog};
-use storage::pursuit::pursue;
+use storage::pursuit::{ROOTS_WAITING_MAX, pursue};
 use storage::record::{Genesis, RecordError};
 use storage::runfolder::{RunFolder, RunFolderError};
 
@@ -80,11 +82,16 @@ const SEALED: [u8; 40] = [0xab; 40];
 
 /// Blocks with a transfer each, and one sealed commit.
 fn frames() -> Vec<Frame> {
+    frames_of(BLOCKS)
+}
+
+fn frames_of(blocks: u64) -> Vec<Frame> {
     let mut state = genesis();
     let mut parent = genesis_header(&state).hash();
     let mut frames = Vec::new();
-    for block in 1..=BLOCKS {
-        let transfer = Call::TransferAllowDeath { dest: POOR, value: Rao::whole(block) };
+    for block in 1..=blocks {
+        let value = Rao::whole((block - 1) % BLOCKS + 1);
+        let transfer = Call::TransferAllowDeath { dest: POOR, value };
         let commit = Call::CommitTimelockedWeights {
             netuid: NetUid(2),
             commit: SEALED.to_vec(),
@@ -244,14 +251,24 @@ fn one_rao_more_in_one_event_fails_at_its_block_by_the_state_root() {
     }
 }
 
-/// Follows a log on three threads; tells which blocks were shown.
+/// Follows a log on two threads; tells which blocks were shown.
 fn pursued(log: &SledLog, to: Height) -> (Result<Folder, ReadError>, Vec<Height>) {
+    pursued_at(log, to, |_| ())
+}
+
+/// The same with a pause before some blocks.
+fn pursued_at(
+    log: &SledLog,
+    to: Height,
+    pause: impl Fn(Height),
+) -> (Result<Folder, ReadError>, Vec<Height>) {
     let mut shown = Vec::new();
     let mut pursue_all = || {
         let genesis = log.genesis::<State>()?;
         let mut folder = Folder::new(genesis.plan, &genesis.header)?;
         pursue(&mut folder, log, to, |frame, state| {
             assert_eq!(frame.header.height, state.height);
+            pause(state.height);
             shown.push(state.height);
         })?;
         Ok(folder)
@@ -261,7 +278,37 @@ fn pursued(log: &SledLog, to: Height) -> (Result<Folder, ReadError>, Vec<Height>
 }
 
 #[test]
-fn three_threads_come_to_what_one_comes_to() {
+fn neither_thread_waits_for_ever_for_the_other() {
+    let folder = tempfile::tempdir().expect("writable");
+    // More than may wait between them, several times over.
+    let frames = frames_of(5 * (BLOCKS_AHEAD_MAX + ROOTS_WAITING_MAX) as u64);
+    let tip = frames[frames.len() - 1].header.clone();
+    let log = log_of(&folder.path().join("log"), &frames, Durability::End);
+    let pause = |millis| std::thread::sleep(Duration::from_millis(millis));
+    // Whoever follows is quick, slow throughout, or slow at first.
+    let manners: [&dyn Fn(Height); 3] = [&|_| (), &|_| pause(1), &|at| match at.0 - GENESIS {
+        1 | 100 => pause(50),
+        _ => (),
+    }];
+    for manner in manners {
+        let (folder, shown) = pursued_at(&log, tip.height, manner);
+        assert_eq!((folder.expect("it folds").header(), shown.len()), (&tip, frames.len()));
+    }
+    // It stops at a root that is wrong, however much has been read by then.
+    let mut frames = frames;
+    frames[200].header.state_root = Hash32([9; 32]);
+    let forged = rechained(frames, 200);
+    let log = log_of(&folder.path().join("forged"), &forged, Durability::End);
+    match pursued(&log, log.tip()).0 {
+        Err(ReadError::Fold(FoldError::Hash { height, what: "the state root", .. })) => {
+            assert_eq!(height, forged[200].header.height);
+        }
+        other => panic!("{:?}", other.map(|folder| folder.header().height)),
+    }
+}
+
+#[test]
+fn two_threads_come_to_what_one_comes_to() {
     let folder = tempfile::tempdir().expect("writable");
     let frames = frames();
     let log = log_of(&folder.path().join("log"), &frames, Durability::End);
@@ -269,7 +316,7 @@ fn three_threads_come_to_what_one_comes_to() {
         let (folder, shown) = pursued(&log, Height(GENESIS + blocks));
         let mut folder = folder.expect("it folds");
         assert_eq!(shown.len() as u64, blocks);
-        // Whoever goes on alone has the hashes that the third thread kept.
+        // Whoever goes on alone has the hashes that the other thread kept.
         for frame in &frames[blocks as usize..] {
             folder.fold(frame).expect("it follows");
         }
@@ -282,7 +329,7 @@ fn three_threads_come_to_what_one_comes_to() {
 }
 
 #[test]
-fn three_threads_tell_of_the_first_block_that_is_wrong() {
+fn two_threads_tell_of_the_first_block_that_is_wrong() {
     let folder = tempfile::tempdir().expect("writable");
     for (name, at) in [("first", 0), ("middle", 5), ("last", BLOCKS as usize - 1)] {
         let mut frames = frames();

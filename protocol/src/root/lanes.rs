@@ -15,6 +15,8 @@ use blake3::platform::{Platform, words_from_le_bytes_32};
 /// What hashes of entries are keyed with, so that they are no hashes of anything else.
 const KEY: &[u8; 32] = b"btemu state root 4: entry of map";
 
+/// The part and the length before what an entry says.
+const HEAD_BYTES: usize = 1 + 4;
 /// What BLAKE3 compresses at once.
 const BLOCK_BYTES: usize = 64;
 /// Blocks of the longest entry that fits a lane; a longer one fills the lanes by itself.
@@ -36,22 +38,35 @@ pub(crate) struct Lanes<T> {
     buffer: Vec<u8>,
     /// Waiting, by the number of blocks less one.
     waiting: [Waiting<T>; LANE_BLOCKS],
-    /// Hashed already.
-    long: Vec<(T, Sum)>,
+    /// Those that are longer, end to end, each with its length.
+    long: Waiting<(T, usize)>,
     count: usize,
 }
 
-/// Entries of one length, end to end.
+/// Entries, end to end.
 #[derive(Clone, Debug)]
 struct Waiting<T> {
     bytes: Vec<u8>,
     notes: Vec<T>,
 }
 
+impl<T> Default for Waiting<T> {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), notes: Vec::new() }
+    }
+}
+
+impl<T> Waiting<T> {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.notes.clear();
+    }
+}
+
 impl<T> Default for Lanes<T> {
     fn default() -> Self {
-        let waiting = core::array::from_fn(|_| Waiting { bytes: Vec::new(), notes: Vec::new() });
-        Self { buffer: Vec::new(), waiting, long: Vec::new(), count: 0 }
+        let waiting = core::array::from_fn(|_| Waiting::default());
+        Self { buffer: Vec::new(), waiting, long: Waiting::default(), count: 0 }
     }
 }
 
@@ -70,32 +85,61 @@ impl<T: Copy> Lanes<T> {
                 waiting.bytes.extend_from_slice(&self.buffer);
                 waiting.notes.push(note);
             }
-            None => self.long.push((note, alone(&self.buffer))),
+            None => {
+                self.long.bytes.extend_from_slice(&self.buffer);
+                self.long.notes.push((note, self.buffer.len()));
+            }
         }
+    }
+
+    /// Adds an entry that takes `BYTES` with its zeros, which are known beforehand: it is written where it waits.
+    pub fn push_parts<const BYTES: usize, const PARTS: usize>(
+        &mut self,
+        note: T,
+        part: Part,
+        parts: [&[u8]; PARTS],
+    ) {
+        let mut padded = [0; BYTES];
+        let (head, mut rest) = padded.split_at_mut(HEAD_BYTES);
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        head[0] = part as u8;
+        head[1..].copy_from_slice(&(length as u32).to_le_bytes());
+        for part in parts {
+            let (place, after) = rest.split_at_mut(part.len());
+            place.copy_from_slice(part);
+            rest = after;
+        }
+        debug_assert!(rest.len() < BLOCK_BYTES && BYTES.is_multiple_of(BLOCK_BYTES));
+        let waiting = &mut self.waiting[BYTES / BLOCK_BYTES - 1];
+        waiting.bytes.extend_from_slice(&padded);
+        waiting.notes.push(note);
+        self.count += 1;
     }
 
     /// Hashes what waits, and hands each hash over with its note.
     pub fn settle(&mut self, mut take: impl FnMut(T, Sum)) {
         self.count = 0;
-        self.long.drain(..).for_each(|(note, sum)| take(note, sum));
+        let mut rest = &self.long.bytes[..];
+        for (note, length) in &self.long.notes {
+            let (entry, after) = rest.split_at(*length);
+            take(*note, alone(entry));
+            rest = after;
+        }
+        self.long.clear();
         for (waiting, hash) in self.waiting.iter_mut().zip(HASHES) {
             let Waiting { bytes, notes } = waiting;
             if !notes.is_empty() {
                 hash(bytes, &mut |entry, sum| take(notes[entry], sum));
-                bytes.clear();
-                notes.clear();
+                waiting.clear();
             }
         }
     }
 
     /// Drops what waits.
     pub fn clear(&mut self) {
-        self.long.clear();
         self.count = 0;
-        for waiting in &mut self.waiting {
-            waiting.bytes.clear();
-            waiting.notes.clear();
-        }
+        self.long.clear();
+        self.waiting.iter_mut().for_each(Waiting::clear);
     }
 }
 

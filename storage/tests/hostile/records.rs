@@ -24,6 +24,10 @@ fn read(bytes: &[u8], tally: &Tally) {
         drop(Record::length(head));
     }
     drop(Part::read(bytes));
+    let mut own = bytes.to_vec();
+    let checked = Record::check(&mut own);
+    assert_eq!(checked, Record::read(bytes).map(drop), "in place and not");
+    assert_eq!(own, bytes, "the check leaves them as they were");
     let record = match Record::read(bytes) {
         Ok(record) => record,
         Err(error) => {
