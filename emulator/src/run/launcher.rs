@@ -208,6 +208,7 @@ async fn launch_processes(
             }
         };
         let talk = |text: &str| progress.talk(text);
+        let struck_before = striker.struck();
         let watch = Watch { asked: &mut asked, striker: &mut striker };
         let attempt = attempt(&program, &order, token, logs, talk, heard, watch).await;
         supervision.began |= attempt.began;
@@ -243,7 +244,11 @@ async fn launch_processes(
         };
         supervision.violations += attempt.violations;
         let is_ending = asked.count > 0 || wish.ending.is_some();
-        let wait = supervision.after(attempt.block, is_ending);
+        let wait = match striker.struck() == struck_before {
+            true => supervision.after(attempt.block, is_ending),
+            // Whoever is struck on purpose has not failed; and there are only so many faults.
+            false => supervision.after_a_strike(attempt.block, is_ending),
+        };
         let Some(wait_ms) = wait else {
             efforts.write();
             progress.finish();
@@ -305,6 +310,12 @@ impl Supervision {
         }
         self.restarts += 1;
         Some(BACKOFF_MS << self.idle)
+    }
+
+    /// The same where a fault of the scenario struck: this time brought no block because it was not let.
+    fn after_a_strike(&mut self, block: Option<u64>, is_stopping: bool) -> Option<u64> {
+        self.idle = 0;
+        self.after(block, is_stopping)
     }
 }
 
@@ -538,4 +549,30 @@ async fn attempt(
     let gone = || End::Lost(format!("the chain process ended without a word ({status})"));
     attempt.end = end.unwrap_or_else(gone);
     attempt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_gets_no_further_by_itself_is_given_up() {
+        let mut supervision = Supervision::default();
+        assert!(supervision.after(Some(7), false).is_some());
+        for _ in 0..RESTARTS_IDLE_MAX {
+            assert!(supervision.after(Some(7), false).is_some());
+        }
+        assert_eq!(supervision.after(Some(7), false), None);
+        assert_eq!(supervision.restarts, u64::from(RESTARTS_IDLE_MAX) + 1);
+    }
+
+    #[test]
+    fn a_run_that_is_struck_again_and_again_is_not() {
+        let mut supervision = Supervision::default();
+        for _ in 0..10 * RESTARTS_IDLE_MAX {
+            let wait = supervision.after_a_strike(Some(7), false);
+            assert!(wait.is_some_and(|wait| wait <= 2 * BACKOFF_MS), "{wait:?}");
+        }
+        assert_eq!(supervision.after_a_strike(Some(7), true), None, "unless it is to end");
+    }
 }
