@@ -72,7 +72,7 @@ pub fn pursue(
     })
 }
 
-/// What the hashing thread is handed.
+/// What the thread that hashes is handed.
 enum Work {
     /// Roots of blocks; the blocks themselves come along to be dropped there.
     Roots(Vec<(UnhashedRoot, Frame)>),
@@ -136,8 +136,12 @@ impl Bench {
             if batch.is_empty() {
                 return Ok(());
             }
-            while let Err(TrySendError::Full(full)) = give.try_send(batch) {
-                batch = full;
+            loop {
+                match give.try_send(batch) {
+                    Ok(()) => break,
+                    Err(TrySendError::Disconnected(_)) => return Ok(()),
+                    Err(TrySendError::Full(full)) => batch = full,
+                }
                 // Whoever has so many blocks to follow hands over roots of theirs before running out of them.
                 let Ok(work) = self.take.recv() else { return Ok(()) };
                 self.hash(work)?;
