@@ -182,7 +182,9 @@ impl Liveness {
                 let what = format!("{who} has heard nobody since block {since}");
                 return Err(Failure::new("miners_answer", what));
             }
-            let can_set = watched.placed && watched.permitted && watched.heard > 0;
+            // Answers may have come from neurons that are gone; honest miners stay, and nearly surely one was heard.
+            let has_heard = watched.heard > 0 && by_chance < SILENCE_CHANCE_MAX;
+            let can_set = watched.placed && watched.permitted && has_heard;
             if can_set && self.is_quiet && !self.was_full && watched.set == 0 {
                 let what = format!("{who} has set no weights since block {since}");
                 return Err(Failure::new("validators_set_weights", what));
@@ -231,6 +233,7 @@ impl Watched {
             && !subnet.params.commit_reveal
             && subnet.params.mechanism_count == 1
             && subnet.params.min_allowed_weights <= 1
+            && subnet.params.weights_set_rate_limit <= 2 * u64::from(subnet.params.tempo)
             && state.global.stake_threshold == 0;
     }
 }
