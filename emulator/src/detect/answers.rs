@@ -1,6 +1,6 @@
 //! What miners do instead of their work: `sybil`, `answer-copier`, `staller`.
 
-use super::scene::{Deeds, EPOCHS_KEPT, Epoch, median};
+use super::scene::{Deeds, EPOCHS_KEPT, Epoch};
 use super::signals::{Signals, Subject};
 use super::{ANSWER_COPIER, STALLER, SYBIL};
 use protocol::frame::Frame;
@@ -19,10 +19,6 @@ pub struct Answers {
     identical: BTreeMap<NetUid, u64>,
     /// Whom the last epoch of a subnet was said to be about.
     named: BTreeMap<NetUid, BTreeSet<Subject>>,
-    /// Surplus answers of each subnet at its last epoch, of those whose validators asked.
-    surplus: BTreeMap<NetUid, f64>,
-    /// What each of them had beyond the others.
-    beyond: BTreeMap<NetUid, f64>,
 }
 
 impl Answers {
@@ -53,31 +49,13 @@ impl Answers {
             signals.set(ANSWER_COPIER, epoch.neuron(*hotkey), value, epoch.height);
         }
         let subject = Subject::Subnet(epoch.netuid);
-        signals.set(STALLER, subject, self.surplus(epoch), epoch.height);
-    }
-
-    /// A subnet's surplus answers beyond what half of the others that ask have, in two epochs running: a network that
-    /// duplicates messages does so to all, though their epochs come one after the other.
-    fn surplus(&mut self, epoch: &Epoch<'_>) -> f64 {
-        let Some(own) = surplus(epoch) else {
-            self.surplus.remove(&epoch.netuid);
-            self.beyond.remove(&epoch.netuid);
-            return 0.0;
-        };
-        self.surplus.insert(epoch.netuid, own);
-        let others = self.surplus.iter().filter(|(netuid, _)| **netuid != epoch.netuid);
-        let mut others: Vec<f64> = others.map(|(_, surplus)| *surplus).collect();
-        let beyond = (own - median(&mut others)).max(0.0);
-        let before = self.beyond.insert(epoch.netuid, beyond).unwrap_or(0.0);
-        beyond.min(before)
+        signals.set(STALLER, subject, surplus(epoch), epoch.height);
     }
 
     /// Forgets what was kept of a subnet.
     pub fn forget(&mut self, netuid: NetUid) {
         self.identical.remove(&netuid);
         self.named.remove(&netuid);
-        self.surplus.remove(&netuid);
-        self.beyond.remove(&netuid);
     }
 
     /// Miners to whom every row gives the same as to others, and how many they are: they answer alike. Equal best ones
@@ -135,17 +113,18 @@ fn questions(epoch: &Epoch<'_>, uid: u16, hotkey: &AccountId) -> f64 {
     asked as f64 / EPOCHS as f64
 }
 
-/// Answers that the validators of a subnet received beyond one per query, in parts of their queries; nothing if they asked
-/// nobody.
-fn surplus(epoch: &Epoch<'_>) -> Option<f64> {
+/// Answers that the validators of a subnet received beyond one per query, in parts of their queries.
+fn surplus(epoch: &Epoch<'_>) -> f64 {
     let neurons = epoch.rows.iter().filter_map(|row| epoch.ground.neurons.get(&row.hotkey));
     let mut sum = Deeds::default();
     for deeds in neurons.flat_map(|neuron| neuron.deeds.iter().rev().take(EPOCHS)) {
         sum.asked = sum.asked.saturating_add(deeds.asked);
         sum.answered = sum.answered.saturating_add(deeds.answered);
     }
-    let beyond = sum.answered.saturating_sub(sum.asked);
-    (sum.asked > 0).then(|| beyond as f64 / sum.asked as f64)
+    if sum.asked == 0 {
+        return 0.0;
+    }
+    sum.answered.saturating_sub(sum.asked) as f64 / sum.asked as f64
 }
 
 const _: () = assert!(EPOCHS <= EPOCHS_KEPT);
