@@ -4,8 +4,9 @@
 //! (`emulator/src/detect/tests.rs`).
 
 use crate::export::{skip, tool};
-use crate::program::{folder, json, root, say};
+use crate::program::{folder, json, root, say, scenario, text};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -132,4 +133,63 @@ fn every_detector_has_an_alert_rule_that_works() {
         let said = [&output.stdout[..], &output.stderr[..]].concat();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&said));
     }
+}
+
+/// Runs a scenario that ships and holds its alarms against what its groups are: every attacker is told by its own
+/// detector, and honest ones are named by as many pairs of detector and subject as are listed, not by more.
+fn check_labels(file: &str, unseen: &[&str], wrong_max: usize) {
+    let folder = folder();
+    let file = scenario(file);
+    json(folder.path(), &["run", &file, "--out", "run", "--processes", "0", "--json"]);
+    let told = json(folder.path(), &["detect", "run", "--json"]);
+    let detectors = told["detectors"].as_array().expect("a list");
+    let names: BTreeSet<&str> = detectors.iter().map(|row| text(row, "name")).collect();
+    let scenario = fs::read_to_string(&file).expect("it ships");
+    let scenario: toml::Table = toml::from_str(&scenario).expect("it is valid");
+    let groups = scenario["players"].as_array().expect("a list");
+    let word = |group: &toml::Value, key| group[key].as_str().expect("a word").to_owned();
+    let attackers: Vec<(String, String, Vec<i64>)> = groups
+        .iter()
+        .map(|group| {
+            let owns = word(group, "role") == "owner";
+            let owned = group.get("subnets").and_then(toml::Value::as_array).filter(|_| owns);
+            let owned = owned.into_iter().flatten().filter_map(toml::Value::as_integer);
+            (word(group, "name"), word(group, "behaviour"), owned.collect())
+        })
+        .filter(|(_, behaviour, _)| names.contains(behaviour.as_str()))
+        .collect();
+    assert!(!attackers.is_empty(), "{file} has no attackers");
+    let mut seen = BTreeSet::new();
+    let mut wrong = BTreeSet::new();
+    for alarm in told["alarms"].as_array().expect("a list") {
+        let (detector, subject) = (text(alarm, "detector"), &alarm["subject"]);
+        let is_it = |(name, _, owned): &&(String, String, Vec<i64>)| match text(subject, "kind") {
+            "subnet" => subject["netuid"].as_i64().is_some_and(|netuid| owned.contains(&netuid)),
+            _ => subject["group"].as_str() == Some(name),
+        };
+        match attackers.iter().find(is_it) {
+            Some((name, behaviour, _)) if behaviour == detector => {
+                seen.insert(name.as_str());
+            }
+            Some(_) => {}
+            None => {
+                wrong.insert(format!("{detector}: {subject}"));
+            }
+        }
+    }
+    let missed: Vec<&str> = attackers.iter().map(|(name, _, _)| name.as_str()).collect();
+    let missed: Vec<&str> = missed.into_iter().filter(|name| !seen.contains(name)).collect();
+    assert_eq!(missed, unseen, "{file}: attackers that nobody told");
+    assert!(wrong.len() <= wrong_max, "{file}: honest, but named: {wrong:#?}");
+}
+
+/// While the network duplicates two messages of five, subnets look as if a `staller` flooded them.
+#[test]
+fn the_showcase_raises_the_alarms_that_its_labels_say() {
+    check_labels("showcase.toml", &[], 5);
+}
+
+#[test]
+fn the_kitchen_sink_names_whom_it_should() {
+    check_labels("kitchen-sink.toml", &[], 0);
 }

@@ -1,6 +1,6 @@
 //! Validators that favour some whatever these answer: `cabal`, `self-weighter`, `dictator`.
 
-use super::scene::{Epoch, Judged, Parts, likeness, median};
+use super::scene::{Epoch, Judged, Parts, distance, likeness, median, medians, whole};
 use super::signals::Signals;
 use super::{CABAL, DICTATOR, SELF_WEIGHTER};
 use protocol::units::{AccountId, NetUid};
@@ -14,6 +14,10 @@ const PART_MIN: f32 = 0.01;
 const LIKENESS_MIN: f64 = 0.9;
 /// How much more of its row must stand than of the others'.
 const LEAD_MIN: f64 = 0.05;
+/// How much farther its row must be from the others' than these are from one another.
+const APART_MIN: f64 = 0.1;
+/// Share of stake below which nobody looks whether somebody dictates.
+const STAKE_MIN: f64 = 0.25;
 
 /// By how much a row is above what half of the validators give, by uid; small differences are missing.
 type Excess = Vec<(u16, f32)>;
@@ -108,10 +112,12 @@ fn own_part(epoch: &Epoch<'_>, row: &Judged) -> f64 {
     parts.filter(|(hotkey, _)| epoch.state.owner(hotkey) == coldkey).map(|(_, part)| *part).sum()
 }
 
-/// The share of stake of a validator whose row is the consensus, while more of the others' rows is clipped.
+/// The share of stake of a validator whose row is the consensus, while more of the others' rows is clipped, though they agree
+/// with one another: who has most of the stake is clipped least anyway.
 fn rule(epoch: &Epoch<'_>, row: &Judged) -> f64 {
     let stake = Epoch::share(&epoch.run.stake_weight, row.uid);
-    if likeness(&row.parts, &epoch.now().consensus) < LIKENESS_MIN {
+    let is_consensus = likeness(&row.parts, &epoch.now().consensus) >= LIKENESS_MIN;
+    if stake < STAKE_MIN || !is_consensus || apart(epoch, row) < APART_MIN {
         return 0.0;
     }
     let trust = |uid| Epoch::share(&epoch.run.validator_trust, uid);
@@ -119,6 +125,21 @@ fn rule(epoch: &Epoch<'_>, row: &Judged) -> f64 {
     let mut others: Vec<f64> = others.map(|other| trust(other.uid)).collect();
     let leads = !others.is_empty() && trust(row.uid) - median(&mut others) >= LEAD_MIN;
     if leads { stake } else { 0.0 }
+}
+
+/// How much farther a row is from what half of the others give than these usually are from each other. One other alone
+/// agrees with nobody.
+fn apart(epoch: &Epoch<'_>, row: &Judged) -> f64 {
+    let from_rest = |one: &Judged, without: u16| {
+        let rest = epoch.rows.iter().filter(|rest| rest.uid != one.uid && rest.uid != without);
+        distance(&one.parts, &whole(medians(rest, one.parts.len())))
+    };
+    let others = epoch.rows.iter().filter(|other| other.uid != row.uid);
+    let mut usual: Vec<f64> = others.map(|other| from_rest(other, row.uid)).collect();
+    if usual.len() < 2 {
+        return 0.0;
+    }
+    from_rest(row, row.uid) - median(&mut usual)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Validators whose rows are old in one way or another: `bonds-gamer`, `sleeper`, `outdated`.
 
-use super::scene::{Epoch, Judged, Neuron, likeness, median};
+use super::scene::{Epoch, Judged, Neuron, distance, median, whole};
 use super::signals::Signals;
 use super::{BONDS_GAMER, OUTDATED, SLEEPER};
 use protocol::call::{Call, Origin};
@@ -68,12 +68,12 @@ impl Lapsed {
     pub fn judge(&mut self, epoch: &Epoch<'_>, signals: &mut Signals) {
         let here = |hotkey: &AccountId| epoch.ground.neurons.contains_key(hotkey);
         self.of.retain(|(netuid, hotkey), _| *netuid != epoch.netuid || here(hotkey));
-        let delays: Vec<f64> = epoch.rows.iter().map(|row| late(epoch, row)).collect();
+        let lags: Vec<Lag> = epoch.rows.iter().map(|row| Lag::of(epoch, row)).collect();
         for (place, row) in epoch.rows.iter().enumerate() {
             let Some(neuron) = epoch.ground.neurons.get(&row.hotkey) else { continue };
             let lapses = self.of.entry((epoch.netuid, row.hotkey)).or_default();
             let asks = neuron.deeds.iter().rev().take(EPOCHS).any(|deeds| deeds.asked > 0);
-            let late = hedge(epoch, row).max(beyond_others(&delays, place));
+            let late = hedge(epoch, row).max(beyond_others(&lags, place));
             let late = if asks && epoch.is_renewed(row) { late } else { 0.0 };
             let late = mean_with(&mut lapses.late, late);
             signals.set(BONDS_GAMER, epoch.neuron(row.hotkey), late, epoch.height);
@@ -143,24 +143,47 @@ fn hedge(epoch: &Epoch<'_>, row: &Judged) -> f64 {
     if most < HEDGES_MIN { 0.0 } else { most as f64 / targets as f64 }
 }
 
-/// How much nearer a row is to what validators made of the miners some epochs ago than to what they make of them now,
-/// in parts of its distance from now.
-fn late(epoch: &Epoch<'_>, row: &Judged) -> f64 {
-    let now = 1.0 - likeness(&row.parts, &epoch.now().median);
-    if now < DISTANCE_MIN {
-        return 0.0;
-    }
-    let before = epoch.ground.past.iter().rev().skip(LATE_MIN);
-    let distances = before.map(|past| 1.0 - likeness(&row.parts, &past.median));
-    let nearest = distances.fold(now, f64::min);
-    (now - nearest) / now
+/// How far a row is from what half of the validators made of the miners.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Lag {
+    /// From what they make of them now.
+    now: f64,
+    /// From what they made of them some epochs ago, where it is nearest to that; at most as far as from now.
+    then: f64,
 }
 
-/// How much later one row is than the others usually are: who asks few miners looks late now and then, and so do all.
-fn beyond_others(delays: &[f64], place: usize) -> f64 {
-    let mut others = delays.to_vec();
+impl Lag {
+    /// Only miners that the row names are compared: whoever has not heard of a newcomer gives it nothing and is not late,
+    /// whoever hedges gives something to everybody.
+    fn of(epoch: &Epoch<'_>, row: &Judged) -> Self {
+        let from = |median: &[f64]| {
+            let named = median.iter().zip(&row.parts);
+            let named = named.map(|(half, own)| if *own > 0.0 { *half } else { 0.0 });
+            distance(&row.parts, &whole(named.collect()))
+        };
+        let now = from(&epoch.now().median);
+        let before = epoch.ground.past.iter().rev().skip(LATE_MIN);
+        let then = before.map(|past| from(&past.median)).fold(now, f64::min);
+        Self { now, then }
+    }
+
+    /// How much nearer it is to then, in parts of its distance from now.
+    fn delay(self) -> f64 {
+        if self.now < DISTANCE_MIN { 0.0 } else { (self.now - self.then) / self.now }
+    }
+}
+
+/// How much later one row is than the others usually are: who asks few miners looks late now and then, and so do all. A
+/// late row is also farther from now than others are, and as near to then as they are to now: else it is a poor one.
+fn beyond_others(lags: &[Lag], place: usize) -> f64 {
+    let mut others = lags.to_vec();
     let own = others.swap_remove(place);
-    (own - median(&mut others)).max(0.0)
+    let usual = median(&mut others.iter().map(|lag| lag.now).collect::<Vec<_>>());
+    if own.now <= usual || own.then > usual.max(DISTANCE_MIN) {
+        return 0.0;
+    }
+    let delay = median(&mut others.iter().map(|lag| lag.delay()).collect::<Vec<_>>());
+    (own.delay() - delay).max(0.0)
 }
 
 /// Of the uids that changed hands, and that the others weigh otherwise than before, the part on which a row stayed as it
@@ -216,4 +239,28 @@ fn sleep(epoch: &Epoch<'_>, neuron: &Neuron, updated: u64) -> f64 {
     let since = epoch.height.0.saturating_sub(updated);
     let awake = neuron.permitted.saturating_mul(epoch.span);
     since.min(awake) as f64 / period as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn late_is_who_is_as_near_to_then_as_others_are_to_now() {
+        let rows = [
+            ((0.4, 0.02), 0.95),
+            // Too near to now to tell.
+            ((0.02, 0.0), 0.0),
+            // Far from both.
+            ((0.4, 0.1), 0.0),
+            // No farther from now than others.
+            ((0.05, 0.01), 0.0),
+        ];
+        let others = [(0.05, 0.05), (0.06, 0.06), (0.04, 0.04)];
+        for (own, expected) in rows {
+            let all = [own].into_iter().chain(others);
+            let lags: Vec<Lag> = all.map(|(now, then)| Lag { now, then }).collect();
+            assert!((beyond_others(&lags, 0) - expected).abs() < 1e-9, "{own:?}");
+        }
+    }
 }

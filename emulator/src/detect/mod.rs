@@ -60,20 +60,20 @@ macro_rules! detectors {
 }
 
 detectors! {
-    TREASURER: "treasurer", 0.03 "parts of the pool's TAO", "An owner's purchases of its own alpha within a week, three at least, less what others paid it";
+    TREASURER: "treasurer", 0.03 "parts of the pool's TAO", "An owner's purchases of its own alpha within a week, three of like size at least, less what others paid it";
     WEIGHT_COPIER: "weight-copier", 0.85 "likeness", "A validator asked nobody in three epochs and its row is like a consensus of before, the mean of some, or the row of the validator with most stake";
     STALE_COPIER: "stale-copier", 0.85 "likeness", "On a subnet with commit-reveal, a validator asked nobody in three epochs and its row is like the mean of all rows of an epoch before";
     COMMIT_WITHHOLDER: "commit-withholder", 0.3 "parts of its last commits", "Commits by hash whose time is over and that nobody tried to open";
     BAD_REVEALER: "bad-revealer", 0.5 "reveals per commit", "Reveals that the chain refuses, per commit by hash, over four epochs";
     CABAL: "cabal", 0.1 "parts of a row", "What a validator and another one give the same miners in each of four epochs beyond what half of the validators give them";
     SELF_WEIGHTER: "self-weighter", 0.05 "parts of a row", "The part of a row on hotkeys of its own coldkey, the subnet owner's excepted";
-    BONDS_GAMER: "bonds-gamer", 0.3 "parts", "Next to nothing for miners that others weigh much or not at all, in parts of a row's targets, or how much nearer the row is to the others' rows of some epochs ago than to those of now, beyond what is usual; the mean of four epochs";
+    BONDS_GAMER: "bonds-gamer", 0.3 "parts", "Next to nothing for miners that others weigh much or not at all, in parts of a row's targets, or how much nearer the row is to the others' rows of some epochs ago than to those of now, among the miners that it names and beyond what is usual; the mean of four epochs";
     PERMIT_HOPPER: "permit-hopper", 2.0 "of eight epochs", "Epochs just before which a coldkey moved stake from one hotkey to another of the subnet";
     SPAMMER: "spammer", 0.5 "calls per block", "Calls of one player that failed or were refused, for four different reasons at least, over a hundred blocks";
     SLEEPER: "sleeper", 3.5 "usual periods", "Time since the last row of a validator that has a permit and used to set rows";
     OUTDATED: "outdated", 0.5 "per epoch", "Rows rejected for their version key, or the part of the uids that changed hands on which a row stayed as it was while the others' changed; the mean of four epochs";
     CHILDKEY_ABUSER: "childkey-abuser", 2.0 "orders in eight epochs", "Childkey takes raised just before an epoch and lowered just after one, and children ordered just before one";
-    DICTATOR: "dictator", 0.5 "parts of all stake", "The stake behind one validator whose row is the consensus, while more of the others' rows is clipped";
+    DICTATOR: "dictator", 0.5 "parts of all stake", "The stake behind one validator whose row is the consensus, while more of the others' rows is clipped though they agree with one another";
     SYBIL: "sybil", 3.0 "uids", "Uids of one coldkey on a subnet, or miners whose weight is the same in every row";
     ANSWER_COPIER: "answer-copier", 1.0 "queries per epoch", "Queries of a neuron that earns as a miner and sets no rows";
     VACANCY_SNIPER: "vacancy-sniper", 1.0 "places", "A place taken from an earning miner while rows waited, that earned before any row could be about its new neuron and nothing since";
@@ -82,9 +82,9 @@ detectors! {
     HYPERPARAMETER_RUGGER: "hyperparameter-rugger", 0.25 "parts", "The part of the miners' emission or of the uids of coldkeys which the subnet's owner gave money, or the part of the neurons that it trimmed away";
     MINER_BURNER: "miner-burner", 0.25 "parts of the miners' emission", "Incentive of the subnet owner's own hotkeys, which is withheld";
     LOCK_COST_GRIEFER: "lock-cost-griefer", 2.0 "subnets", "Subnets that a coldkey registered and did not start though it could";
-    FLOW_RECYCLER: "flow-recycler", 2.0 "round trips", "Times within two weeks that a coldkey bought half a percent of a pool or more and sold nearly all of it again";
+    FLOW_RECYCLER: "flow-recycler", 2.0 "round trips", "Times within two weeks that a coldkey bought half a percent of one pool or more and sold nearly all of it again; a pool of less than half the median counts as that deep";
     SANDWICHER: "sandwicher", 2.0 "sandwiches", "Blocks of a day in which a coldkey bought and then sold beside somebody else's buy";
-    DUMP_WHALE: "dump-whale", 0.05 "parts of the pool's TAO", "What one coldkey takes out of a pool in one block";
+    DUMP_WHALE: "dump-whale", 0.05 "parts of the pool's TAO", "What one coldkey takes out of a pool in one block; a pool of less than half the median counts as that deep";
     DEREG_SNIPER: "dereg-sniper", 0.2 "parts of the sales", "The share of a pruned subnet's sales of the coldkey that registered the subnet in its place";
 }
 

@@ -396,7 +396,7 @@ impl Past {
             at,
             consensus: whole(consensus),
             mean: whole(mean),
-            median: medians(rows, count),
+            median: medians(rows.iter(), count),
             biggest: biggest.map(|row| (row.hotkey, row.parts.clone())),
         }
     }
@@ -439,12 +439,17 @@ pub fn likeness(one: &[f64], other: &[f64]) -> f64 {
     one.iter().zip(other).map(|(a, b)| a.min(*b)).sum()
 }
 
+/// How far two rows are from each other: what they do not have in common.
+pub fn distance(one: &[f64], other: &[f64]) -> f64 {
+    1.0 - likeness(one, other)
+}
+
 /// By uid, the part that at least half of the rows give.
-fn medians(rows: &[Judged], count: usize) -> Parts {
-    let mut column = Vec::with_capacity(rows.len());
+pub fn medians<'a>(rows: impl Iterator<Item = &'a Judged> + Clone, count: usize) -> Parts {
+    let mut column = Vec::new();
     let medians = (0..count).map(|uid| {
         column.clear();
-        column.extend(rows.iter().map(|row| row.parts.get(uid).copied().unwrap_or(0.0)));
+        column.extend(rows.clone().map(|row| row.parts.get(uid).copied().unwrap_or(0.0)));
         median(&mut column)
     });
     medians.collect()
