@@ -59,6 +59,8 @@ mod queues;
 mod reading;
 /// Metrics at simulated times, wherever they are read.
 mod remote_write;
+/// Making a run again.
+mod reproduce;
 /// `btemu report`.
 mod report;
 /// Scenario commands and the shipped scenarios.

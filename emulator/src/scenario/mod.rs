@@ -149,6 +149,15 @@ pub fn read_under(
     read(path, text, &[&environment()[..], overlays].concat())
 }
 
+/// Variables of the environment that are laid over every scenario file now, by name.
+pub fn variables() -> Vec<String> {
+    let names = environment().into_iter().filter_map(|overlay| {
+        let (name, _) = overlay.origin.split_once('=')?;
+        Some(name.to_owned())
+    });
+    names.collect()
+}
+
 /// Reads a scenario that a log holds, as a fork of the run changes it; the environment does not. A group whose
 /// behaviour changes keeps the settings that both behaviours know.
 ///
