@@ -134,18 +134,22 @@ fn a_fork_of_a_fork_is_made_again_from_its_scenario_alone() {
     assert_eq!(made_again(folder, &told, NOTHING), text(&forked, "tip_hash"));
 }
 
-/// A condition ends a run at each block after it holds; whoever went on all the same has a longer run than it allows.
+/// The commands count blocks: a condition has nothing left to say, and a pace would only take time.
 #[test]
-fn a_run_that_went_on_beyond_its_condition_is_made_again_in_full() {
+fn a_run_that_ended_by_a_condition_at_a_pace_is_made_again() {
     let folder = folder();
     let folder = folder.path();
-    let until = ["--blocks", "9", "--set", "run.until=\"subnets > 0\"", "--out", "run"];
-    let ended = run(folder, &[&[scenario("quickstart.toml").as_str()], &until[..]].concat());
-    assert_eq!(number(&ended, "blocks"), 1);
-    let went_on = json(folder, &["run", "--resume", "run", "--blocks", "9", "--json"]);
-    assert_eq!(number(&went_on, "blocks"), 2);
+    let quickstart = scenario("quickstart.toml");
+    let until = ["--set", "run.until=\"subnets > 0\"", "--pace", "2400x", "--out", "run"];
+    let ended = run(folder, &[&[quickstart.as_str()], &until[..]].concat());
+    assert_eq!((text(&ended, "ended"), number(&ended, "blocks")), ("condition", 1));
     let told = told(folder, "run", &[]);
-    assert_eq!(made_again(folder, &told, NOTHING), text(&went_on, "tip_hash"));
+    let last = told["commands"][1].as_str().expect("a text");
+    assert_eq!(
+        last,
+        "btemu run again.toml --set 'run.until=[]' --set run.pace=max --blocks 1 --out again"
+    );
+    assert_eq!(made_again(folder, &told, NOTHING), text(&ended, "tip_hash"));
 }
 
 /// A file of one's own is not in the log, but what came of it at genesis is.
