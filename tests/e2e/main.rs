@@ -59,12 +59,14 @@ mod queues;
 mod reading;
 /// Metrics at simulated times, wherever they are read.
 mod remote_write;
-/// Making a run again.
-mod reproduce;
 /// `btemu report`.
 mod report;
+/// Making a run again.
+mod reproduce;
 /// Scenario commands and the shipped scenarios.
 mod scenarios;
+/// Scenario files as JSON Schema.
+mod schema;
 /// Weights that are sealed until they count.
 mod sealed;
 /// Memory over a long run.

@@ -10,6 +10,8 @@ pub mod document;
 mod layers;
 /// Scenarios that need no other file.
 pub mod packed;
+/// Scenario files as JSON Schema.
+pub mod schema;
 
 use crate::clock::Pace;
 use crate::genesis;
