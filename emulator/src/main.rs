@@ -25,6 +25,7 @@ mod plan;
 mod planted;
 mod progress;
 mod report;
+mod reproduction;
 mod run;
 mod scenario;
 mod swarm;
@@ -63,6 +64,8 @@ enum Command {
     Top(commands::top::TopArguments),
     /// The run folders: scenario, seed, blocks, size.
     Runs(commands::runs::RunsArguments),
+    /// Tell the commands and the build that make a run again, block by block.
+    Reproduce(commands::reproduce::ReproduceArguments),
     /// Fold a log back into the protocol state, checking every state root on the way.
     Replay(commands::replay::ReplayArguments),
     /// Check the hashes, frames and roots of a log; decide its calls or run its players again.
@@ -138,6 +141,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Ctl(command) => commands::ctl::run(&command),
         Command::Top(command) => commands::top::run(&command),
         Command::Runs(command) => commands::runs::run(&command),
+        Command::Reproduce(command) => commands::reproduce::run(&command),
         Command::Replay(command) => commands::replay::run(&command),
         Command::Verify(command) => commands::verify::run(&command),
         Command::Repair(command) => commands::repair::run(&command),

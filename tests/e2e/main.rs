@@ -61,8 +61,12 @@ mod reading;
 mod remote_write;
 /// `btemu report`.
 mod report;
+/// Making a run again.
+mod reproduce;
 /// Scenario commands and the shipped scenarios.
 mod scenarios;
+/// Scenario files as JSON Schema.
+mod schema;
 /// Weights that are sealed until they count.
 mod sealed;
 /// Memory over a long run.

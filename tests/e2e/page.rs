@@ -142,6 +142,9 @@ fn the_commands_of_a_page_make_the_same_run() {
     ];
     let forked = json(folder.path(), &fork);
     assert_eq!(made_again(&page(folder.path(), &["fork"])), text(&forked, "tip_hash"));
+    let before = page(folder.path(), &["fork", "--at", "+20"]);
+    let replayed = json(folder.path(), &["replay", "run", "--to", "+20", "--json"]);
+    assert_eq!(made_again(&before), text(&replayed, "tip_hash"), "before it left the other");
 }
 
 #[test]

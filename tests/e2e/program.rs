@@ -48,7 +48,8 @@ pub fn say(folder: &Path, arguments: &[&str]) -> Said {
     said(output)
 }
 
-fn said(output: Output) -> Said {
+/// What a program that is over said.
+pub fn said(output: Output) -> Said {
     Said {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).expect("it writes text"),

@@ -30,6 +30,8 @@ fn replay_and_verify_agree_with_the_run() {
     assert_eq!(text(&verified, "tip_hash"), text(&ran, "tip_hash"));
     let part = json(folder.path(), &["replay", "run", "--to", "+40", "--json"]);
     assert_eq!(number(&part, "blocks"), 40);
+    let whole = json(folder.path(), &["replay", "run", "--from-genesis", "--json"]);
+    assert_eq!(text(&whole, "tip_hash"), text(&ran, "tip_hash"), "every replay begins there");
     let human = say(folder.path(), &["replay", "run"]);
     assert!(human.stdout.contains(text(&ran, "tip_hash")), "{human:?}");
 }

@@ -249,6 +249,39 @@ fn a_metric_has_the_same_value_at_the_same_block_wherever_it_is_read() {
     same("replayed and pushed", &live, &pushed(&again));
 }
 
+/// A fork pushes what it makes itself, in as much detail as a run does; the times of what it shares are its parent's.
+#[test]
+fn a_fork_pushes_what_comes_behind_the_shared_blocks() {
+    let folder = folder();
+    let quickstart = scenario("quickstart.toml");
+    let usual = ["--processes", "0", "--json"];
+    let run = ["run", &quickstart, "--blocks", "20", "--out", "run"];
+    json(folder.path(), &[&run[..], &usual].concat());
+    let (url, live) = receiver();
+    let fork = ["fork", "run", "--at", "+12", "--set", "rules.version=price", "--out", "fork"];
+    let detail = ["--remote-write", &url, "--every", "1", "--neurons", "2", "--accounts"];
+    json(folder.path(), &[&fork[..], &detail, &usual].concat());
+    let live = pushed(&live);
+    let heights = live.values().map(|of_block| {
+        let mut heights = of_block.iter().filter(|((name, _), _)| name == "btemu_block_height");
+        *heights.next().expect("it is pushed").1
+    });
+    let own: Vec<f64> = (13..=20).map(f64::from).collect();
+    assert_eq!(heights.collect::<Vec<_>>(), own);
+    let export = ["export", "fork", "--format", "openmetrics", "--out", "all.txt", "--every", "1"];
+    let more = ["--from", "+13", "--neurons", "2", "--accounts", "--json"];
+    json(folder.path(), &[&export[..], &more].concat());
+    let text = fs::read_to_string(folder.path().join("all.txt")).expect("it was written");
+    assert!(
+        text.contains("btemu_neuron_info{netuid=\"2\"") && text.contains("btemu_player_wealth_tao")
+    );
+    same("exported", &live, &exported(&text));
+    let refused = ["fork", "run", "--at", "+12", "--out", "silent", "--neurons", "1"];
+    let said = say(folder.path(), &refused);
+    assert!(said.code == 2 && said.stderr.contains("none are served or pushed"), "{said:?}");
+    assert!(!folder.path().join("silent").exists(), "nothing is left behind");
+}
+
 #[test]
 fn a_replay_at_a_pace_ends_by_itself_and_shows_the_past_on_its_way() {
     let folder = folder();

@@ -90,7 +90,9 @@ fn completions_name_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         let said = say(folder.path(), &["completions", shell]);
         assert_eq!(said.code, 0, "{said:?}");
-        assert!(said.stdout.contains("replay"), "{shell}");
+        for name in ["replay", "reproduce"] {
+            assert!(said.stdout.contains(name), "{shell}: {name}");
+        }
     }
 }
 

@@ -51,6 +51,10 @@ pub struct ForkArguments {
     /// Serve Prometheus metrics at this address, or `off` [default: the scenario's].
     #[arg(long, value_name = "ADDR|off", value_parser = address_or_off)]
     metrics: Option<String>,
+    #[command(flatten)]
+    push: PushOptions,
+    #[command(flatten)]
+    detail: DetailOptions,
     /// Fork even if the disk seems too small.
     #[arg(long)]
     force: bool,
@@ -130,8 +134,8 @@ fn launching(arguments: &ForkArguments, parent: &Reading) -> Result<RunArguments
         pace: arguments.pace.clone(),
         set: arguments.set.clone(),
         metrics: arguments.metrics.clone(),
-        push: PushOptions::default(),
-        detail: DetailOptions::default(),
+        push: arguments.push.clone(),
+        detail: arguments.detail.clone(),
         force: arguments.force,
         check_invariants: arguments.check_invariants,
         json: arguments.json,

@@ -50,6 +50,8 @@ pub mod replay;
 pub mod report;
 /// The same as a page.
 mod report_page;
+/// What makes a run again.
+pub mod reproduce;
 /// Launching and resuming.
 pub mod run;
 /// Run folders.

@@ -26,6 +26,9 @@ pub struct ReplayArguments {
     /// The last block to fold: a height, or +N counted from genesis.
     #[arg(long, value_name = "B")]
     to: Option<BlockArgument>,
+    /// Fold every block from genesis on, as every replay does.
+    #[arg(long)]
+    from_genesis: bool,
     /// Serve the metrics of the past at this address while it is folded.
     #[arg(long, value_name = "ADDR", value_parser = address)]
     metrics: Option<String>,

@@ -11,18 +11,17 @@ use super::report::fold;
 use super::{BlockArgument, Failure, tell_talk};
 use crate::detect::Detectors;
 use crate::export::{ExportError, Output, Target};
-use crate::genesis::snapshot::{files, ships};
 use crate::names::Names;
 use crate::plan::Plan;
 use crate::progress::Showing;
 use crate::report::Gathered;
-use crate::report::dossier::{DetectorSeen, Dossier, ForkTold, Origin, Trouble};
+use crate::report::dossier::{DetectorSeen, Dossier, Origin, Trouble};
 use crate::report::happenings::Happenings;
 use crate::report::page::page;
 use crate::report::series::Series;
+use crate::reproduction::{self, Start, own_files, started_with};
 use crate::run::calendar;
 use crate::run::totals::{Totals, players_by_role};
-use crate::scenario::document::Document;
 use protocol::frame::Header;
 use protocol::rules::Mode;
 use protocol::state::State;
@@ -178,13 +177,12 @@ fn struck(journal: &[Value]) -> Vec<(String, u64)> {
 
 fn origin(reading: &Reading, header: &Header, state: &State, journal: &[Value]) -> Origin {
     let plan = &reading.plan;
-    let genesis = reading.genesis.height;
     let mode = match state.rules.mode {
         Mode::Reference => "as the chain has them",
         Mode::Sound => "sound",
     };
     let time = jiff::Timestamp::from_second(plan.genesis_unix_s);
-    let mut origin = Origin {
+    Origin {
         scenario: plan.name.clone(),
         description: plan.description.clone(),
         document: plan.scenario.clone(),
@@ -196,30 +194,9 @@ fn origin(reading: &Reading, header: &Header, state: &State, journal: &[Value]) 
         simulation_hash: reading.genesis.parent.to_string(),
         tip_hash: header.hash().to_string(),
         state_root: header.state_root.to_string(),
-        forks: plan
-            .forks
-            .iter()
-            .map(|fork| ForkTold { at: fork.at, set: fork.set.clone() })
-            .collect(),
-        commands: Vec::new(),
+        forks: plan.course(header.height).forks().len(),
+        commands: reproduction::commands(plan, Start::Scenario("scenario.toml"), header.height),
         files: own_files(&plan.scenario),
         started_with: started_with(journal),
-    };
-    origin.reproduce(genesis, header.height.0 - genesis.0);
-    origin
-}
-
-/// The command line that the run was started with, if its journal is there.
-fn started_with(journal: &[Value]) -> Option<String> {
-    let started = journal.iter().find(|line| line["kind"] == "started")?;
-    let words = started["command"].as_array()?.iter().skip(1).filter_map(Value::as_str);
-    let words: Vec<String> = words.map(crate::report::dossier::quoted).collect();
-    Some(format!("btemu {}", words.join(" ")))
-}
-
-/// Files that a scenario names and that do not ship with the program.
-fn own_files(scenario: &str) -> Vec<String> {
-    let Ok(mut document) = toml::from_str::<Document>(scenario) else { return Vec::new() };
-    let named = files(&mut document).into_iter().map(|(_, name)| name.clone());
-    named.filter(|name| !ships(name)).collect()
+    }
 }

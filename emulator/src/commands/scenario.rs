@@ -1,4 +1,4 @@
-//! `btemu scenario list | check | show | import`.
+//! `btemu scenario list | check | show | schema | import`.
 
 use super::run::scenario_failure;
 use super::telling::thousands;
@@ -41,6 +41,8 @@ enum ScenarioCommand {
         /// The scenario file.
         file: PathBuf,
     },
+    /// Print the JSON Schema of scenario files, for editors that complete and check (docs/scenarios.md).
+    Schema,
     /// Make a snapshot of metagraphs as a node or the Bittensor SDK tells them (docs/snapshots.md).
     Import(ImportArguments),
 }
@@ -111,6 +113,11 @@ pub fn run(arguments: &ScenarioArguments) -> Result<(), Failure> {
         ScenarioCommand::Show { file } => {
             let scenario = scenario::load(file, &Overrides::default()).map_err(scenario_failure)?;
             print(&scenario.show().map_err(scenario_failure)?)
+        }
+        ScenarioCommand::Schema => {
+            let text = serde_json::to_string_pretty(&scenario::schema::schema());
+            let text = text.map_err(|error| Failure::failed(error, None))?;
+            print(&format!("{text}\n"))
         }
         ScenarioCommand::Import(arguments) => import(arguments),
     }

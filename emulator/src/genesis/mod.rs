@@ -582,6 +582,52 @@ fn laid_over<T: Serialize + DeserializeOwned>(
     })
 }
 
+/// A parameter that a scenario may set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settable {
+    /// Its name.
+    pub name: String,
+    /// What it is unless a scenario says otherwise.
+    pub value: Value,
+    /// The least and the greatest whole number that it takes, as far as TOML holds them; none of a flag.
+    pub bounds: Option<(i64, i64)>,
+}
+
+/// Hyperparameters that a scenario may set, with what they are in a generated network.
+pub fn hyperparameters() -> Vec<Settable> {
+    settable(&started(), &[])
+}
+
+/// Global parameters that a scenario may set, with what they are on the main network.
+pub fn global_parameters() -> Vec<Settable> {
+    settable(&Global::mainnet(), COMPUTED)
+}
+
+/// The fields of a value of the protocol that may be laid over; their bounds are found by trying.
+fn settable<T: Serialize + DeserializeOwned>(base: &T, computed: &[&str]) -> Vec<Settable> {
+    let fields = serde_json::to_value(base).expect("parameters are plain data");
+    let fields = fields.as_object().into_iter().flatten();
+    let fields = fields.filter(|(name, _)| !computed.contains(&name.as_str()));
+    let settable = fields.filter_map(|(name, value)| {
+        let takes = |number: &i64| {
+            let table = Table::from_iter([(name.clone(), toml::Value::Integer(*number))]);
+            laid_over("", "", base, &table).is_ok()
+        };
+        let bounds = match value {
+            Value::Bool(_) => None,
+            Value::Number(_) => {
+                let greatest = [63, 32, 31, 16, 15, 8, 7].map(|bits| i64::MAX >> (63 - bits));
+                let least = [63, 31, 15, 7].map(|bits| i64::MIN >> (63 - bits));
+                let greatest = greatest.into_iter().find(takes)?;
+                Some((least.into_iter().find(takes).unwrap_or(0), greatest))
+            }
+            _ => return None,
+        };
+        Some(Settable { name: name.clone(), value: value.clone(), bounds })
+    });
+    settable.collect()
+}
+
 fn laid_over_value(field: &Value, value: &toml::Value) -> Option<Value> {
     match (field, value) {
         (Value::Bool(_), toml::Value::Boolean(truth)) => Some(Value::Bool(*truth)),
@@ -874,7 +920,7 @@ impl Switch {
 }
 
 /// The root calls a timeline may hold: every setting, and those that are none.
-fn timeline_calls() -> Vec<&'static str> {
+pub fn timeline_calls() -> Vec<&'static str> {
     let others = [settings::OWNER_HOTKEY_TOO, "root_dissolve_network", "switch_rules"];
     Setting::names().chain(others).collect()
 }

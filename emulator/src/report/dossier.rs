@@ -117,99 +117,12 @@ pub struct Origin {
     pub tip_hash: String,
     /// The state after it.
     pub state_root: String,
-    /// The runs that it left, in order.
-    pub forks: Vec<ForkTold>,
+    /// How many runs it left.
+    pub forks: usize,
     /// The command line it was started with, if that is known.
     pub started_with: Option<String>,
     /// Commands that make the same run again.
     pub commands: Vec<String>,
     /// Files that have to lie beside the scenario, because they do not ship with the program.
     pub files: Vec<String>,
-}
-
-/// Where a run left another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ForkTold {
-    /// The last block that both share.
-    pub at: Height,
-    /// What was assigned.
-    pub set: Vec<String>,
-}
-
-impl Origin {
-    /// The commands that make a run of so many blocks again: from its scenario, then through its forks.
-    pub fn reproduce(&mut self, genesis: Height, blocks: u64) {
-        const SCENARIO: &str = "scenario.toml";
-        let out = |number: usize, last: usize| match number == last {
-            true => "again".to_owned(),
-            false => format!("again-{number}"),
-        };
-        let last = self.forks.len();
-        let ends = self.forks.iter().map(|fork| fork.at.0.saturating_sub(genesis.0));
-        let ends: Vec<u64> = ends.chain([blocks]).map(|end| end.min(blocks)).collect();
-        let mut commands =
-            vec![format!("btemu run {SCENARIO} --blocks {} --out {}", ends[0], out(0, last))];
-        for (number, fork) in (1..).zip(&self.forks) {
-            let set: Vec<String> =
-                fork.set.iter().map(|one| format!(" --set {}", quoted(one))).collect();
-            commands.push(format!(
-                "btemu fork {} --at +{}{} --blocks {} --out {}",
-                out(number - 1, last),
-                fork.at.0.saturating_sub(genesis.0),
-                set.concat(),
-                ends[number],
-                out(number, last)
-            ));
-        }
-        self.commands = commands;
-    }
-}
-
-/// A word as a shell takes it.
-pub fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-=/:+,%".contains(letter);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn commands(forks: Vec<ForkTold>, blocks: u64) -> Vec<String> {
-        let mut origin = Origin { forks, ..Origin::default() };
-        origin.reproduce(Height(1_000), blocks);
-        origin.commands
-    }
-
-    #[test]
-    fn a_run_is_made_again_from_its_scenario_and_through_its_forks() {
-        assert_eq!(commands(Vec::new(), 360), ["btemu run scenario.toml --blocks 360 --out again"]);
-        let fork = |at, set: &[&str]| ForkTold {
-            at: Height(at),
-            set: set.iter().map(|one| (*one).to_owned()).collect(),
-        };
-        let forks = vec![
-            fork(1_100, &["rules.version=price", "players.movers.settings={ a = 1 }"]),
-            fork(1_200, &[]),
-        ];
-        assert_eq!(
-            commands(forks, 360),
-            [
-                "btemu run scenario.toml --blocks 100 --out again-0",
-                "btemu fork again-0 --at +100 --set rules.version=price \
-                 --set 'players.movers.settings={ a = 1 }' --blocks 200 --out again-1",
-                "btemu fork again-1 --at +200 --blocks 360 --out again",
-            ]
-        );
-    }
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_take_them_apart() {
-        assert_eq!(quoted("run.seed=7"), "run.seed=7");
-        assert_eq!(quoted("name=it's $HOME"), r"'name=it'\''s $HOME'");
-        assert_eq!(quoted(""), "''");
-    }
 }

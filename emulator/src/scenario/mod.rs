@@ -10,6 +10,8 @@ pub mod document;
 mod layers;
 /// Scenarios that need no other file.
 pub mod packed;
+/// Scenario files as JSON Schema.
+pub mod schema;
 
 use crate::clock::Pace;
 use crate::genesis;
@@ -147,6 +149,15 @@ pub fn read_under(
     overlays: &[Overlay],
 ) -> Result<Scenario, ScenarioError> {
     read(path, text, &[&environment()[..], overlays].concat())
+}
+
+/// Variables of the environment that are laid over every scenario file now, by name.
+pub fn variables() -> Vec<String> {
+    let names = environment().into_iter().filter_map(|overlay| {
+        let (name, _) = overlay.origin.split_once('=')?;
+        Some(name.to_owned())
+    });
+    names.collect()
 }
 
 /// Reads a scenario that a log holds, as a fork of the run changes it; the environment does not. A group whose

@@ -146,7 +146,7 @@ fn head(dossier: &Dossier, title: &str, is_compared: bool) -> Markup {
                 li { (thousands(blocks)) " blocks, " (simulated_time(blocks)) }
                 li { "from " (origin.genesis_time) }
                 @for one in &players { li { (one) } }
-                @if !origin.forks.is_empty() { li { "a fork" } }
+                @if origin.forks > 0 { li { "a fork" } }
                 li { "tip " code { (origin.tip_hash.chars().take(12).collect::<String>()) } }
             }
             nav {
