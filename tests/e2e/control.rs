@@ -72,6 +72,8 @@ fn a_paused_run_stands_at_a_block_border_and_goes_on_to_the_same_hash() {
         assert_eq!(names, expected);
         let shown = say(folder.path(), &["ctl", "run", "status"]);
         assert!(shown.stdout.contains("state      paused\n"), "{shown:?}");
+        let listed = json(folder.path(), &["runs", "--folder", ".", "--json"]);
+        assert_eq!((text(&listed, "state"), number(&listed, "blocks")), ("paused", block));
         assert_eq!(text(&ctl(folder.path(), &["resume"]), "state"), "running");
         let whole = summary(&wait(run));
         assert_eq!(text(&whole, "ended"), "complete");

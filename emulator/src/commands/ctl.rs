@@ -122,6 +122,12 @@ async fn ask(folder: &RunFolder, request: Request) -> Result<Status, Failure> {
     Err(Failure::failed(what, Some(format!("`btemu run --resume {run}` goes on with it"))))
 }
 
+/// How a run does that is live; nothing where nobody makes its blocks, or nobody answers.
+pub fn status_of(run: &Path) -> Option<Status> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    runtime.block_on(ask_once(run, CtlCommand::Status.request())).ok().flatten()
+}
+
 /// Nothing where nobody answers, or not to the end.
 async fn ask_once(run: &Path, request: Request) -> Result<Option<Status>, Failure> {
     let Some(mut wire) = knock(run, request).await else { return Ok(None) };

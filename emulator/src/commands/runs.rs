@@ -1,5 +1,6 @@
 //! `btemu runs`: the run folders.
 
+use super::ctl::status_of;
 use super::reading::Reading;
 use super::{Failure, print, print_json};
 use crate::run::totals::ForkedFrom;
@@ -30,6 +31,7 @@ struct Row {
     /// Which run it left, if it is a fork.
     forked_from: Option<ForkedFrom>,
     log_bytes: Option<u64>,
+    /// `readable`, what a live run is doing, or why it cannot be read.
     state: String,
 }
 
@@ -80,14 +82,17 @@ fn row(folder: &Path) -> Row {
             log_bytes: Some(reading.log.bytes()),
             state: "readable".to_owned(),
         },
-        Err(failure) => Row {
-            run,
-            scenario: None,
-            seed: None,
-            blocks: None,
-            forked_from: None,
-            log_bytes: None,
-            state: failure.to_string(),
-        },
+        Err(failure) => {
+            let live = status_of(folder);
+            Row {
+                run,
+                scenario: None,
+                seed: None,
+                blocks: live.as_ref().map(|status| status.block - status.genesis_block),
+                forked_from: None,
+                log_bytes: None,
+                state: live.map_or_else(|| failure.to_string(), |it| it.state.name().to_owned()),
+            }
+        }
     }
 }
