@@ -70,6 +70,13 @@ impl Drawn<'_> {
         self.has_struck = true;
         self.quiver.with(|arrows| arrows.fired.push(self.strike));
     }
+
+    /// Hands on what strikes. It has struck with its first bytes: whoever reads them may end the connection before the last.
+    async fn land(self, to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+        let written = to.write(bytes).await?;
+        self.fired();
+        to.write_all(&bytes[written..]).await
+    }
 }
 
 impl Drop for Drawn<'_> {
@@ -156,10 +163,10 @@ async fn pump(
             continue;
         };
         match drawn.strike.what {
-            Disturbance::Drop => {}
+            Disturbance::Drop => drawn.fired(),
             Disturbance::Repeat => {
                 to.write_all(&bytes).await?;
-                to.write_all(&bytes).await?;
+                drawn.land(&mut to, &bytes).await?;
             }
             Disturbance::Reorder => {
                 let wait = Duration::from_millis(OVERTAKING_WAIT_MS);
@@ -173,7 +180,7 @@ async fn pump(
                 };
                 let first = [first?];
                 let next = frame(&mut AsyncReadExt::chain(&first[..], &mut from)).await?;
-                to.write_all(&next).await?;
+                drawn.land(&mut to, &next).await?;
                 to.write_all(&bytes).await?;
             }
             // To the chain a host that ends is a connection that does.
@@ -184,19 +191,18 @@ async fn pump(
             Disturbance::Garble => {
                 let at = bytes.len() / 2;
                 bytes[at.max(HEAD_BYTES / 2)] ^= 0x10;
-                to.write_all(&bytes).await?;
+                drawn.land(&mut to, &bytes).await?;
             }
             Disturbance::Oversize => {
                 bytes[..4].fill(u8::MAX);
-                to.write_all(&bytes).await?;
+                drawn.land(&mut to, &bytes).await?;
             }
             Disturbance::Slow => {
                 tokio::time::sleep(Duration::from_millis(drawn.strike.ms)).await;
-                to.write_all(&bytes).await?;
+                drawn.land(&mut to, &bytes).await?;
             }
-            _ => to.write_all(&bytes).await?,
+            _ => drawn.land(&mut to, &bytes).await?,
         }
-        drawn.fired();
     }
 }
 
@@ -207,9 +213,9 @@ mod tests {
     use protocol::units::Height;
     use tokio_util::bytes::Bytes;
 
-    /// What the chain reads of three messages behind a greeting, while something happens to the first of them; how that
-    /// ends; and how often it happened.
-    async fn read(what: Disturbance) -> (Vec<u8>, String, usize) {
+    /// What the chain reads of three messages of so many bytes behind a greeting, while something happens to the first of
+    /// them; how that ends; and how often it happened.
+    async fn read(what: Disturbance, length: usize) -> (Vec<u8>, String, usize) {
         let folder = tempfile::tempdir().expect("writable");
         let pass = Pass { run: "run".to_owned(), token: "token".to_owned() };
         let place = Place::Unix(folder.path().join("chain"));
@@ -223,10 +229,12 @@ mod tests {
         let mut chain = listener.accept().await.expect("it comes");
         chain.receive().await.expect("a greeting");
         quiver.arm(Strike { at: Height(1), what, ms: 1 });
-        for number in 0..3_u8 {
-            host.send(Bytes::from(vec![number; 9])).await.ok();
-        }
-        host.close().await.ok();
+        let sending = tokio::spawn(async move {
+            for number in 0..3_u8 {
+                host.send(Bytes::from(vec![number; length])).await.ok();
+            }
+            host.close().await.ok();
+        });
         let mut numbers = Vec::new();
         let error = loop {
             match chain.receive().await {
@@ -234,6 +242,7 @@ mod tests {
                 Err(error) => break error.to_string(),
             }
         };
+        sending.abort();
         relaying.abort();
         (numbers, error, quiver.take_fired().len())
     }
@@ -253,8 +262,11 @@ mod tests {
             (Disturbance::Oversize, &[], "a message of more than 1073741824 bytes was refused"),
         ];
         for (what, numbers, error) in rows {
-            let (read, told, fired) = runtime.block_on(read(*what));
-            assert_eq!((&read[..], told.as_str(), fired), (*numbers, *error, 1), "{what}");
+            // More than a socket holds: whoever refuses it reads no more of it.
+            for length in [9, 4 << 20] {
+                let (read, told, fired) = runtime.block_on(read(*what, length));
+                assert_eq!((&read[..], told.as_str(), fired), (*numbers, *error, 1), "{what}");
+            }
         }
     }
 }
