@@ -8,7 +8,7 @@ use super::failure::Failure;
 use protocol::event::Event;
 use protocol::frame::{CallRecord, Frame, Messages};
 use protocol::rejection::{Outcome, Refusal};
-use protocol::state::{State, Subnet};
+use protocol::state::{Row, State, Subnet};
 use protocol::units::{AccountId, Height, NetUid, PlayerId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -172,8 +172,8 @@ fn out_of_order(calls: &[CallRecord]) -> Option<&CallRecord> {
     late.or_else(|| players.windows(2).find(|two| rank(two[0]) >= rank(two[1])).map(|two| two[1]))
 }
 
-/// Who took a uid in this block begins without weights, bonds and incentive, and nobody's weights are for it, unless some
-/// were set in the same block.
+/// Who took a uid in this block begins without weights, bonds and incentive, and nobody's weights are for it, unless it or
+/// others set some in the same block.
 fn bare_newcomers(frame: &Frame, state: &State) -> Option<String> {
     for event in &frame.events {
         let Event::NeuronPlaced { netuid, uid, hotkey, .. } = event else { continue };
@@ -183,9 +183,10 @@ fn bare_newcomers(frame: &Frame, state: &State) -> Option<String> {
         if subnet.neurons.hotkeys.get(at) != Some(hotkey) {
             continue;
         }
-        for mechanism in &subnet.mechanisms {
-            let rows = [&mechanism.bonds, &mechanism.weights];
-            let has_row = rows.iter().any(|rows| rows.get(at).is_some_and(|row| !row.is_empty()));
+        for (index, mechanism) in (0..).zip(&subnet.mechanisms) {
+            let holds = |rows: &[Row]| rows.get(at).is_some_and(|row| !row.is_empty());
+            let has_row = holds(&mechanism.bonds)
+                || (holds(&mechanism.weights) && !sets_row(frame, (*netuid, index, *uid)));
             let earned = mechanism.incentive.get(at).is_some_and(|incentive| *incentive != 0);
             let mut weights = mechanism.weights.iter().flatten();
             let is_weighed = weights.any(|(to, weight)| to == uid && *weight != 0);
@@ -197,6 +198,15 @@ fn bare_newcomers(frame: &Frame, state: &State) -> Option<String> {
         }
     }
     None
+}
+
+/// Whether a uid's own row was set in a block.
+fn sets_row(frame: &Frame, row: (NetUid, u8, u16)) -> bool {
+    let is_own = |event: &Event| match event {
+        Event::WeightsSet { netuid, mechanism, uid, .. } => (*netuid, *mechanism, *uid) == row,
+        _ => false,
+    };
+    frame.events.iter().any(is_own)
 }
 
 /// Whether rows of a subnet were set in a block.
