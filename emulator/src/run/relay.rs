@@ -169,19 +169,34 @@ async fn pump(
                 drawn.land(&mut to, &bytes).await?;
             }
             Disturbance::Reorder => {
+                // Its first byte in time, and the rest of it: nothing is lost if there is none, or what comes is no frame.
                 let wait = Duration::from_millis(OVERTAKING_WAIT_MS);
-                // A head that is there in time, and what belongs to it: nothing of it is lost if it is not.
-                let overtaking = tokio::time::timeout(wait, from.read_u8()).await;
-                let Ok(first) = overtaking else {
-                    drop(drawn);
-                    to.write_all(&bytes).await?;
-                    to.write_all(&frame(&mut from).await?).await?;
-                    continue;
+                let overtaking = match tokio::time::timeout(wait, from.read_u8()).await {
+                    Ok(Ok(first)) => {
+                        let first = [first];
+                        frame(&mut AsyncReadExt::chain(&first[..], &mut from)).await.map(Some)
+                    }
+                    Ok(Err(error)) => Err(error),
+                    Err(_) => Ok(None),
                 };
-                let first = [first?];
-                let next = frame(&mut AsyncReadExt::chain(&first[..], &mut from)).await?;
-                drawn.land(&mut to, &next).await?;
-                to.write_all(&bytes).await?;
+                match overtaking {
+                    Ok(Some(next)) => {
+                        drawn.land(&mut to, &next).await?;
+                        to.write_all(&bytes).await?;
+                    }
+                    // It is for another frame, after one that goes on untouched.
+                    Ok(None) => {
+                        drop(drawn);
+                        to.write_all(&bytes).await?;
+                        to.write_all(&frame(&mut from).await?).await?;
+                    }
+                    // This was the last one: whoever ends has said so with it.
+                    Err(error) => {
+                        drop(drawn);
+                        to.write_all(&bytes).await?;
+                        return Err(error);
+                    }
+                }
             }
             // To the chain a host that ends is a connection that does.
             Disturbance::Cut | Disturbance::KillHost => {
@@ -198,8 +213,11 @@ async fn pump(
                 drawn.land(&mut to, &bytes).await?;
             }
             Disturbance::Slow => {
-                tokio::time::sleep(Duration::from_millis(drawn.strike.ms)).await;
-                drawn.land(&mut to, &bytes).await?;
+                // It strikes while it holds the frame back, whatever becomes of that.
+                let held = Duration::from_millis(drawn.strike.ms);
+                drawn.fired();
+                tokio::time::sleep(held).await;
+                to.write_all(&bytes).await?;
             }
             _ => drawn.land(&mut to, &bytes).await?,
         }
