@@ -483,7 +483,9 @@ impl SledLog {
                     return Err(self.damaged(height, RecordError::Chain));
                 }
                 previous = Some(record.hash);
-                self.let_go(height, unlooked.is_due(raw.bytes.len()))?;
+                if unlooked.is_due(raw.bytes.len()) {
+                    self.let_go(height)?;
+                }
                 Ok(raw)
             });
             ended = read.is_err();
@@ -544,8 +546,9 @@ impl SledLog {
             self.tell_kept()?;
         }
         self.write(height, record)?;
-        let is_due = self.unlooked.is_due(record.len());
-        self.let_go(height, is_due)?;
+        if self.unlooked.is_due(record.len()) {
+            self.let_go(height)?;
+        }
         self.packed_bytes += record.len() as u64;
         (self.tip, self.tip_hash, self.frame_hash) = (height, block_hash, frame_hash);
         if self.durability.is_due(self.tip.0 - self.kept.0) { self.sync() } else { Ok(()) }
@@ -600,12 +603,9 @@ impl SledLog {
         self.guarded("written", || self.store.apply_batch(batch.clone()))
     }
 
-    /// Has the store let go of older pages, if that is due. It does so only as often as pages are asked for, and a log
+    /// Has the store let go of older pages. It does so only as often as pages are asked for, and a log
     /// that is only written, or read once from its beginning, asks for few: a day of large blocks would stay in memory.
-    fn let_go(&self, newest: Height, is_due: bool) -> Result<(), LogError> {
-        if !is_due {
-            return Ok(());
-        }
+    fn let_go(&self, newest: Height) -> Result<(), LogError> {
         let key = key(newest, 0);
         self.guarded("read", || (0..LOOKS).try_for_each(|_| self.store.contains_key(key).map(drop)))
     }
