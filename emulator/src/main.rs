@@ -15,6 +15,7 @@ mod genesis;
 mod guarantee;
 #[cfg(test)]
 mod hostile;
+mod likeness;
 mod logging;
 mod metrics;
 mod names;
@@ -55,7 +56,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Launch a scenario, or go on with a run that stopped.
-    Run(commands::run::RunArguments),
+    Run(commands::ordering::RunArguments),
     /// Leave a run at a block and go on under other rules, parameters, players or dice.
     Fork(commands::fork::ForkArguments),
     /// Speak to a live run: pause it, let it go on, change its pace, stop it, or see how it does.
@@ -75,7 +76,7 @@ enum Command {
     /// Show the state at any block.
     Inspect(commands::inspect::InspectArguments),
     /// List the events of a log, one line each; `log export` and `log import` move it as one file.
-    Log(commands::log::LogArguments),
+    Log(commands::listing::LogArguments),
     /// Compare two runs: where they part, in what, and what came of it.
     Diff(commands::diff::DiffArguments),
     /// Look for adversaries: which detectors a run set off, when, and at whom they point.

@@ -1,6 +1,6 @@
 //! Reading ahead: one thread unpacks, decodes and hashes blocks while another folds those before.
 
-use crate::fold::Digests;
+use crate::digests::Digests;
 use crate::log::{LogError, SledLog};
 use protocol::frame::Frame;
 use protocol::units::Height;

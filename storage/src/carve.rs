@@ -4,9 +4,8 @@
 //! What belongs here: finding sound parts and joining them into records that follow each other. What does not: what
 //! the records hold (`record`, `fold`).
 
-use crate::log::{
-    BLOBS, DB, Kept, Lost, PART_BYTES_MAX, PART_HEAD_BYTES, PART_MAGIC, Part, RawRecord,
-};
+use crate::kept::{Kept, Lost};
+use crate::part::{PART_BYTES_MAX, PART_HEAD_BYTES, PART_MAGIC, Part, RawRecord};
 use memchr::memmem::Finder;
 use protocol::units::{Hash32, Height};
 use std::collections::BTreeMap;
@@ -14,6 +13,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+/// The store's main file, and the folder of pages that are files of their own.
+pub const DB: &str = "db";
+/// See [`DB`].
+pub const BLOBS: &str = "blobs";
 
 /// Different sound copies of one part that are looked at; equal copies, of which a store has many, count once.
 pub const COPIES_MAX: usize = 8;
@@ -210,7 +214,7 @@ mod tests {
 
     /// The head of a part and what it holds, as the store keeps it.
     fn part(height: u64, length: usize) -> Vec<u8> {
-        crate::log::part_of(Height(height), 0, 1, &vec![height as u8; length])
+        crate::part::part_of(Height(height), 0, 1, &vec![height as u8; length])
     }
 
     #[test]

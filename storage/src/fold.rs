@@ -3,9 +3,10 @@
 use crate::ahead::{read_ahead, read_ahead_hashed};
 use crate::cache::{Cache, CacheError, CacheKind};
 use crate::codec::Pieces;
+use crate::digests::Digests;
 use crate::log::{EventLog, LogError, LogReader, SledLog};
 use protocol::apply::{Inconsistent, apply};
-use protocol::frame::{Frame, Header, calls_root, events_root, facts_root};
+use protocol::frame::{Frame, Header};
 use protocol::root::{RootHasher, UnhashedRoot};
 use protocol::state::State;
 use protocol::units::{Hash32, Height};
@@ -63,25 +64,6 @@ pub enum ReadError {
     /// The log does not fold.
     #[error(transparent)]
     Fold(#[from] FoldError),
-}
-
-/// What the hashes of a block's parts are, whatever its header says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Digests {
-    calls: Hash32,
-    events: Hash32,
-    facts: Hash32,
-}
-
-impl Digests {
-    /// Hashes a block's calls, events and off-chain facts.
-    pub fn of(frame: &Frame) -> Self {
-        Self {
-            calls: calls_root(&frame.calls, &frame.refused),
-            events: events_root(&frame.events, &frame.sealed),
-            facts: facts_root(&frame.facts),
-        }
-    }
 }
 
 /// A state that follows frames.

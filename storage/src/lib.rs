@@ -10,14 +10,20 @@ pub mod carve;
 pub mod codec;
 /// Values as columns.
 pub mod columns;
+/// Hashes of a block's parts.
+pub mod digests;
 /// Replay: a fold of frames.
 pub mod fold;
 /// How a block is written, by the number of its format.
 pub mod formats;
 /// The operations journal.
 pub mod journal;
+/// What a log tells of itself beside the store.
+pub mod kept;
 /// The log itself.
 pub mod log;
+/// How a record lies in the store.
+pub mod part;
 /// A whole log as one file.
 pub mod portable;
 /// Replay on several threads.

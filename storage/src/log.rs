@@ -1,15 +1,15 @@
 //! The log: one record per block in a sled tree. The only file that names sled.
 //!
-//! Key: the height, big-endian, then the number of the part, one byte; a record longer than `PART_BYTES_MAX`
-//! (that of genesis) is cut into parts. Each part has a head of its own, so that it can be found and told from
-//! rubbish in the bytes of a store that does not open any more. sled takes an exclusive lock, so one process has a
-//! log open at a time.
+//! Key: the height, big-endian, then the number of the part (`part`), one byte; only the record of genesis is longer than
+//! one. sled takes an exclusive lock, so one process has a log open at a time.
 //!
 //! sled takes a damaged tail for one that was never written, and overwrites it. So what was synced is told to
 //! `kept`, and a store that was written since it was last opened is compared with that before sled sees it.
 
-use crate::carve::Carved;
-use crate::record::{Genesis, MAGIC_BEFORE, Record, RecordError, pack_frame, pack_genesis};
+use crate::carve::{BLOBS, Carved, DB};
+use crate::kept::{Kept, Lost, Since};
+use crate::part::{PART_BYTES_MAX, Part, RawRecord, part_of};
+use crate::record::{Genesis, Record, RecordError, pack_frame, pack_genesis};
 use protocol::frame::{Frame, Header};
 use protocol::units::{Hash32, Height};
 use serde::de::DeserializeOwned;
@@ -18,29 +18,15 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::TryLockError;
-use std::io::{self, Write};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::Duration;
 
-/// Longest part of a record.
-pub const PART_BYTES_MAX: usize = 1 << 20;
-/// The first bytes of every part.
-pub const PART_MAGIC: [u8; 4] = *b"BTLP";
-/// Length of a part's head: magic, height, number of the part, number of parts, length and checksum of the rest.
-pub const PART_HEAD_BYTES: usize = 4 + 8 + 1 + 1 + 4 + 4;
 /// How long to wait for another process to let go of the log.
 pub const IN_USE_WAIT_MS: u64 = 600;
 
-/// The store's main file, and the folder of pages that are files of their own.
-pub const DB: &str = "db";
-/// See [`DB`].
-pub const BLOBS: &str = "blobs";
-
-const KEPT: &str = "kept";
-const KEPT_MAGIC: [u8; 4] = *b"BTLK";
-const KEPT_BYTES: usize = 4 + 8 + 8 + 1 + 4;
 const LOCK_ATTEMPTS: u64 = 3;
 const SEGMENT_BYTES: usize = 8 << 20;
 const CACHE_BYTES: u64 = 8 << 20;
@@ -168,26 +154,6 @@ pub enum LogError {
         /// The last one.
         tip: Height,
     },
-}
-
-/// What a damaged log lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lost {
-    /// No block.
-    Nothing,
-    /// This block and those after it.
-    From(Height),
-    /// Block 0, without which the others say nothing.
-    Genesis(Height),
-}
-
-impl Lost {
-    const fn first(self) -> Option<Height> {
-        match self {
-            Self::Nothing => None,
-            Self::From(height) | Self::Genesis(height) => Some(height),
-        }
-    }
 }
 
 impl LogError {
@@ -483,7 +449,7 @@ impl SledLog {
                     return Err(self.damaged(height, RecordError::Chain));
                 }
                 previous = Some(record.hash);
-                if unlooked.is_due(raw.bytes.len()) {
+                if unlooked.is_due(raw.bytes().len()) {
                     self.let_go(height)?;
                 }
                 Ok(raw)
@@ -769,33 +735,6 @@ fn allocated_bytes(file: &std::fs::Metadata) -> u64 {
     }
 }
 
-/// A record as it is stored, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RawRecord {
-    bytes: Vec<u8>,
-}
-
-impl RawRecord {
-    /// A record from exactly its bytes.
-    ///
-    /// # Errors
-    /// They are no sound record.
-    pub fn new(mut bytes: Vec<u8>) -> Result<Self, RecordError> {
-        Record::check(&mut bytes)?;
-        Ok(Self { bytes })
-    }
-
-    /// Its bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The record taken apart.
-    pub fn record(&self) -> Record<'_> {
-        Record::checked(&self.bytes)
-    }
-}
-
 /// Bytes of records since a page was last asked for.
 #[derive(Clone, Copy, Debug, Default)]
 struct Unlooked(usize);
@@ -810,74 +749,6 @@ impl Unlooked {
         }
         is_due
     }
-}
-
-/// A part of a record as the store keeps it, checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part<'a> {
-    /// The block.
-    pub height: Height,
-    /// Its place in the record, from 0.
-    pub part: u8,
-    /// Parts of the record.
-    pub parts: u8,
-    /// What it holds of the record.
-    pub bytes: &'a [u8],
-}
-
-impl<'a> Part<'a> {
-    /// Takes a part apart and checks it; nothing may follow it.
-    ///
-    /// # Errors
-    /// It is cut off, damaged, or no part.
-    pub fn read(bytes: &'a [u8]) -> Result<Self, RecordError> {
-        let (part, rest) = Self::read_front(bytes)?;
-        if rest.is_empty() { Ok(part) } else { Err(RecordError::Head) }
-    }
-
-    /// The same with whatever follows it.
-    ///
-    /// # Errors
-    /// It is cut off, damaged, or no part.
-    pub fn read_front(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), RecordError> {
-        if bytes.starts_with(&MAGIC_BEFORE) {
-            return Err(RecordError::Before);
-        }
-        let (head, rest) = bytes.split_at_checked(PART_HEAD_BYTES).ok_or(RecordError::CutOff)?;
-        if !head.starts_with(&PART_MAGIC) {
-            return Err(RecordError::NoRecord);
-        }
-        let number = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four"));
-        let height = u64::from_le_bytes(head[4..12].try_into().expect("eight bytes were taken"));
-        let (length, checksum) = (number(14) as usize, number(18));
-        if length > PART_BYTES_MAX {
-            return Err(RecordError::Head);
-        }
-        let (bytes, rest) = rest.split_at_checked(length).ok_or(RecordError::CutOff)?;
-        if checksum != part_checksum(&head[..PART_HEAD_BYTES - 4], bytes) {
-            return Err(RecordError::Body);
-        }
-        Ok((Self { height: Height(height), part: head[12], parts: head[13], bytes }, rest))
-    }
-}
-
-pub(crate) fn part_of(height: Height, part: u8, parts: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut whole = Vec::with_capacity(PART_HEAD_BYTES + bytes.len());
-    whole.extend_from_slice(&PART_MAGIC);
-    whole.extend_from_slice(&height.0.to_le_bytes());
-    whole.extend_from_slice(&[part, parts]);
-    whole.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-    let checksum = part_checksum(&whole, bytes);
-    whole.extend_from_slice(&checksum.to_le_bytes());
-    whole.extend_from_slice(bytes);
-    whole
-}
-
-fn part_checksum(head: &[u8], bytes: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(head);
-    hasher.update(bytes);
-    hasher.finalize()
 }
 
 fn key(height: Height, part: u8) -> [u8; 9] {
@@ -989,54 +860,6 @@ fn check_unseen(path: &Path, kept: Kept) -> Result<(), LogError> {
         Ok(Lost::Nothing) => Ok(()),
         Ok(lost) => Err(LogError::CutOff { path, lost, kept: kept.height }),
         Err(error) => Err(LogError::Store { path, action: "read", reason: error.to_string() }),
-    }
-}
-
-/// What a log tells of itself beside the store: up to where it was synced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// Its first block.
-    pub genesis: Height,
-    /// The last block that was synced.
-    pub height: Height,
-    since: Since,
-}
-
-/// What happened to the store last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum Since {
-    /// It was opened, so sled has taken its tail for good.
-    Opened = 0,
-    /// It was written.
-    Written = 1,
-}
-
-impl Kept {
-    /// Reads it. One that is missing or damaged says nothing.
-    pub fn read(path: &Path) -> Option<Self> {
-        let bytes: [u8; KEPT_BYTES] = std::fs::read(path.join(KEPT)).ok()?.try_into().ok()?;
-        let (rest, checksum) = bytes.split_at(KEPT_BYTES - 4);
-        let sound =
-            rest.starts_with(&KEPT_MAGIC) && checksum == crc32fast::hash(rest).to_le_bytes();
-        let height = |at: usize| rest[at..at + 8].try_into().map(u64::from_le_bytes).map(Height);
-        let (genesis, height) = (height(4).ok()?, height(12).ok()?);
-        let since = if rest[20] == Since::Opened as u8 { Since::Opened } else { Since::Written };
-        sound.then_some(Self { genesis, height, since })
-    }
-
-    fn write(self, path: &Path) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(KEPT_BYTES);
-        bytes.extend_from_slice(&KEPT_MAGIC);
-        bytes.extend_from_slice(&self.genesis.0.to_le_bytes());
-        bytes.extend_from_slice(&self.height.0.to_le_bytes());
-        bytes.push(self.since as u8);
-        bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
-        let path = path.join(KEPT);
-        let mut file =
-            std::fs::File::options().create(true).write(true).truncate(false).open(path)?;
-        // One call of a few bytes: a process that dies leaves all of them or none.
-        file.write_all(&bytes)
     }
 }
 

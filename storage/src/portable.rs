@@ -3,7 +3,7 @@
 //!
 //! What belongs here: the order of bytes in such a file. What does not: what records hold (`record`, `fold`).
 
-use crate::log::RawRecord;
+use crate::part::RawRecord;
 use crate::record::{HEAD_BYTES, Record, RecordError};
 use protocol::units::{Hash32, Height};
 use std::io::{self, Read, Write};

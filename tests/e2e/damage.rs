@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use storage::log::PART_MAGIC;
+use storage::part::PART_MAGIC;
 
 const BLOCKS: &str = "120";
 /// Somebody who owns nothing.

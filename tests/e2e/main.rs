@@ -13,6 +13,8 @@ mod bad_input;
 mod boards;
 /// Runs over a NATS server.
 mod broker;
+/// Files that name each other.
+mod circles;
 /// Golden cases through the command.
 mod conform;
 /// A live run that is told what to do.

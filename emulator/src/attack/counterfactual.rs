@@ -4,9 +4,10 @@
 //! What belongs here: a function per kind of counterpart, of groups with every setting written out. What does not: which
 //! attack has which (`catalogue`).
 
-use super::catalogue::Adversary;
+use super::adversary::Adversary;
+use crate::scenario::Scenario;
 use crate::scenario::document::Group;
-use crate::scenario::{Scenario, ScenarioError};
+use crate::scenario::error::ScenarioError;
 use toml::{Table, Value};
 
 /// Blocks after which an honest whale sells: later than any run ends.

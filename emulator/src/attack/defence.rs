@@ -3,8 +3,10 @@
 //! What belongs here: what each value sets, and doing so everywhere in a scenario, entries of single subnets and the
 //! players that must follow the protocol included. What does not: what comes of it (`outcome`).
 
+use crate::likeness::meant;
+use crate::scenario::Scenario;
 use crate::scenario::document::{Document, Group};
-use crate::scenario::{Scenario, ScenarioError, meant};
+use crate::scenario::error::ScenarioError;
 use actors::registry::Role;
 use protocol::rules::RuleVersion;
 use toml::Value;

@@ -4,6 +4,8 @@
 //! does not: what an adversary does (`actors`), what shows it (`detect`), making runs (`sweep`). docs/attacks.md
 //! defines every figure.
 
+/// What makes an attack.
+pub mod adversary;
 /// What is looked at in one run.
 pub mod arm;
 /// Which attacks there are.

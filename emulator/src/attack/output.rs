@@ -7,7 +7,7 @@ use super::catalogue::ADVERSARIES;
 use super::defence::DEFENCES;
 use super::outcome::{Detection, FigureOutcome, Outcome, Trial, Verdict};
 use super::trial::{Cell, Pairs, Trials};
-use crate::commands::run::BUILD;
+use crate::commands::ordering::BUILD;
 use crate::sweep::statistics::Estimate;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};

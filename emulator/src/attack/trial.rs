@@ -3,16 +3,17 @@
 //! What belongs here: from a command to the runs it needs, all checked before the first is made, and bringing the two
 //! arms of a trial together. What does not: making a run (`sweep`), and what two arms say (`outcome`).
 
+use super::adversary::Adversary;
 use super::arm::{Accomplices, Arm, ArmOrder};
-use super::catalogue::Adversary;
 use super::counterfactual::{attacks, honest};
 use super::defence::Chosen;
 use super::outcome::{Trial, trial};
-use crate::commands::run::BUILD;
+use crate::commands::ordering::BUILD;
 use crate::parallel::{cores, side_by_side};
 use crate::run::engine::Checking;
 use crate::scenario::document::{Document, Group};
-use crate::scenario::{Overlay, Scenario, ScenarioError, file_text, read_under, shipped_text};
+use crate::scenario::error::ScenarioError;
+use crate::scenario::{Overlay, Scenario, file_text, read_under, shipped_text};
 use crate::sweep::job::{JOB_FORMAT, Job, JobResult, job_key};
 use crate::sweep::local::Work;
 use actors::registry::BehaviourSettings;

@@ -3,8 +3,8 @@
 //! What belongs here: folding a run into the accounts of one coldkey, and showing them. What does not: the accounting
 //! itself (`accounting`).
 
-use super::inspect::numbers_table;
 use super::reading::{Reading, read_failure, verify_hint};
+use super::tables::numbers_table;
 use super::{Failure, print, print_json};
 use crate::accounting::{
     Accounts, Amount, Book, Position, Quote, Size, Source, Watch, Yield, quote, value,

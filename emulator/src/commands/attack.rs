@@ -2,20 +2,22 @@
 //!
 //! What belongs here: what users type and read. What does not: the trials and what they say (`attack`, docs/attacks.md).
 
-use super::run::scenario_failure;
+use super::ordering::scenario_failure;
 use super::{Failure, print, print_json};
+use crate::attack::adversary::Adversary;
 use crate::attack::arm::FIGURES;
-use crate::attack::catalogue::{ADVERSARIES, Adversary, find};
+use crate::attack::catalogue::{ADVERSARIES, find};
 use crate::attack::defence::{self, Chosen, DEFENCES};
 use crate::attack::output::{self, Report};
 use crate::attack::page;
 use crate::attack::trial::{Pairs, Trials, Wanted};
 use crate::export::{ExportError, Target};
+use crate::likeness::meant;
 use crate::logging::LogFormat;
 use crate::parallel::cores;
 use crate::progress::Showing;
 use crate::run::signals::Asked;
-use crate::scenario::{Overlay, meant};
+use crate::scenario::Overlay;
 use crate::sweep::bar::Bar;
 use crate::sweep::local::{self, Made};
 use crate::sweep::pool::Pool;

@@ -2,7 +2,7 @@
 //! event is checked on the way; what does not hold is not copied.
 
 use super::Failure;
-use super::run::BUILD;
+use super::ordering::BUILD;
 use crate::plan::Plan;
 use crate::progress::{Progress, Showing};
 use protocol::frame::Header;
@@ -12,7 +12,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use storage::fold::Folder;
 use storage::journal::Journal;
-use storage::log::{Durability, EventLog, LogError, RawRecord, SledLog};
+use storage::log::{Durability, EventLog, LogError, SledLog};
+use storage::part::RawRecord;
 use storage::runfolder::RunFolder;
 
 /// Where the folder is made.
@@ -176,5 +177,5 @@ pub fn open_file(path: &Path) -> Result<File, Failure> {
 
 /// Where run folders are made unless `--out` names one.
 pub fn runs() -> PathBuf {
-    PathBuf::from(super::run::RUNS)
+    PathBuf::from(super::ordering::RUNS)
 }

@@ -10,7 +10,7 @@ use crate::clock::Pace;
 use crate::progress::simulated_time;
 use crate::run::door::{Answer, Command, DOOR, Request, knock};
 use crate::run::status::{State, Status};
-use crate::run::wire::WireError;
+use crate::run::wire_error::WireError;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use std::path::{Path, PathBuf};

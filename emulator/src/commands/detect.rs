@@ -3,14 +3,14 @@
 //! What belongs here: folding a run through the detectors, and showing it as text or JSON. What does not: what they look
 //! at (`detect`, docs/detectors.md). Only the names beside the alarms are the plan's.
 
-use super::inspect::numbers_table;
 use super::reading::{Reading, read_failure, verify_hint};
+use super::tables::numbers_table;
 use super::{BlockArgument, Failure, print, print_json};
 use crate::detect::{Alarm, DETECTORS, Detectors, Row, Signal, Subject};
+use crate::likeness::meant;
 use crate::names::Names;
 use crate::plan::Plan;
 use crate::progress::{Progress, Showing};
-use crate::scenario::meant;
 use protocol::units::{AccountId, Height};
 use serde::Serialize;
 use std::collections::BTreeMap;

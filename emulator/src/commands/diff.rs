@@ -1,9 +1,9 @@
 //! `btemu diff`: two runs compared, for people and as JSON.
 
 use super::facts::{CallFact, Fact, call_facts, facts};
-use super::inspect::numbers_table;
 use super::lines::{call_line, clock, fact_line, value_text};
 use super::reading::{Reading, log_failure, verify_hint};
+use super::tables::numbers_table;
 use super::{Failure, print, print_json};
 use crate::diff::consequences::{
     Consequences, Point, SubnetConsequences, SubnetPoint, WealthPoint, blocks, consequences,

@@ -1,11 +1,12 @@
 //! `btemu log --follow`: a live run's blocks from its door, then what is left from its log.
 
-use super::log::{Listing, LogArguments, list};
+use super::listing::{Listing, LogArguments, list};
 use super::reading::{Reading, log_failure};
 use super::{BlockArgument, Failure, tell_talk};
 use crate::run::death;
 use crate::run::door::{Answer, From, Request, knock};
-use crate::run::wire::{Wire, WireError};
+use crate::run::wire::Wire;
+use crate::run::wire_error::WireError;
 use protocol::units::Height;
 use std::time::Duration;
 use storage::log::{LogError, SledLog};

@@ -4,16 +4,16 @@
 //! (`genesis::amendment`), and crossing from one stretch to the next (`run::engine`).
 
 use super::metrics_options::{DetailOptions, PushOptions, address_or_off};
-use super::reading::{Reading, log_failure};
-use super::run::{
-    RUNS, RunArguments, begin, check_room, order, overrides, scenario_failure, tell, token,
-    write_genesis,
+use super::ordering::{
+    RUNS, RunArguments, check_room, order, overrides, scenario_failure, token, write_genesis,
 };
+use super::reading::{Reading, log_failure};
+use super::run::{begin, tell};
 use super::{BlockArgument, Failure, tell_talk};
 use crate::logging::LogFormat;
 use crate::plan::{Fork, Plan};
 use crate::progress::{Progress, Showing};
-use crate::run::chain::ChainOrder;
+use crate::run::order::ChainOrder;
 use crate::scenario::{self, Overrides};
 use protocol::frame::Header;
 use protocol::state::State;

@@ -2,7 +2,7 @@
 //!
 //! What belongs here: what users type and read. What does not: the model and its work (`guarantee`, docs/guarantee.md).
 
-use super::inspect::numbers_table;
+use super::tables::numbers_table;
 use super::telling::thousands;
 use super::{Failure, print, print_json, tell_talk};
 use crate::clock::Stopwatch;

@@ -2,11 +2,10 @@
 
 use super::account::{self, AccountArguments};
 use super::params::{self, ParamsArguments};
-use super::reading::Reading;
+use super::reading::{Reading, subnet};
+use super::tables::numbers_table;
 use super::{BlockArgument, Failure, print, print_json};
 use crate::run::totals::{ratio, top_subnets};
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, Table};
 use protocol::registration::lock_cost;
 use protocol::rules::{FeeSchedule, Mode};
 use protocol::state::{State, Subnet};
@@ -168,17 +167,6 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     }
 }
 
-/// A subnet that exists.
-pub fn subnet(state: &State, netuid: u16) -> Result<&Subnet, Failure> {
-    state.subnet(NetUid(netuid)).ok_or_else(|| {
-        let hint = "`btemu inspect RUN subnets` lists those there are".to_owned();
-        Failure::failed(
-            format!("there is no subnet {netuid} at block {}", state.height),
-            Some(hint),
-        )
-    })
-}
-
 /// One JSON object, or its fields a line each.
 fn show<T: Serialize>(json: bool, facts: &T) -> Result<(), Failure> {
     if json {
@@ -307,18 +295,6 @@ fn show_subnets(json: bool, state: &State) -> Result<(), Failure> {
         ]);
     }
     print(&format!("block {}; flow: average net TAO per block\n{table}\n", state.height))
-}
-
-/// A table without lines; the given columns are numbers.
-pub fn numbers_table(header: &[&str], right: &[usize]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(header.to_vec());
-    for column in right {
-        if let Some(column) = table.column_mut(*column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
 }
 
 fn neuron_facts(state: &State, netuid: NetUid, subnet: &Subnet, uid: usize) -> NeuronFacts {

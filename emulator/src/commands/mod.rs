@@ -28,10 +28,14 @@ pub mod guarantee;
 pub mod inspect;
 /// Facts and calls as lines for people.
 pub mod lines;
+/// Lines of a log.
+pub mod listing;
 /// Events and calls.
 pub mod log;
 /// Options about metrics.
 mod metrics_options;
+/// From words to what a chain is told.
+pub mod ordering;
 /// Parameters of a subnet or of the network.
 mod params;
 /// The log as one file.
@@ -48,6 +52,8 @@ pub mod repair;
 pub mod replay;
 /// What a run says of its subnets and people.
 pub mod report;
+/// From a run to its report.
+mod report_fold;
 /// The same as a page.
 mod report_page;
 /// What makes a run again.
@@ -62,6 +68,8 @@ pub mod scenario;
 pub mod swarm;
 /// Grids of runs.
 pub mod sweep;
+/// Tables as commands print them.
+mod tables;
 /// Summaries for people.
 pub mod telling;
 /// A run in a terminal.

@@ -2,8 +2,9 @@
 //!
 //! What belongs here: how the protocol's table of parameters is told. What does not: what it says.
 
-use super::inspect::{numbers_table, subnet};
 use super::reading::Reading as Run;
+use super::reading::subnet;
+use super::tables::numbers_table;
 use super::telling::thousands;
 use super::{Failure, print, print_json};
 use crate::report::dossier::Term;

@@ -4,12 +4,12 @@
 //! processes of its own, one more makes it and ends, so that the launcher stays small for as long as the run lasts.
 
 use super::Failure;
-use super::reading::Reading;
-use super::run::{
+use super::ordering::{
     RUNS, RunArguments, check_room, order, overrides, scenario_failure, token, write_genesis,
 };
+use super::reading::Reading;
 use crate::logging::LogFormat;
-use crate::run::chain::ChainOrder;
+use crate::run::order::ChainOrder;
 use crate::scenario::{self, Scenario};
 use std::io::{self, Read, Write};
 use std::path::Path;

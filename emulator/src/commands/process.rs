@@ -1,11 +1,11 @@
 //! The roles of processes that take part in a run. Those that the launcher starts get their order as one line of JSON
 //! on standard input; a host from outside gets it from its user.
 
-use super::run::{RunArguments, chosen_token};
+use super::ordering::{RunArguments, chosen_token};
 use super::{Failure, prepare, print, tell_talk};
-use crate::run::chain::ChainOrder;
 use crate::run::host::{HostOrder, HostProcessError, serve, serve_from_outside};
 use crate::run::link::Address;
+use crate::run::order::ChainOrder;
 use crate::run::{chain_process, death, secret};
 use crate::sweep::job::{self, JobError, JobOrder, JobReport};
 use serde::de::DeserializeOwned;

@@ -4,7 +4,9 @@ use super::{BlockArgument, Failure};
 use crate::plan::Plan;
 use crate::run::totals::Totals;
 use protocol::frame::Header;
+use protocol::state::{State, Subnet};
 use protocol::units::Height;
+use protocol::units::NetUid;
 use std::path::{Path, PathBuf};
 use storage::cache::CacheKind;
 use storage::fold::{Folder, ReadError, state_at};
@@ -123,4 +125,15 @@ pub fn verify_hint() -> Option<String> {
         "`btemu verify RUN` says which blocks are sound, `btemu repair RUN --out DIR` keeps them"
             .to_owned(),
     )
+}
+
+/// A subnet that exists.
+pub fn subnet(state: &State, netuid: u16) -> Result<&Subnet, Failure> {
+    state.subnet(NetUid(netuid)).ok_or_else(|| {
+        let hint = "`btemu inspect RUN subnets` lists those there are".to_owned();
+        Failure::failed(
+            format!("there is no subnet {netuid} at block {}", state.height),
+            Some(hint),
+        )
+    })
 }

@@ -12,7 +12,8 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use storage::cache::CacheKind;
 use storage::carve::Carved;
-use storage::log::{Held, Kept, Lost, SledLog};
+use storage::kept::{Kept, Lost};
+use storage::log::{Held, SledLog};
 use storage::portable::Reader;
 use storage::runfolder::RunFolder;
 

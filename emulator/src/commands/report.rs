@@ -3,23 +3,18 @@
 //! What belongs here: folding a run into a report, and showing it as text or JSON. What does not: what the figures are
 //! (`report`, docs/report.md), and what goes into a page (`report_page`).
 
-use super::inspect::numbers_table;
-use super::reading::{Reading, read_failure, verify_hint};
+use super::reading::Reading;
+use super::report_fold::fold;
+use super::tables::numbers_table;
 use super::telling::thousands;
 use super::{BlockArgument, Failure, print, print_json, report_page};
-use crate::accounting::{Accounts, Watch};
+use crate::likeness::meant;
 use crate::names::TAO;
-use crate::progress::{Progress, Showing, simulated_time};
-use crate::report::{Gathered, NetworkReport, Report, SubnetReport};
-use crate::scenario::meant;
-use protocol::apply::apply;
-use protocol::frame::{Frame, Projection};
-use protocol::state::State;
-use protocol::units::{Height, Rao, UNITS_PER_TOKEN};
+use crate::progress::{Showing, simulated_time};
+use crate::report::{NetworkReport, Report, SubnetReport};
+use protocol::units::{Rao, UNITS_PER_TOKEN};
 use std::fmt::Write;
 use std::path::PathBuf;
-use storage::fold::Folder;
-use storage::pursuit::pursue;
 
 /// Subnets that the table shows unless all are asked for.
 const SUBNETS_SHOWN: usize = 20;
@@ -80,41 +75,6 @@ pub fn run(arguments: &ReportArguments) -> Result<(), Failure> {
         true => print_json(&report),
         false => print(&tell(&report, arguments.all)),
     }
-}
-
-/// The report of a run up to a block, and the run folded that far; whoever watches sees each block with the state after it
-/// and what was gathered, that block included.
-pub(super) fn fold(
-    reading: &Reading,
-    at: Height,
-    showing: Showing,
-    mut watch: impl FnMut(&Frame, &State, &Gathered),
-) -> Result<(Report, Folder), Failure> {
-    let failed = |error| Failure::failed(error, verify_hint());
-    // One state runs a block behind the other.
-    let mut before = reading.plan.genesis.clone();
-    let mut folder = Folder::new(before.clone(), &reading.genesis).map_err(failed)?;
-    let mut accounts = Accounts::open(Watch::All, &before);
-    let mut gathered = Gathered::new(&reading.plan);
-    let progress = Progress::counting(reading.genesis.height.0, at.0, showing);
-    let pursued = pursue(&mut folder, &reading.log, at, |frame, after| {
-        let parts: [&mut dyn Projection; 2] = [&mut accounts, &mut gathered];
-        for part in parts {
-            part.block(frame, &before, after);
-        }
-        watch(frame, after, &gathered);
-        for event in &frame.events {
-            apply(&mut before, event).expect("it fitted the same state a moment ago");
-        }
-        progress.at(frame.header.height.0);
-    });
-    pursued.map_err(read_failure)?;
-    progress.finish();
-    if let Err(what) = accounts.check(folder.state()) {
-        tracing::warn!(what, "the books do not balance");
-    }
-    let report = Report::new(&reading.plan, &gathered, &accounts, folder.state());
-    Ok((report, folder))
 }
 
 fn tell(report: &Report, all: bool) -> String {

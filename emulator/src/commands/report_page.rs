@@ -7,7 +7,7 @@ use super::detect::tell_subject;
 use super::diff::comparison;
 use super::params::differing;
 use super::reading::Reading;
-use super::report::fold;
+use super::report_fold::fold;
 use super::{BlockArgument, Failure, tell_talk};
 use crate::detect::Detectors;
 use crate::export::{ExportError, Output, Target};

@@ -2,8 +2,8 @@
 //!
 //! What belongs here: what is shown of it. What does not: which commands they are (`reproduction`).
 
+use super::ordering::BUILD;
 use super::reading::{Reading, log_failure};
-use super::run::BUILD;
 use super::{Failure, print, print_json, tell_talk};
 use crate::reproduction::{AGAIN, Start, commands, own_files, quoted, started_with};
 use crate::scenario;

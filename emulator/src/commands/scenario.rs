@@ -1,8 +1,9 @@
 //! `btemu scenario list | check | show | schema | import`.
 
-use super::run::scenario_failure;
+use super::ordering::scenario_failure;
 use super::telling::thousands;
 use super::{Failure, print, print_json};
+use crate::genesis::json;
 use crate::genesis::metagraph::Metagraph;
 use crate::genesis::{import, snapshot};
 use crate::run::totals::players_by_role;
@@ -135,7 +136,7 @@ fn import(arguments: &ImportArguments) -> Result<(), Failure> {
     for file in metagraphs {
         let text = std::fs::read_to_string(file)
             .map_err(|error| failed(&format!("cannot read {}: {error}", file.display())))?;
-        dumps.push(snapshot::parse(file, &text).map_err(|error| failed(&error))?);
+        dumps.push(json::read(file, &text).map_err(|error| failed(&error))?);
     }
     let weights = weights.as_deref().map(import::weights).transpose();
     let holders = holders.as_deref().map(import::holders).transpose();

@@ -1,6 +1,6 @@
 //! `btemu sweep`: a grid of settings times seeds, here or on many machines, and what came of it.
 
-use super::run::scenario_failure;
+use super::ordering::scenario_failure;
 use super::telling::thousands;
 use super::{Failure, print, print_json, tell_talk};
 use crate::logging::LogFormat;

@@ -1,7 +1,7 @@
 //! `btemu verify`: checks the hashes, frames and roots of a log; decides its calls again, and runs its players again.
 
+use super::ordering::BUILD;
 use super::reading::{Reading, log_failure};
-use super::run::BUILD;
 use super::{Failure, print, print_json};
 use crate::progress::{Progress, Showing};
 use crate::run::difference::Difference;

@@ -6,8 +6,9 @@
 
 use super::{Alarm, DETECTORS, Detectors, Subject};
 use crate::plan::Plan;
-use crate::run::chain::{ChainOrder, drive};
+use crate::run::chain::drive;
 use crate::run::control::Control;
+use crate::run::order::ChainOrder;
 use crate::scenario::{Overrides, load};
 use protocol::apply::apply;
 use protocol::units::Height;

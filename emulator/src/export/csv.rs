@@ -1,8 +1,9 @@
 //! Tables as comma-separated values (RFC 4180) with a header. No value is an empty field.
 
 use super::ExportError;
-use super::rows::RowWriter;
-use super::tables::{Moment, Table, Value};
+use super::fill::RowWriter;
+use super::rows::Moment;
+use super::tables::{Table, Value};
 use super::target::{Output, Stream};
 use std::io;
 use std::path::{Path, PathBuf};

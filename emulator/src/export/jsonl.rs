@@ -1,8 +1,9 @@
 //! Tables as JSON lines: one object per row with every column, in order; no value is null.
 
 use super::ExportError;
-use super::rows::RowWriter;
-use super::tables::{Column, Moment, Table, Value};
+use super::fill::RowWriter;
+use super::rows::Moment;
+use super::tables::{Column, Table, Value};
 use super::target::{Output, Stream};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;

@@ -5,6 +5,7 @@
 //! rows go out in groups, samples wait in a temporary file.
 
 mod csv;
+mod fill;
 mod jsonl;
 mod openmetrics;
 #[cfg(feature = "parquet")]
@@ -15,8 +16,8 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub use fill::{RowWriter, Tables};
 pub use openmetrics::OpenMetrics;
-pub use rows::{RowWriter, Tables};
 pub use tables::{Column, Kind, Presence, TABLES, Table, Value};
 pub use target::{Kept, Output, Target};
 

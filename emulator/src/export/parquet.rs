@@ -4,7 +4,7 @@
 //! Text of every kind is a UTF-8 string and not Parquet's JSON or decimal type: all readers agree on strings.
 
 use super::ExportError;
-use super::rows::RowWriter;
+use super::fill::RowWriter;
 use super::tables::{Kind, Presence, Table, Value};
 use super::target::{Output, Stream};
 use ::parquet::basic::{

@@ -3,10 +3,9 @@
 //! docs/export.md shows the same; CSV, JSON lines and Parquet write the same. What does not belong here: which rows a
 //! block gives (`rows`), how a format writes them.
 
-use super::rows::{BlockRow, CallRow, EventRow, NeuronRow, SubnetRow};
+use super::rows::{BlockRow, CallRow, EventRow, Moment, NeuronRow, SubnetRow};
 use crate::run::totals::ratio;
 use protocol::units::{AccountId, Alpha, Hash32, Height, NetUid, Rao};
-use std::fmt;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,10 +83,6 @@ pub enum Value {
     /// Milliseconds since 1970, UTC.
     Time(i64),
 }
-
-/// A moment of simulated time: milliseconds since 1970, UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment(pub i64);
 
 /// A number beyond 2⁶³−1 has no value; writers refuse a row that lacks one it must have.
 impl From<u64> for Value {
@@ -332,16 +327,6 @@ impl Kind {
             Value::Word(_) | Value::Text(_) => {
                 !matches!(self, Self::Integer | Self::Float | Self::Flag | Self::Time)
             }
-        }
-    }
-}
-
-/// RFC 3339 in UTC with milliseconds, as every tool reads it; milliseconds since 1970 beyond the year 9999.
-impl fmt::Display for Moment {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(time) => write!(to, "{time:.3}"),
-            Err(_) => self.0.fmt(to),
         }
     }
 }

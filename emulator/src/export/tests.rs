@@ -1,7 +1,7 @@
 //! Tests of exports: the page, what rows say, and that what is written can be read back.
 
-use super::rows::{At, EventRow};
-use super::tables::{Column, EVENTS, Kind, Moment, Presence, Value, event};
+use super::rows::{At, EventRow, Moment};
+use super::tables::{Column, EVENTS, Kind, Presence, Value, event};
 use super::*;
 use crate::commands::facts::{facts, sealed_fact};
 use crate::detect::Detectors;

@@ -8,8 +8,8 @@ use super::{
     COMPUTED, Planned, casts, check_network, faults, fold_timeline, laid_over, planned_timeline,
 };
 use crate::plan::{Limits, Network, Plan, Recast, Terms, TimelineCall};
-use crate::scenario::ScenarioError;
 use crate::scenario::document::{Document, Group, SubnetEntry};
+use crate::scenario::error::ScenarioError;
 use actors::registry::BehaviourSettings;
 use protocol::call::{Call, Origin, Setting, Signed};
 use protocol::decide::execute;

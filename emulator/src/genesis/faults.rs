@@ -5,10 +5,11 @@
 //! a fault does to a message (`run::faults`) or to a process (`run::disturbance`).
 
 use super::height_of;
+use crate::likeness::meant;
 use crate::plan::{Fault, FaultKind, Seat, Shape, Times, Whom};
 use crate::run::disturbance::{Disturbance, Scheduled};
 use crate::scenario::document::{At, Document, FaultEntry, FaultName};
-use crate::scenario::{ScenarioError, meant};
+use crate::scenario::error::ScenarioError;
 use protocol::units::{Height, NetUid};
 use std::collections::BTreeSet;
 use storage::record::HEIGHT_MAX;

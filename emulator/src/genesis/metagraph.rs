@@ -4,8 +4,8 @@
 //! What belongs here: its shape, what must hold in it, and its ages at another block. What does not: making one from what
 //! a node says (`import`), and seating its neurons (`populate`).
 
-use super::snapshot;
-use crate::scenario::ScenarioError;
+use super::json;
+use crate::scenario::error::ScenarioError;
 use protocol::issuance::SUPPLY_MAX_RAO;
 use protocol::state::{Params, Row};
 use protocol::units::{AccountId, Rao};
@@ -220,9 +220,9 @@ pub fn parsed(file: &Path, text: &str) -> Result<Vec<Metagraph>, ScenarioError> 
 /// The objects of a list, or the one there is.
 fn objects<T: DeserializeOwned>(file: &Path, text: &str) -> Result<Vec<T>, ScenarioError> {
     if text.trim_start().starts_with('[') {
-        snapshot::parse(file, text)
+        json::read(file, text)
     } else {
-        Ok(vec![snapshot::parse(file, text)?])
+        Ok(vec![json::read(file, text)?])
     }
 }
 

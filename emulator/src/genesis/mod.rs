@@ -9,6 +9,8 @@ pub mod amendment;
 pub mod faults;
 /// Snapshots from what a node says.
 pub mod import;
+/// JSON that says where it is wrong.
+pub mod json;
 /// Neurons, weights and holders of a subnet.
 pub mod metagraph;
 /// Holdings, neurons and balances.
@@ -20,13 +22,15 @@ pub mod snapshot;
 
 pub use populate::nobodies;
 
+use super::likeness::meant;
 use crate::plan::{Limits, Network, Plan, TimelineCall};
 use crate::scenario::amount::Tao;
 use crate::scenario::document::{
     At, BeaconSection, Document, Group, LimitSection, NetworkSection, SubnetEntry, TimelineEntry,
     Where,
 };
-use crate::scenario::{ScenarioError, meant, readable};
+use crate::scenario::error::ScenarioError;
+use crate::scenario::layers::readable;
 use actors::registry::{BehaviourSettings, Role, Seats};
 use metagraph::{Holder, Imported, Metagraph, Surroundings};
 use populate::{Population, Seating};

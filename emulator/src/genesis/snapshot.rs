@@ -1,11 +1,12 @@
 //! A snapshot of the real network as the explorer gives it: per subnet its names, reserves, price and owner.
 
+use super::json;
 use super::metagraph::{self, Metagraph};
-use crate::scenario::ScenarioError;
 use crate::scenario::amount::{AlphaAmount, Tao};
 use crate::scenario::document::Document;
+use crate::scenario::error::ScenarioError;
 use protocol::units::{AccountId, UNITS_PER_TOKEN};
-use serde::de::{DeserializeOwned, Error};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -176,22 +177,10 @@ pub fn sound(file: &Path, text: &str) -> Result<Vec<Metagraph>, ScenarioError> {
 }
 
 fn checked(file: &Path, text: &str) -> Result<Vec<Row>, ScenarioError> {
-    let rows: Vec<Row> = parse(file, text)?;
+    let rows: Vec<Row> = json::read(file, text)?;
     let wrong = |what| ScenarioError::new(format!("{}: {what}", file.display()), None);
     check(&rows).map_err(wrong)?;
     Ok(rows)
-}
-
-/// Reads JSON; an error names the file and the place in it.
-///
-/// # Errors
-/// It is not what it should be.
-pub fn parse<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, ScenarioError> {
-    let mut reader = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let what = format!("{}: {}: {}", file.display(), error.path(), error.inner());
-        ScenarioError::new(what, None)
-    })
 }
 
 fn check(rows: &[Row]) -> Result<(), String> {

@@ -18,7 +18,7 @@ use crate::run::totals::{Totals, top_subnets};
 use protocol::frame::{Frame, Projection};
 use protocol::state::State;
 use std::path::Path;
-use storage::log::RawRecord;
+use storage::part::RawRecord;
 
 const INPUTS: u64 = 700;
 /// Differences that are looked for.

@@ -3,7 +3,8 @@
 
 use super::damage::damage;
 use super::trial::{Choices, Tally, Target, try_inputs};
-use crate::scenario::{Overrides, ScenarioError, read_forked, read_shown};
+use crate::scenario::error::ScenarioError;
+use crate::scenario::{Overrides, read_forked, read_shown};
 
 const INPUTS: u64 = 2_500;
 

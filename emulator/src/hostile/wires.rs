@@ -10,15 +10,16 @@ use crate::run::control::{Control, Wish};
 use crate::run::door::{Answer, Command, DOOR, DOOR_VERSION, Door, From, Knock, Opening, Request};
 use crate::run::link::{HEAD_BYTES, framed};
 use crate::run::status::About;
-use crate::run::wire::{
-    BUILD, FromHost, Hello, MESSAGE_BYTES_MAX, ToHost, WIRE_VERSION, Welcome, Wire,
-};
-use crate::run::wire::{WireError, encoded};
+use crate::run::wire::encoded;
+use crate::run::wire::{BUILD, FromHost, Hello, ToHost, WIRE_VERSION, Welcome, Wire};
+use crate::run::wire_error::MESSAGE_BYTES_MAX;
+use crate::run::wire_error::WireError;
 use actors::host::{Seated, SliceDone};
 use protocol::units::Height;
 use std::io::Write;
 use std::os::unix::net::UnixStream as StdStream;
-use storage::log::{Durability, EventLog, RawRecord, SledLog};
+use storage::log::{Durability, EventLog, SledLog};
+use storage::part::RawRecord;
 use tokio::net::UnixStream;
 
 const INPUTS: u64 = 12_000;

@@ -3,8 +3,9 @@
 //! What belongs here: what follows a decided block without the players, which is done on threads of its own while they
 //! go on. What does not: when a block is decided, and who waits for whom (`engine`).
 
+use super::checkpoint::Checkpoint;
 use super::difference::difference;
-use super::engine::{Checkpoint, EngineError};
+use super::engine_error::EngineError;
 use super::re_execution::take_kind_of_root;
 use super::totals::Totals;
 use crate::metrics::{Metrics, Phase, Timings};

@@ -3,10 +3,11 @@
 //! What belongs here: how it speaks with its launcher. What does not: what it does (`chain`), and what the launcher makes
 //! of it (`launcher`).
 
-use super::chain::{ChainOrder, Report, drive};
+use super::chain::{Report, drive};
 use super::control::{Control, Ended};
 use super::death;
-use super::launcher::{LaunchError, system_error};
+use super::launch_error::{LaunchError, system_error};
+use super::order::ChainOrder;
 use crate::clock::Throttle;
 use std::io;
 use std::time::Duration;

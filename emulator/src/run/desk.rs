@@ -5,7 +5,7 @@
 //! have the memory at hand that the last block was packed in.
 
 use super::books::{Books, Entered};
-use super::engine::EngineError;
+use super::engine_error::EngineError;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use tokio::sync::mpsc as awaited;

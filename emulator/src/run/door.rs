@@ -10,7 +10,8 @@
 use super::control::{Control, Ended, Motion};
 use super::public::PublicFrame;
 use super::status::{About, Board, ProcessRow, Status};
-use super::wire::{Wire, WireError};
+use super::wire::Wire;
+use super::wire_error::WireError;
 use crate::clock::Pace;
 use crate::names::Names;
 use crate::plan::Plan;

@@ -6,12 +6,14 @@
 
 use super::books::{Books, Entered, Entry, Scribe, SnapshotRule, is_due};
 use super::border::{Border, Next};
+use super::checkpoint::Checkpoint;
 use super::control::{Control, Ended, Wish};
 use super::desk::{Desk, Done};
 use super::difference::{Difference, difference};
-use super::hosts::{HostError, Hosts};
+use super::engine_error::EngineError;
+use super::hosts::Hosts;
 use super::hub::{Hub, HubMemory};
-use super::seats::{PackedSeats, unpacked};
+use super::seats::unpacked;
 use super::totals::Totals;
 use super::until::Condition;
 use crate::clock::Stopwatch;
@@ -26,21 +28,9 @@ use protocol::state::State;
 use protocol::units::{Hash32, Height};
 use serde::{Deserialize, Serialize};
 use storage::cache::{Cache, CacheKind};
-use storage::fold::{ReadError, state_at};
-use storage::log::{EventLog, LogError, SledLog};
+use storage::fold::state_at;
+use storage::log::{EventLog, SledLog};
 use tracing::Instrument;
-
-/// Everything outside the log that a run needs to go on from a block; where a fork follows the block, as it was
-/// before the fork changed anything.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Checkpoint {
-    /// The hub's memory.
-    pub hub: HubMemory,
-    /// The players, as their hosts packed them.
-    pub hosts: Vec<PackedSeats>,
-    /// Counts so far.
-    pub totals: Totals,
-}
 
 /// A run as it is picked up: at genesis, or at its newest checkpoint.
 #[derive(Debug)]
@@ -69,46 +59,6 @@ impl Start {
     /// What the block it starts from was made under.
     pub fn course(&self) -> Course<'_> {
         self.plan.course(self.header.height)
-    }
-}
-
-/// Why a run ends badly.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The log cannot be read or written.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// The log does not fold.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The players are gone.
-    #[error(transparent)]
-    Host(#[from] HostError),
-    /// A block came out otherwise than the log holds it.
-    #[error("block {height} comes out otherwise than the log holds it: {difference}")]
-    Diverged {
-        /// Which block.
-        height: u64,
-        /// The first thing that is different.
-        difference: Difference,
-    },
-}
-
-impl EngineError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Log(error) | Self::Read(ReadError::Log(error)) => error.hint(),
-            Self::Read(ReadError::Fold(_)) => {
-                Some("`btemu verify RUN` says which blocks are sound".to_owned())
-            }
-            Self::Host(_) => Some("`btemu run --resume RUN` goes on with the run".to_owned()),
-            Self::Diverged { .. } => Some(
-                "this build decides otherwise than the one that made the run, or the log was changed; \
-                 `btemu verify RUN --re-execute --re-simulate` tells which"
-                    .to_owned(),
-            ),
-        }
     }
 }
 

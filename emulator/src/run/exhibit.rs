@@ -3,10 +3,10 @@
 //! What belongs here: who hears what of a run under way. What does not: what metrics are and how they get anywhere
 //! (`metrics`), measuring processes (`status`, `death`).
 
-use super::chain::ChainOrder;
 use super::death;
 use super::disturbance::Strike;
 use super::engine::{Start, Tick};
+use super::order::ChainOrder;
 use super::status::ProcessRow;
 use crate::clock::Stopwatch;
 use crate::metrics::remote::{Epoch, Fate, Patience, RemoteWrite};

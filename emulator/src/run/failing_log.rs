@@ -12,7 +12,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use storage::log::{DB, Durability, EventLog, LogError};
+use storage::carve::DB;
+use storage::log::{Durability, EventLog, LogError};
 use storage::runfolder::RunFolder;
 
 /// What struck a log, known also to whoever does not have it any more.

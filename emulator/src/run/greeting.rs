@@ -5,8 +5,10 @@
 
 use super::link::{Link, Listener, Pass, Place};
 use super::secret;
-use super::wire::{BUILD, FromHost, GREETING_BYTES_MAX, Hello, MESSAGE_BYTES_MAX};
-use super::wire::{ToHost, WIRE_VERSION, Wire, WireError};
+use super::wire::{BUILD, FromHost, GREETING_BYTES_MAX, Hello};
+use super::wire::{ToHost, WIRE_VERSION, Wire};
+use super::wire_error::MESSAGE_BYTES_MAX;
+use super::wire_error::WireError;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::collections::BTreeMap;

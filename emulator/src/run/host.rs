@@ -3,7 +3,8 @@
 use super::death;
 use super::link::{Pass, Place};
 use super::seats::PackedSeats;
-use super::wire::{BUILD, FromHost, Hello, ToHost, WIRE_VERSION, Welcome, Wire, WireError};
+use super::wire::{BUILD, FromHost, Hello, ToHost, WIRE_VERSION, Welcome, Wire};
+use super::wire_error::WireError;
 use crate::clock::Stopwatch;
 use crate::logging;
 use actors::shell::ShellHost;

@@ -3,7 +3,8 @@
 
 use super::greeting::Guest;
 use super::seats::{PackedSeats, unpacked};
-use super::wire::{FromHost, ToHost, Welcome, Wire, WireError, encoded};
+use super::wire::{FromHost, ToHost, Welcome, Wire, encoded};
+use super::wire_error::WireError;
 use crate::plan::{Course, Plan};
 use actors::host::{Delivery, Seated, SliceDone};
 use actors::roster::Roster;
@@ -17,9 +18,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio_util::bytes::Bytes;
-
-/// How long a host may be silent before it counts as dead, unless the scenario says otherwise.
-pub const HOST_SILENCE_MS_MAX: u64 = 120_000;
 
 /// What went wrong with a host.
 #[derive(Debug, thiserror::Error)]

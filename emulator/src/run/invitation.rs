@@ -1,8 +1,8 @@
 //! What people are told who start hosts on other machines: the command, word by word. It goes to standard error and
 //! nowhere else, for it may hold the token.
 
-use super::chain::{ChainOrder, run_id};
 use super::link::Place;
+use super::order::{ChainOrder, run_id};
 use super::secret::TOKEN_VARIABLE;
 
 /// How people who start hosts elsewhere know the token.

@@ -1,7 +1,7 @@
 //! The launcher: starts the chain and the hosts as processes of this same program, shows progress, stops them on
 //! request, and leaves none behind.
 
-use super::chain::{ChainOrder, Outlook, Report, drive, run_id, run_name};
+use super::chain::{Outlook, Report, drive};
 use super::chain_process::SILENCE_PARTS;
 use super::control::{Control, Wish};
 use super::death;
@@ -11,7 +11,9 @@ use super::effort::EffortBook;
 use super::family::{ChildLogs, Ended, Family, start};
 use super::host::HostOrder;
 use super::invitation::{TokenKnown, invitation};
+use super::launch_error::{LaunchError, resume_hint, system_error};
 use super::link::{Address, Place};
+use super::order::{ChainOrder, run_id, run_name};
 use super::secret;
 use super::signals::{Asked, heed_signals};
 use super::striker::Striker;
@@ -31,18 +33,6 @@ use tokio::process::ChildStdout;
 const WORD_WAIT_MS_MAX: u64 = 1_000;
 /// How long the launcher waits for each of the last words of a chain that is gone.
 const REST_WAIT_MS_MAX: u64 = 200;
-
-/// Why a run ends badly, told to its user.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}")]
-pub struct LaunchError {
-    /// What happened.
-    pub what: String,
-    /// What to do about it.
-    pub hint: Option<String>,
-    /// Whether the players had taken their seats; if not, the run never began.
-    pub began: bool,
-}
 
 /// What happened to a run, for its operations journal.
 #[derive(Clone, Debug)]
@@ -95,16 +85,6 @@ fn tempfile_folder() -> io::Result<tempfile::TempDir> {
     let folder = tempfile::Builder::new().prefix("btemu-").tempdir()?;
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700))?;
     Ok(folder)
-}
-
-/// The system refuses something that a run needs.
-pub(super) fn system_error(what: &str, error: &io::Error) -> LaunchError {
-    LaunchError { what: format!("cannot make {what}: {error}"), hint: None, began: false }
-}
-
-/// How a run goes on.
-pub(super) fn resume_hint(run: &str) -> String {
-    format!("`btemu run --resume {run}` goes on")
 }
 
 async fn launch_inside(

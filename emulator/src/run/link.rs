@@ -11,7 +11,7 @@ mod nats;
 /// Unix sockets and TCP.
 mod sockets;
 
-use super::wire::WireError;
+use super::wire_error::WireError;
 use frames::Frames;
 pub use frames::HEAD_BYTES;
 #[cfg(test)]

@@ -10,6 +10,8 @@ pub mod calendar;
 pub mod chain;
 /// The chain as a process of its own.
 pub mod chain_process;
+/// What a run goes on from.
+pub mod checkpoint;
 /// What is asked of a live run.
 pub mod control;
 /// What processes owe the system.
@@ -25,6 +27,8 @@ pub mod door;
 pub mod effort;
 /// One block at a time.
 pub mod engine;
+/// Why a run ends badly.
+pub mod engine_error;
 /// Disk and time of a run, before it begins.
 pub mod estimate;
 /// What a live run shows.
@@ -45,12 +49,18 @@ pub mod hosts;
 pub mod hub;
 /// The command that joins a run.
 pub mod invitation;
+/// Why a run ends badly, as its user is told.
+pub mod launch_error;
 /// Starting and ending processes.
 pub mod launcher;
 /// How bytes get from one process to another.
 pub mod link;
 /// A log that is timed.
 pub mod metered_log;
+/// What the launcher tells the chain.
+pub mod order;
+/// How long processes wait for each other.
+pub mod patience;
 /// What of a block may be shown.
 pub mod public;
 /// Deciding a log's calls again.
@@ -78,3 +88,5 @@ pub mod totals;
 pub mod until;
 /// What processes say to each other.
 pub mod wire;
+/// What goes wrong between processes.
+pub mod wire_error;

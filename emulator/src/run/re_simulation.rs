@@ -3,7 +3,8 @@
 
 use super::control::{Control, Wish};
 use super::difference::Difference;
-use super::engine::{Engine, EngineError, begin_anew};
+use super::engine::{Engine, begin_anew};
+use super::engine_error::EngineError;
 use super::hosts::Hosts;
 use protocol::units::Height;
 use storage::cache::Cache;

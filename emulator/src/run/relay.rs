@@ -7,7 +7,7 @@
 
 use super::disturbance::{Disturbance, Layer, Strike};
 use super::link::{HEAD_BYTES, Place};
-use super::wire::MESSAGE_BYTES_MAX;
+use super::wire_error::MESSAGE_BYTES_MAX;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,12 +1,13 @@
 //! What is sealed reaches no host before its round: every byte that a real run sends to a host process, and every
 //! view of a run in one process.
 
-use super::chain::{ChainOrder, drive};
+use super::chain::drive;
 use super::control::{Control, Wish};
 use super::engine::{Checking, Engine, Happening, Manner, Tick, pick_up};
 use super::host::{HostOrder, serve};
 use super::hosts::Hosts;
 use super::link::{Pass, Place};
+use super::order::ChainOrder;
 use super::wire::{ToHost, encoded};
 use crate::scenario::{Overrides, load};
 use protocol::event::{Event, Sealed};

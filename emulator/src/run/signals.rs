@@ -1,7 +1,7 @@
 //! Requests to end a run that come from outside: Ctrl-C, and the system's.
 
 use super::control::{Control, Ended};
-use super::launcher::{LaunchError, resume_hint, system_error};
+use super::launch_error::{LaunchError, resume_hint, system_error};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 

@@ -3,9 +3,9 @@
 //! What belongs here: reading one, and whether a state meets it. What does not: when it is asked (`engine`). They are in
 //! no hash: like the number of blocks they say how far a run goes, not what happens in it.
 
+use crate::likeness::meant;
 use crate::run::totals::{ratio, top_subnets};
 use crate::scenario::amount::Tao;
-use crate::scenario::meant;
 use protocol::registration::lock_cost;
 use protocol::state::State;
 use protocol::units::NetUid;

@@ -5,17 +5,15 @@
 
 use super::link::{Link, Pass, Place};
 use super::seats::PackedSeats;
+use super::wire_error::WireError;
 use actors::host::{Delivery, Seated, SliceDone};
 use protocol::event::Event;
 use protocol::state::State;
 use protocol::units::{AccountId, PlayerId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::io;
 use tokio_util::bytes::Bytes;
 
-/// Longest message: a state of the whole network with all its seats is some tens of megabytes.
-pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
 /// Longest message of one that has not been let in.
 pub const GREETING_BYTES_MAX: usize = 4_096;
 
@@ -94,40 +92,6 @@ pub enum FromHost {
     Failed(String),
     /// It ends; its peak memory in bytes.
     Bye(u64),
-}
-
-/// What went wrong between two processes.
-#[derive(Debug, thiserror::Error)]
-pub enum WireError {
-    /// The socket failed.
-    #[error("the connection failed: {0}")]
-    Io(#[from] io::Error),
-    /// The other end is gone.
-    #[error("the connection was closed by the other end")]
-    Closed,
-    /// The bytes are no message.
-    #[error("a message could not be read: {0}")]
-    Garbled(#[from] storage::codec::CodecError),
-    /// A message is longer than it may be.
-    #[error("a message of more than {bytes_max} bytes was refused")]
-    TooLong {
-        /// How long it may be.
-        bytes_max: usize,
-    },
-    /// A message is not the one that was sent.
-    #[error("a message was damaged on its way")]
-    Damaged,
-    /// A message did not come, or comes too late.
-    #[error("message {found} came where message {expected} should have")]
-    Missed {
-        /// The next one's number.
-        expected: u32,
-        /// The number of the one that came.
-        found: u32,
-    },
-    /// The broker is not there or does not do its part, or nobody is at its other side.
-    #[error("{0}")]
-    Broker(String),
 }
 
 /// One end of a connection.

@@ -4,9 +4,9 @@
 
 use super::amount::{AlphaAmount, Blocks, Tao};
 use crate::plan::Shape;
-use crate::run::chain::{CHAIN_SILENCE_MS_MAX, HOST_JOIN_MS_MAX};
 use crate::run::disturbance::Disturbance;
-use crate::run::hosts::HOST_SILENCE_MS_MAX;
+use crate::run::patience::HOST_SILENCE_MS_MAX;
+use crate::run::patience::{CHAIN_SILENCE_MS_MAX, HOST_JOIN_MS_MAX};
 use actors::registry::Role;
 use protocol::rules::{FeeSchedule, Mode, Profile, RuleVersion};
 use serde::{Deserialize, Deserializer, Serialize};

@@ -2,17 +2,15 @@
 //! laid over each other by the `config` crate, then a strict parse of the whole. The crate alone would turn `1.7`
 //! into 2 without a word.
 
-use super::ScenarioError;
 use super::document::Document;
+use super::error::ScenarioError;
+use crate::likeness::meant;
 use config::{Config, FileFormat, Value, ValueKind};
 use serde::de::DeserializeOwned;
 use toml::Table;
 
 /// Environment variables that begin with this are laid over the file: `BTEMU__RUN__BLOCKS`.
 pub const ENVIRONMENT: &str = "BTEMU__";
-
-/// How alike two names must be for one to be meant by the other, from 0 to 1.
-const LIKENESS_MIN: f64 = 0.6;
 
 /// Letters of a path at most.
 const PATH_LETTERS_MAX: usize = 200;
@@ -188,16 +186,6 @@ pub fn readable(message: &str) -> (String, Option<String>) {
     };
     let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
     (format!("unknown key {key:?}"), Some(meant(key, &known)))
-}
-
-/// The known name that a mistyped one is most like, or all of them.
-pub fn meant(name: &str, known: &[&str]) -> String {
-    let likeness = |one: &&&str| strsim::jaro_winkler(name, one);
-    let best = known.iter().max_by(|left, right| likeness(left).total_cmp(&likeness(right)));
-    match best.filter(|best| likeness(best) >= LIKENESS_MIN) {
-        Some(best) => format!("did you mean {best:?}?"),
-        None => format!("known are {}", known.join(", ")),
-    }
 }
 
 /// The key whose value begins at a place, if one does.

@@ -6,8 +6,10 @@ pub mod amount;
 mod attacks;
 /// Sections and keys.
 pub mod document;
+/// What is wrong with one.
+pub mod error;
 /// File, environment and `--set`, laid over each other.
-mod layers;
+pub mod layers;
 /// Scenarios that need no other file.
 pub mod packed;
 /// Scenario files as JSON Schema.
@@ -24,13 +26,14 @@ use crate::run::link::Address;
 use crate::run::until::Condition;
 use attacks::ATTACKS;
 use document::{Document, DurabilityName, MetricsSection};
+use error::ScenarioError;
 use layers::environment;
 use protocol::state::State;
 use protocol::units::NetUid;
 use std::path::{Path, PathBuf};
 use storage::log::Durability;
 
-pub use layers::{Overlay, meant, parse, readable};
+pub use layers::{Overlay, parse};
 
 /// What the command line lays over a scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,26 +74,6 @@ impl Overrides {
             option("--pace", "run.pace", self.pace.as_ref().map(|pace| format!("{pace:?}"))),
         ];
         set.chain(options.into_iter().flatten()).collect()
-    }
-}
-
-/// A scenario that cannot be used: one sentence that names the place.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}")]
-pub struct ScenarioError {
-    what: String,
-    hint: Option<String>,
-}
-
-impl ScenarioError {
-    /// An error with its place in the sentence.
-    pub const fn new(what: String, hint: Option<String>) -> Self {
-        Self { what, hint }
-    }
-
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        self.hint.clone()
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! What belongs here: packing and unpacking. What does not: who sends it where (`sweep`).
 
-use super::{Scenario, ScenarioError, read};
+use super::error::ScenarioError;
+use super::{Scenario, read};
 use crate::genesis::{self, snapshot};
 use serde::{Deserialize, Serialize};
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! What a trial can find wrong.
 
 use serde::{Deserialize, Serialize};
+use std::any::Any;
 use std::fmt;
 
 /// What did not hold, by name, and where.
@@ -38,4 +39,11 @@ impl<T, E: fmt::Display> Or<T> for Result<T, E> {
     fn or_fail(self, check: &str) -> Result<T, Failure> {
         self.map_err(|error| Failure::new(check, error))
     }
+}
+
+/// What a panic said.
+pub fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("it says nothing").to_owned()
 }

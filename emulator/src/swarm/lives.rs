@@ -3,12 +3,14 @@
 //! What belongs here: one life after the other in this process: hosts on threads behind a relay where frames are to be
 //! disturbed, a log that fails. What does not: real processes (`processes`).
 
-use super::failure::{Failure, Or};
-use super::trial::{Reading, begin, manner, same};
+use super::failure::{Failure, Or, said};
+use super::leg::{begin, manner, same};
+use super::readings::Reading;
 use crate::commands::repair::repaired_run;
 use crate::run::control::{Control, Wish};
 use crate::run::disturbance::{Disturbance, Layer, Strike, Struck};
-use crate::run::engine::{Engine, EngineError, Happening, Start, pick_up};
+use crate::run::engine::{Engine, Happening, Start, pick_up};
+use crate::run::engine_error::EngineError;
 use crate::run::failing_log::{FailingLog, Verdict, leave_behind};
 use crate::run::greeting::{Awaited, greet};
 use crate::run::host::{HostOrder, serve};
@@ -21,8 +23,9 @@ use protocol::frame::Header;
 use protocol::units::Height;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
+use storage::carve::DB;
 use storage::fold::Folder;
-use storage::log::{DB, Durability, EventLog, SledLog};
+use storage::log::{Durability, EventLog, SledLog};
 use storage::runfolder::RunFolder;
 use tokio::net::UnixListener;
 
@@ -230,9 +233,7 @@ impl Body<'_> {
         });
         self.left.extend(unused);
         for thread in threads {
-            thread.join().map_err(|panic| {
-                Failure::new("nothing_panics", super::trial::said(panic.as_ref()))
-            })?;
+            thread.join().map_err(|panic| Failure::new("nothing_panics", said(panic.as_ref())))?;
         }
         lived
     }

@@ -13,6 +13,8 @@ mod epoch;
 pub mod failure;
 /// Draws.
 mod fate;
+/// What legs have in common.
+mod leg;
 /// What goes on after the last fault.
 mod liveness;
 /// A run that dies and goes on.
@@ -21,6 +23,8 @@ mod lives;
 mod oracle;
 /// One scenario with real processes.
 mod processes;
+/// What is done with a log beside making it.
+pub mod readings;
 /// Failures made small.
 pub mod shrink;
 /// One scenario with every check.
@@ -29,11 +33,12 @@ pub mod trial;
 use crate::run::disturbance::Disturbance;
 use draw::{Form, draw};
 use failure::Failure;
+use readings::Readings;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Mutex;
 use strum::VariantArray;
-use trial::{DAMAGED_LOG, Readings, Seen, attempt};
+use trial::{DAMAGED_LOG, Seen, attempt};
 
 /// From so many seeds on a class of fault that never fired is a failure.
 pub const COVERING_SEEDS: u64 = 500;

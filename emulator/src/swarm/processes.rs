@@ -3,8 +3,8 @@
 //!
 //! What belongs here: running the program and comparing. What does not: what strikes (`run::striker`).
 
-use super::failure::{Failure, Or};
-use super::trial::{Seen, said, straight};
+use super::failure::{Failure, Or, said};
+use super::trial::{Seen, straight};
 use crate::run::totals::Summary;
 use crate::scenario::{Overrides, read_shown};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -6,16 +6,17 @@
 
 use super::draw::healing_blocks;
 use super::epoch;
-use super::failure::{Failure, Or};
+use super::failure::{Failure, Or, said};
+use super::leg::{begin, manner, same};
 use super::liveness::Liveness;
 use super::lives::{Lives, disturbed};
 use super::oracle::{Doubling, Oracle};
-use crate::commands::run::BUILD;
+use super::readings::{Reading, Readings};
 use crate::plan::{FaultKind, Plan};
 use crate::run::calendar::struck_by_kind;
 use crate::run::control::{Control, Ended, Wish};
 use crate::run::disturbance::{Strike, Struck, strikes};
-use crate::run::engine::{Checking, Engine, Happening, Manner, pick_up};
+use crate::run::engine::{Engine, Happening, pick_up};
 use crate::run::hosts::Hosts;
 use crate::run::re_execution::ReExecution;
 use crate::run::re_simulation::simulate_again;
@@ -23,60 +24,14 @@ use crate::run::totals::Totals;
 use crate::scenario::{Overrides, Scenario, read_shown};
 use protocol::call::{Call, Setting};
 use protocol::frame::Header;
-use protocol::units::{BLOCK_MS, Hash32, Height};
+use protocol::units::{BLOCK_MS, Height};
 use serde::Serialize;
-use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use storage::fold::Folder;
-use storage::log::{Durability, EventLog, SledLog};
-use storage::record::Genesis;
+use storage::log::{EventLog, SledLog};
 use storage::runfolder::RunFolder;
-
-/// Which readings a trial makes beside the two legs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Readings {
-    /// Every call is decided again.
-    pub re_execution: Reading,
-    /// Every player is run again.
-    pub re_simulation: Reading,
-    /// The log is damaged, the damage found, the rest repaired and resumed.
-    pub damage: Reading,
-}
-
-/// Whether something is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
-    /// It is.
-    Made,
-    /// It is not.
-    Spared,
-}
-
-impl Readings {
-    /// Everything.
-    pub const ALL: Self =
-        Self { re_execution: Reading::Made, re_simulation: Reading::Made, damage: Reading::Made };
-
-    /// What a seed draws: re-execution always, a re-simulation once in four, a damaged log once in three.
-    pub const fn of(seed: u64) -> Self {
-        Self {
-            re_execution: Reading::Made,
-            re_simulation: Reading::once_in(4, seed),
-            damage: Reading::once_in(3, seed),
-        }
-    }
-}
-
-impl Reading {
-    const fn once_in(number: u64, seed: u64) -> Self {
-        match seed.is_multiple_of(number) {
-            true => Self::Made,
-            false => Self::Spared,
-        }
-    }
-}
 
 /// The class of bytes changed in a log that is closed.
 pub const DAMAGED_LOG: &str = "damaged-log";
@@ -147,13 +102,6 @@ pub fn attempt(
     tried.unwrap_or_else(|panic| Err(Failure::new("nothing_panics", said(panic.as_ref()))))
 }
 
-/// What a panic said.
-pub fn said(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("it says nothing").to_owned()
-}
-
 fn attempt_legs(
     text: &str,
     readings: Readings,
@@ -195,32 +143,6 @@ pub fn strikes_of(scenario: &Scenario) -> Result<Vec<Strike>, Failure> {
     let scheduled = scenario.disturbances().or_fail("scenarios_are_taken")?;
     let last = Height(scenario.document().genesis.height.saturating_add(scenario.blocks()));
     Ok(strikes(&scheduled, scenario.seed(), last))
-}
-
-/// How both legs are made.
-pub fn manner(scenario: &Scenario, until: Height) -> Manner {
-    let log = scenario.log();
-    Manner {
-        until,
-        conditions: Vec::new(),
-        snapshot_interval: log.snapshot_interval,
-        snapshot_bytes: 0,
-        checkpoint_interval: log.checkpoint_interval,
-        checking: Checking::Invariants,
-    }
-}
-
-/// Writes block 0 of a plan into a new run folder.
-///
-/// # Errors
-/// It cannot be written.
-pub fn begin(mut plan: Plan, path: &Path) -> Result<(RunFolder, SledLog), Failure> {
-    let folder = RunFolder::create_at(path).or_fail("folders_are_made")?;
-    let root = plan.genesis.root();
-    let header = plan.genesis_header_by(root);
-    let genesis = Genesis { build: BUILD.to_owned(), header, plan };
-    let log = SledLog::create(&folder.log_dir(), &genesis, Durability::End);
-    Ok((folder, log.or_fail("logs_are_made")?))
 }
 
 /// The last block at which something may go wrong by the scenario (simulated faults, changes by root, arrivals), if
@@ -343,17 +265,6 @@ fn read_again(log: &SledLog, readings: Readings, straight: &Straight) -> Result<
     }
     let folded = folder.header().hash();
     same("replay_comes_to_the_same", folded, straight.header.hash())
-}
-
-/// Checks that two tip hashes are one.
-///
-/// # Errors
-/// They are not.
-pub fn same(check: &str, found: Hash32, expected: Hash32) -> Result<(), Failure> {
-    match found == expected {
-        true => Ok(()),
-        false => Err(Failure::new(check, format!("its tip hash is {found}, not {expected}"))),
-    }
 }
 
 /// Runs the players again, from block 0 of the log.

@@ -3,7 +3,8 @@
 //! What belongs here: the shape, and what can be told from the file alone. What does not: scenarios (`plan`).
 
 use crate::scenario::amount::ends;
-use crate::scenario::{ScenarioError, parse};
+use crate::scenario::error::ScenarioError;
+use crate::scenario::parse;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use toml::{Table, Value};

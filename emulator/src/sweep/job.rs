@@ -6,12 +6,13 @@
 use super::measures::{Figures, MEASURES_VERSION, Measuring};
 use crate::attack::arm::{Arm, ArmOrder, Watching};
 use crate::clock::{Stopwatch, Throttle};
-use crate::commands::run::BUILD;
+use crate::commands::ordering::BUILD;
 use crate::run::control::{Control, Wish};
 use crate::run::death;
-use crate::run::engine::{Checking, Engine, EngineError, Happening, Manner, pick_up};
+use crate::run::engine::{Checking, Engine, Happening, Manner, pick_up};
+use crate::run::engine_error::EngineError;
 use crate::run::hosts::Hosts;
-use crate::scenario::ScenarioError;
+use crate::scenario::error::ScenarioError;
 use crate::scenario::packed::Packed;
 use protocol::units::{Hash32, Height};
 use serde::{Deserialize, Serialize};

@@ -4,10 +4,10 @@
 //! seeds (`statistics`) and how they are shown (`table`).
 
 use crate::diff::consequences::{WealthPoint, evenly, subnets, wealth};
+use crate::likeness::meant;
 use crate::plan::Plan;
 use crate::run::engine::Checking;
 use crate::run::totals::{Totals, top_subnets};
-use crate::scenario::meant;
 use actors::registry::Role;
 use protocol::state::State;
 use protocol::units::{AccountId, Height, NetUid, Rao};

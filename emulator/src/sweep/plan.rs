@@ -6,16 +6,20 @@
 use super::document::{self, Axis, SweepFile};
 use super::job::{JOB_FORMAT, Job, job_key};
 use super::measures::{self, Measurable, Measure};
-use super::table::COLUMNS;
-use crate::commands::run::BUILD;
+use crate::commands::ordering::BUILD;
 use crate::parallel::{cores, side_by_side};
 use crate::run::engine::Checking;
+use crate::scenario::error::ScenarioError;
 use crate::scenario::packed::Packed;
-use crate::scenario::{Overlay, Scenario, ScenarioError, file_text, read_under};
+use crate::scenario::{Overlay, Scenario, file_text, read_under};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use toml::Value;
+
+/// Columns that every sweep has; no axis may be called like one.
+pub const COLUMNS: [&str; 8] =
+    ["job", "cell", "seed", "blocks", "scenario_hash", "tip_hash", "wall_seconds", "build"];
 
 /// Jobs of a sweep: cells times seeds.
 pub const JOBS_MAX: usize = 100_000;

@@ -18,10 +18,6 @@ use std::path::Path;
 /// Name of the table and of its files.
 const NAME: &str = "sweep";
 
-/// Columns that every sweep has; no axis may be called like one.
-pub const COLUMNS: [&str; 8] =
-    ["job", "cell", "seed", "blocks", "scenario_hash", "tip_hash", "wall_seconds", "build"];
-
 /// The results that are there, by the numbers of their jobs from 0.
 pub type Results = Vec<(usize, JobResult)>;
 

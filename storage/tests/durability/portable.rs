@@ -2,7 +2,8 @@
 
 use crate::frames::{GENESIS, frames, write_log};
 use protocol::units::Height;
-use storage::log::{Durability, EventLog, RawRecord, SledLog};
+use storage::log::{Durability, EventLog, SledLog};
+use storage::part::RawRecord;
 use storage::portable::{PortableError, Reader, Writer};
 
 const BLOCKS: u64 = 12;

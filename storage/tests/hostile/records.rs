@@ -8,7 +8,7 @@ use crate::memory::most_held;
 use crate::trial::{Choices, Tally, Target, try_inputs};
 use protocol::units::Hash32;
 use storage::codec::VALUE_BYTES_MAX;
-use storage::log::Part;
+use storage::part::Part;
 use storage::record::{FRAME_BYTES_MAX, HEAD_BYTES, Record, RecordError, pack_frame};
 
 const INPUTS: u64 = 12_000;

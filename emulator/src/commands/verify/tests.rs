@@ -3,8 +3,9 @@
 
 use super::{Verdict, VerifyArguments, verdict};
 use crate::plan::Plan;
-use crate::run::chain::{ChainOrder, drive};
+use crate::run::chain::drive;
 use crate::run::control::Control;
+use crate::run::order::ChainOrder;
 use crate::run::re_execution::input_of;
 use crate::scenario::{Overrides, load};
 use protocol::apply::apply;

@@ -4,7 +4,7 @@
 //! Whatever carries the bytes, a message is read once, whole, and in its turn: one that comes again is dropped, and one
 //! that is damaged, missing or too early ends the connection.
 
-use crate::run::wire::{MESSAGE_BYTES_MAX, WireError};
+use crate::run::wire_error::{MESSAGE_BYTES_MAX, WireError};
 use tokio_util::bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 

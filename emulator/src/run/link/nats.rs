@@ -13,7 +13,7 @@ mod chunks;
 
 use super::{CONNECT_WAIT_MS_MAX, Pass};
 use crate::run::secret;
-use crate::run::wire::{MESSAGE_BYTES_MAX, WireError};
+use crate::run::wire_error::{MESSAGE_BYTES_MAX, WireError};
 use ::async_nats::{Client, ConnectOptions, Subscriber};
 use chunks::{HEAD_BYTES, Head, Inbound, Kind, Outbound};
 use futures_util::StreamExt;

@@ -1,7 +1,7 @@
 //! Messages cut into numbered chunks, and put together again. Pure: what the server does to them is somebody else's.
 
 use super::broken;
-use crate::run::wire::WireError;
+use crate::run::wire_error::WireError;
 use tokio_util::bytes::{BufMut, Bytes, BytesMut};
 
 /// Kind, number, chunks taken of the other direction.
