@@ -6,6 +6,8 @@ pub mod amount;
 mod attacks;
 /// Sections and keys.
 pub mod document;
+/// What faults are called.
+pub mod fault_name;
 /// File, environment and `--set`, laid over each other.
 mod layers;
 /// Scenarios that need no other file.

@@ -10,9 +10,10 @@ use crate::plan::Shape;
 use crate::run::disturbance::{Disturbance, Layer};
 use crate::scenario::amount::{AlphaAmount, Blocks, Tao};
 use crate::scenario::document::{
-    About, At, BeaconSection, Document, FaultEntry, FaultName, Genesis, LimitSection, LogSection,
+    About, At, BeaconSection, Document, FaultEntry, Genesis, LimitSection, LogSection,
     NetworkSection, RuleSection, Run, SubnetEntry, TimelineEntry,
 };
+use crate::scenario::fault_name::FaultName;
 use protocol::rules::{FeeSchedule, Mode, Profile, RuleVersion};
 use protocol::units::UNITS_PER_TOKEN;
 use strum::VariantArray;
@@ -394,7 +395,7 @@ fn disturbances(fate: &mut Fate, blocks: u64, form: Form) -> Vec<FaultEntry> {
     let mut faults: Vec<FaultEntry> = Vec::new();
     for _ in 0..fate.between(1, 4) {
         let what = *fate.of(&all);
-        let kind = FaultName::of(what);
+        let kind = FaultName::Below(what);
         let slow = what.layer() == Layer::Process || what == Disturbance::Slow;
         faults.push(FaultEntry {
             kind,
