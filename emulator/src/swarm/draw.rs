@@ -89,6 +89,7 @@ pub fn draw(seed: u64, blocks: Option<u64>, form: Form) -> Document {
     }
     set(&mut document.hyperparameters, "max_allowed_uids", room.clamp(8, 256));
     document.timeline = timeline(&mut Fate::new(seed, "timeline"), &netuids, unrest);
+    commit_reveal_version(&mut Fate::new(seed, "commit-reveal version"), &mut document, unrest);
     document.fault = faults(&mut Fate::new(seed, "faults"), &document, unrest);
     document.fault.extend(disturbances(&mut Fate::new(seed, "disturbances"), blocks, form));
     document
@@ -325,6 +326,23 @@ fn timeline(fate: &mut Fate, netuids: &[u16], unrest: u64) -> Vec<TimelineEntry>
         });
     }
     entries
+}
+
+/// The version that sealed rows must name: another one from genesis on, and another one on the way, which those that
+/// are on their way to the chain do not name.
+fn commit_reveal_version(fate: &mut Fate, document: &mut Document, unrest: u64) {
+    let version = |fate: &mut Fate| fate.between(0, u16::MAX.into());
+    if fate.chance(3) {
+        set(&mut document.rules.parameters, "commit_reveal_version", version(fate));
+    }
+    if unrest > 0 && fate.chance(3) {
+        document.timeline.push(TimelineEntry {
+            at: since_genesis(fate.between(1, unrest)),
+            call: "sudo_set_commit_reveal_version".to_owned(),
+            netuid: None,
+            value: Some(WideValue::from(version(fate)).0),
+        });
+    }
 }
 
 /// Simulated faults, all of them over when the unrest is.
