@@ -22,7 +22,7 @@ pub struct Adversary {
     pub reform: fn(&mut Group),
     /// Who pays, by design.
     pub victims: &'static str,
-    /// The figure of both arms that shows what it is about, of [`super::arm::FIGURES`].
+    /// The figure of both arms that shows what it is about, of [`crate::arm::FIGURES`].
     pub figure: &'static str,
 }
 
@@ -150,7 +150,7 @@ pub const ADVERSARIES: &[Adversary] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::arm::FIGURES;
+    use crate::arm::FIGURES;
     use crate::detect::DETECTORS;
     use crate::scenario::shipped_text;
     use actors::registry::behaviours;

@@ -3,12 +3,12 @@
 //! What belongs here: from a command to the runs it needs, all checked before the first is made, and bringing the two
 //! arms of a trial together. What does not: making a run (`sweep`), and what two arms say (`outcome`).
 
-use super::arm::{Accomplices, Arm, ArmOrder};
 use super::catalogue::Adversary;
 use super::counterfactual::{attacks, honest};
 use super::defence::Chosen;
 use super::outcome::{Trial, trial};
-use crate::commands::run::BUILD;
+use crate::BUILD;
+use crate::arm::{Accomplices, Arm, ArmOrder};
 use crate::parallel::{cores, side_by_side};
 use crate::run::engine::Checking;
 use crate::scenario::document::{Document, Group};

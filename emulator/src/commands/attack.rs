@@ -4,7 +4,7 @@
 
 use super::run::scenario_failure;
 use super::{Failure, print, print_json};
-use crate::attack::arm::FIGURES;
+use crate::arm::FIGURES;
 use crate::attack::catalogue::{ADVERSARIES, Adversary, find};
 use crate::attack::defence::{self, Chosen, DEFENCES};
 use crate::attack::output::{self, Report};

@@ -4,6 +4,7 @@ use super::metrics_options::{DetailOptions, PushOptions, address_or_off};
 use super::prepare::prepared;
 use super::telling::{tell_bytes, tell_estimate, tell_summary};
 use super::{Failure, print, print_json, tell_talk};
+use crate::BUILD;
 use crate::logging::LogFormat;
 use crate::metrics::order::MetricsOrder;
 use crate::plan::Plan;
@@ -35,9 +36,6 @@ const SEEDS_MAX: u64 = 1_000;
 
 /// Where run folders are made unless `--out` names one.
 pub const RUNS: &str = "runs";
-
-/// Version and revision of this build, as block 0 of every log names it.
-pub const BUILD: &str = concat!("btemu ", env!("CARGO_PKG_VERSION"));
 
 /// `btemu run`
 #[derive(Clone, Debug, Serialize, Deserialize, clap::Args)]

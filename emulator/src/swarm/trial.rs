@@ -10,7 +10,7 @@ use super::failure::{Failure, Or};
 use super::liveness::Liveness;
 use super::lives::{Lives, disturbed};
 use super::oracle::{Doubling, Oracle};
-use crate::commands::run::BUILD;
+use crate::BUILD;
 use crate::plan::{FaultKind, Plan};
 use crate::run::calendar::struck_by_kind;
 use crate::run::control::{Control, Ended, Wish};

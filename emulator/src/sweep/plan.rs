@@ -7,7 +7,7 @@ use super::document::{self, Axis, SweepFile};
 use super::job::{JOB_FORMAT, Job, job_key};
 use super::measures::{self, Measurable, Measure};
 use super::table::COLUMNS;
-use crate::commands::run::BUILD;
+use crate::BUILD;
 use crate::parallel::{cores, side_by_side};
 use crate::run::engine::Checking;
 use crate::scenario::packed::Packed;
