@@ -2,6 +2,7 @@
 #![recursion_limit = "256"]
 
 mod accounting;
+mod arm;
 mod attack;
 mod chart;
 mod clock;
@@ -25,6 +26,7 @@ mod plan;
 #[cfg(feature = "planted")]
 mod planted;
 mod progress;
+mod rank;
 mod report;
 mod reproduction;
 mod run;
@@ -37,6 +39,9 @@ use clap::{Parser, Subcommand};
 use commands::Failure;
 use logging::LogFormat;
 use std::process::ExitCode;
+
+/// Version and revision of this build, as block 0 of every log names it.
+const BUILD: &str = concat!("btemu ", env!("CARGO_PKG_VERSION"));
 
 /// A log is decoded on one thread and freed on another, and the state is read all over: docs/decisions/0018.
 #[global_allocator]

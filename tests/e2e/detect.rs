@@ -183,10 +183,10 @@ fn check_labels(file: &str, unseen: &[&str], wrong_max: usize) {
     assert!(wrong.len() <= wrong_max, "{file}: honest, but named: {wrong:#?}");
 }
 
-/// While the network duplicates two messages of five, subnets look as if a `staller` flooded them.
+/// For an hour its network copies two messages of five, which looks like a `staller` to whoever only counts answers.
 #[test]
 fn the_showcase_raises_the_alarms_that_its_labels_say() {
-    check_labels("showcase.toml", &[], 5);
+    check_labels("showcase.toml", &[], 0);
 }
 
 #[test]

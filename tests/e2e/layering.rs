@@ -91,6 +91,15 @@ const WORDS: &[(&str, &str, &[&str])] = &[
     ("protocol", "f32", &["src/canon.rs"]),
 ];
 
+/// Modules of the emulator that may not name others: what is below knows nothing of who uses it.
+const BELOW: &[(&str, &[&str])] = &[
+    ("run", &["commands", "swarm", "sweep", "attack", "top", "report"]),
+    ("swarm", &["commands"]),
+    ("attack", &["commands"]),
+    ("sweep", &["attack", "swarm"]),
+    ("arm", &["attack", "sweep", "commands"]),
+];
+
 /// Words that no file may contain.
 const NOWHERE: &[&str] = &["#[ignore", "should_panic", "todo!(", "unimplemented!(", "dbg!("];
 
@@ -187,6 +196,25 @@ fn names(line: &str, word: &str) -> bool {
 /// Whether a file holds tests alone.
 pub fn is_test_file(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "tests.rs" || name == "stage.rs")
+}
+
+#[test]
+fn modules_know_nothing_of_those_above_them() {
+    let folder = root().join("emulator/src");
+    for (module, above) in BELOW {
+        let files =
+            [vec![folder.join(format!("{module}.rs"))], sources(&folder.join(module))].concat();
+        let files: Vec<PathBuf> = files.into_iter().filter(|path| path.is_file()).collect();
+        assert!(!files.is_empty(), "there is no module {module}");
+        for path in files.iter().filter(|path| !is_test_file(path)) {
+            let text = std::fs::read_to_string(path).expect("readable");
+            for name in *above {
+                let word = format!("crate::{name}::");
+                let named = code(&text).into_iter().find(|line| line.contains(&word));
+                assert_eq!(named, None, "{} names what is above it", path.display());
+            }
+        }
+    }
 }
 
 #[test]

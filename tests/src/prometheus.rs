@@ -101,6 +101,15 @@ impl Prometheus {
         Ok(values.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
+    /// A query as Prometheus itself writes it.
+    ///
+    /// # Errors
+    /// What Prometheus says against it.
+    pub fn formatted(&self, query: &str) -> Result<String, String> {
+        let data = self.data(&format!("/api/v1/format_query?query={}", escaped(query)))?;
+        data.as_str().map(str::to_owned).ok_or_else(|| format!("no text: {data}"))
+    }
+
     /// What an address of its interface answers.
     ///
     /// # Errors

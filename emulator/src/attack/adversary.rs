@@ -18,7 +18,7 @@ pub struct Adversary {
     pub reform: fn(&mut Group),
     /// Who pays, by design.
     pub victims: &'static str,
-    /// The figure of both arms that shows what it is about, of [`super::arm::FIGURES`].
+    /// The figure of both arms that shows what it is about, of [`crate::arm::FIGURES`].
     pub figure: &'static str,
 }
 

@@ -125,7 +125,7 @@ pub const ADVERSARIES: &[Adversary] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::arm::FIGURES;
+    use crate::arm::FIGURES;
     use crate::detect::DETECTORS;
     use crate::scenario::shipped_text;
     use actors::registry::behaviours;

@@ -1,13 +1,11 @@
 //! Attacks, measured: every adversary against the same scenario with its players honest, on the same seeds.
 //!
 //! What belongs here: which attacks and defences there are, the two arms of a trial, and what they say together. What
-//! does not: what an adversary does (`actors`), what shows it (`detect`), making runs (`sweep`). docs/attacks.md
-//! defines every figure.
+//! does not: what an adversary does (`actors`), what is looked at in a run (`arm`), what shows it (`detect`), making
+//! runs (`sweep`). docs/attacks.md defines every figure.
 
 /// What makes an attack.
 pub mod adversary;
-/// What is looked at in one run.
-pub mod arm;
 /// Which attacks there are.
 pub mod catalogue;
 /// The same scenario without its attackers.

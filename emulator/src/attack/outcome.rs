@@ -2,7 +2,7 @@
 //!
 //! What belongs here: differences, means, intervals, verdicts. What does not: how they are shown (`output`, `page`).
 
-use super::arm::{Aim, Arm, GroupWealth};
+use crate::arm::{Aim, Arm, GroupWealth};
 use crate::sweep::statistics::Estimate;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -332,7 +332,7 @@ fn figures(trials: &[Trial]) -> BTreeMap<String, FigureOutcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::arm::ArmAlarm;
+    use crate::arm::ArmAlarm;
 
     fn arm(prints: &[u64], wealth: u64, victims: u64) -> Arm {
         let group = |group: &str, wealth_rao| GroupWealth {

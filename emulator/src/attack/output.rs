@@ -2,12 +2,12 @@
 //!
 //! What belongs here: shapes and words. What does not: the comparison (`outcome`), and plots (`page`).
 
-use super::arm::FIGURES;
 use super::catalogue::ADVERSARIES;
 use super::defence::DEFENCES;
 use super::outcome::{Detection, FigureOutcome, Outcome, Trial, Verdict};
 use super::trial::{Cell, Pairs, Trials};
-use crate::commands::ordering::BUILD;
+use crate::BUILD;
+use crate::arm::FIGURES;
 use crate::sweep::statistics::Estimate;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};

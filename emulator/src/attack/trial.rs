@@ -4,11 +4,11 @@
 //! arms of a trial together. What does not: making a run (`sweep`), and what two arms say (`outcome`).
 
 use super::adversary::Adversary;
-use super::arm::{Accomplices, Arm, ArmOrder};
 use super::counterfactual::{attacks, honest};
 use super::defence::Chosen;
 use super::outcome::{Trial, trial};
-use crate::commands::ordering::BUILD;
+use crate::BUILD;
+use crate::arm::{Accomplices, Arm, ArmOrder};
 use crate::parallel::{cores, side_by_side};
 use crate::run::engine::Checking;
 use crate::scenario::document::{Document, Group};

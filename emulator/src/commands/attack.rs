@@ -4,8 +4,8 @@
 
 use super::ordering::scenario_failure;
 use super::{Failure, print, print_json};
+use crate::arm::FIGURES;
 use crate::attack::adversary::Adversary;
-use crate::attack::arm::FIGURES;
 use crate::attack::catalogue::{ADVERSARIES, find};
 use crate::attack::defence::{self, Chosen, DEFENCES};
 use crate::attack::output::{self, Report};

@@ -3,6 +3,7 @@
 use super::metrics_options::{DetailOptions, PushOptions, address_or_off};
 use super::telling::{tell_bytes, tell_estimate};
 use super::{Failure, tell_talk};
+use crate::BUILD;
 use crate::metrics::order::MetricsOrder;
 use crate::plan::Plan;
 use crate::run::control::Motion;
@@ -28,9 +29,6 @@ const SEEDS_MAX: u64 = 1_000;
 
 /// Where run folders are made unless `--out` names one.
 pub const RUNS: &str = "runs";
-
-/// Version and revision of this build, as block 0 of every log names it.
-pub const BUILD: &str = concat!("btemu ", env!("CARGO_PKG_VERSION"));
 
 /// `btemu run`
 #[derive(Clone, Debug, Serialize, Deserialize, clap::Args)]

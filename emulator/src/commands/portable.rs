@@ -1,9 +1,10 @@
 //! `btemu log export` and `btemu log import`: the whole log of a run as one file that does not depend on the store.
 
-use super::copying::{Checks, Copied, Place, copy, journal, open_file, runs};
+use super::copying::{copy, journal, open_file, runs};
 use super::reading::{Reading, log_failure};
 use super::{Failure, print, print_json};
 use crate::progress::{Progress, Showing};
+use crate::run::copying::{Checks, Copied, Place};
 use serde::Serialize;
 use serde_json::json;
 use std::fs::File;

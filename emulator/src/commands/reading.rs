@@ -2,6 +2,7 @@
 
 use super::{BlockArgument, Failure};
 use crate::plan::Plan;
+use crate::run::repair::ended_at;
 use crate::run::totals::Totals;
 use protocol::frame::Header;
 use protocol::state::{State, Subnet};
@@ -10,7 +11,6 @@ use protocol::units::NetUid;
 use std::path::{Path, PathBuf};
 use storage::cache::CacheKind;
 use storage::fold::{Folder, ReadError, state_at};
-use storage::journal::Journal;
 use storage::log::{EventLog, LogError, SledLog};
 use storage::runfolder::RunFolder;
 
@@ -93,13 +93,6 @@ impl Reading {
         }
         Ok(totals)
     }
-}
-
-/// The last block that a run is known to have ended at, by its operations journal.
-pub fn ended_at(folder: &RunFolder) -> Option<u64> {
-    let journal = Journal::read(&folder.path).ok()?;
-    let ended = journal.iter().filter(|line| line["kind"] == "ended");
-    ended.filter_map(|line| line["block"].as_u64()).max()
 }
 
 /// A log that cannot be read.

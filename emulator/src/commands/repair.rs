@@ -1,21 +1,17 @@
-//! `btemu repair`: the longest good prefix of a run as a new run. Works on the bytes of the store and never opens
-//! it before they are copied: the store itself would take what follows damage for rubbish, and overwrite it.
+//! `btemu repair`: the longest good prefix of a run folder (`run::repair`), or of a portable file, as a new run.
 
-use super::copying::{Checks, Copied, Place, copy, journal, open_file};
-use super::reading::{ended_at, log_failure};
+use super::copying::{Bar, copy, journal, open_file};
+use super::reading::log_failure;
 use super::{Failure, print, print_json};
 use crate::progress::Showing;
+use crate::run::copying::{Checks, Copied, Place};
+use crate::run::repair::{Repair, RepairError, repair};
 use protocol::units::Height;
 use serde::Serialize;
 use serde_json::json;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use storage::cache::CacheKind;
-use storage::carve::Carved;
-use storage::kept::{Kept, Lost};
-use storage::log::{Held, SledLog};
 use storage::portable::Reader;
-use storage::runfolder::RunFolder;
 
 /// `btemu repair`
 #[derive(Debug, clap::Args)]
@@ -32,7 +28,7 @@ pub struct RepairArguments {
 
 /// What a repair found, and made.
 #[derive(Debug, Serialize)]
-pub struct Repaired {
+struct Repaired {
     run: String,
     out: String,
     /// Whether nothing was wrong.
@@ -47,15 +43,6 @@ pub struct Repaired {
     /// Blocks that are known to have been there and are not in the new run.
     lost_blocks: u64,
     tip_hash: String,
-}
-
-/// Repairs a run folder without a word.
-///
-/// # Errors
-/// Nothing can be had from it, or the new folder cannot be made.
-pub fn repaired_run(run: &Path, out: &Path) -> Result<Repaired, Failure> {
-    let arguments = RepairArguments { run: run.to_owned(), out: out.to_owned(), json: true };
-    repair_folder(&arguments, Showing::Nothing).map(|(_, repaired)| repaired)
 }
 
 /// Writes every block before the damage into a new run folder, each of them checked.
@@ -118,7 +105,8 @@ fn repair_file(
         }
         (Err(failure), None) => return Err(failure),
     };
-    let repaired = repaired(arguments, &copied, 0);
+    let damage = copied.stopped.as_ref().map(|(_, what)| what.clone());
+    let repaired = repaired_of(arguments, &copied, damage, 0);
     Ok((copied, repaired))
 }
 
@@ -126,58 +114,31 @@ fn repair_folder(
     arguments: &RepairArguments,
     showing: Showing,
 ) -> Result<(Copied, Repaired), Failure> {
-    let folder = RunFolder::open(&arguments.run);
-    let folder = folder.map_err(|error| Failure::failed(&error, error.hint()))?;
-    let path = folder.log_dir();
-    let held = Held::hold(&path).map_err(log_failure)?;
-    let carved = Carved::scan(&path).map_err(|error| {
-        Failure::failed(format!("cannot read {}: {error}", path.display()), None)
+    let mut bar = Bar::new(showing);
+    let repaired = repair(&arguments.run, &arguments.out, |height| bar.at(height));
+    bar.finish();
+    let Repair { copied, damage, lost_blocks } = repaired.map_err(|error| match error {
+        RepairError::Log(error) => log_failure(error),
+        other => Failure::failed(&other, other.hint()),
     })?;
-    let kept = Kept::read(&path);
-    if let Lost::Genesis(height) = carved.lost(kept) {
-        let what = format!("{}: block {height}, the first one, is lost", path.display());
-        let hint = "without it the others say nothing; run the scenario again".to_owned();
-        return Err(Failure::failed(what, Some(hint)));
-    }
-    let records = carved.records().map(Ok);
-    let mut copied = copy(records, Place::At(&arguments.out), Checks::Folds, showing)?;
-    drop(held);
-    let tip = copied.tip.height;
-    let was_there =
-        kept.map_or(tip, |kept| kept.height).max(Height(ended_at(&folder).unwrap_or(0)));
-    let was_there = was_there.max(carved.last().unwrap_or(tip));
-    if copied.stopped.is_none() && was_there > tip {
-        let next = Height(tip.0 + 1);
-        let what = format!("block {next} of the log {}: its bytes are damaged", path.display());
-        copied.stopped = Some((next, what));
-    }
-    copy_caches(&folder, &copied);
-    let mut repaired = repaired(arguments, &copied, was_there.0.saturating_sub(tip.0));
-    if repaired.sound
-        && let Err(error) = SledLog::open(&path)
-    {
-        repaired.sound = false;
-        repaired.damage = Some(error.to_string());
-    }
+    let repaired = repaired_of(arguments, &copied, damage, lost_blocks);
     Ok((copied, repaired))
 }
 
-/// Caches save time and hold no truth: those that cannot be copied are made again.
-fn copy_caches(from: &RunFolder, copied: &Copied) {
-    for kind in [CacheKind::Snapshot, CacheKind::Checkpoint, CacheKind::Totals] {
-        from.cache().copy_to(&copied.folder.cache(), kind, copied.tip.height);
-    }
-}
-
-fn repaired(arguments: &RepairArguments, copied: &Copied, lost_blocks: u64) -> Repaired {
+fn repaired_of(
+    arguments: &RepairArguments,
+    copied: &Copied,
+    damage: Option<String>,
+    lost_blocks: u64,
+) -> Repaired {
     let shown = |path: &Path| path.display().to_string();
     let (genesis, tip) = (copied.genesis.0, copied.tip.height.0);
     Repaired {
         run: shown(&arguments.run),
         out: shown(&copied.folder.path),
-        sound: copied.stopped.is_none(),
+        sound: damage.is_none(),
         damaged_block: copied.stopped.as_ref().map(|(height, _)| height.0),
-        damage: copied.stopped.as_ref().map(|(_, what)| what.clone()),
+        damage,
         genesis_block: genesis,
         block: tip,
         blocks: tip - genesis,

@@ -2,9 +2,9 @@
 //!
 //! What belongs here: what is shown of it. What does not: which commands they are (`reproduction`).
 
-use super::ordering::BUILD;
 use super::reading::{Reading, log_failure};
 use super::{Failure, print, print_json, tell_talk};
+use crate::BUILD;
 use crate::reproduction::{AGAIN, Start, commands, own_files, quoted, started_with};
 use crate::scenario;
 use serde::Serialize;

@@ -1,9 +1,10 @@
 //! `btemu run`: launches a scenario, or goes on with a run that stopped.
 
-use super::ordering::{BUILD, RunArguments, SeedRange};
+use super::ordering::{RunArguments, SeedRange};
 use super::prepare::prepared;
 use super::telling::tell_summary;
 use super::{Failure, print, print_json};
+use crate::BUILD;
 use crate::logging::LogFormat;
 use crate::progress::{Progress, Showing};
 use crate::run::control::Ended;

@@ -1,8 +1,8 @@
 //! `btemu verify`: checks the hashes, frames and roots of a log; decides its calls again, and runs its players again.
 
-use super::ordering::BUILD;
 use super::reading::{Reading, log_failure};
 use super::{Failure, print, print_json};
+use crate::BUILD;
 use crate::progress::{Progress, Showing};
 use crate::run::difference::Difference;
 use crate::run::re_execution::ReExecution;

@@ -77,7 +77,7 @@ detectors! {
     SYBIL: "sybil", 3.0 "uids", "Uids of one coldkey on a subnet, or miners whose weight is the same in every row";
     ANSWER_COPIER: "answer-copier", 1.0 "queries per epoch", "Queries of a neuron that earns as a miner and sets no rows";
     VACANCY_SNIPER: "vacancy-sniper", 1.0 "places", "A place taken from an earning miner while rows waited, that earned before any row could be about its new neuron and nothing since";
-    STALLER: "staller", 0.15 "answers per query", "Answers that a subnet's validators received beyond one per query, over four epochs";
+    STALLER: "staller", 0.15 "answers per query", "Answers that a subnet's validators received beyond one per query and beyond what copies made by the network explain, over four epochs";
     REGISTRATION_BOT: "registration-bot", 2.0 "of eight intervals", "Registration intervals in whose first block a coldkey tried to register several times";
     HYPERPARAMETER_RUGGER: "hyperparameter-rugger", 0.25 "parts", "The part of the miners' emission or of the uids of coldkeys which the subnet's owner gave money, or the part of the neurons that it trimmed away";
     MINER_BURNER: "miner-burner", 0.25 "parts of the miners' emission", "Incentive of the subnet owner's own hotkeys, which is withheld";
@@ -137,8 +137,10 @@ impl Detectors {
 
     fn follow(&mut self, event: &Event, frame: &Frame, after: &State) {
         let height = frame.header.height;
-        if let Event::SubnetDissolved(facts) = event {
-            self.forget(facts.netuid);
+        match event {
+            Event::SubnetDissolved(facts) => self.forget(facts.netuid),
+            Event::SubnetRegistered(facts) => self.answers.begin(facts.netuid),
+            _ => {}
         }
         let scene = &self.scene;
         self.commits.follow(event, after, |netuid, uid| {

@@ -11,7 +11,7 @@ use crate::run::control::Control;
 use crate::run::order::ChainOrder;
 use crate::scenario::{Overrides, load};
 use protocol::apply::apply;
-use protocol::units::Height;
+use protocol::units::{Height, NetUid};
 use std::collections::BTreeSet;
 use storage::log::{Durability, EventLog, SledLog};
 use storage::record::Genesis;
@@ -127,6 +127,37 @@ const OUTSIDER: &str = r#"role = "miner"
 behaviour = "worker"
 balance = "10 TAO"
 settings = { interval_blocks = 30, starts_outside = true, roams = true }"#;
+
+const STALLER: &str = r#"role = "miner"
+behaviour = "staller"
+ranks = [1]
+count = 2
+settings = { members = 2, answers = { mean_ppm = 200_000 } }"#;
+
+const WEAK: &str = r#"role = "miner"
+behaviour = "quality"
+ranks = [1]
+count = 2
+settings = { mean_ppm = 200_000 }"#;
+
+/// Two subnets, on the first of which the network copies messages.
+const COPIED_ON_ONE: &str = r#"
+[[subnet]]
+[[subnet]]
+[[players]]
+name = "others"
+role = "validator"
+behaviour = "sampler"
+ranks = [2]
+count = 5
+stake_ppm = 550_000
+[[fault]]
+kind = "duplication"
+at = "+10"
+for = 180
+ppm = 400_000
+netuids = [1]
+"#;
 
 const ATTACKS: &[Attack] = &[
     Attack {
@@ -350,14 +381,25 @@ balance = "10 TAO""#,
         name: "staller",
         blocks: 200,
         network: "",
-        attacker: r#"role = "miner"
-behaviour = "staller"
-count = 2
-settings = { members = 2, answers = { mean_ppm = 200_000 } }"#,
-        honest: r#"role = "miner"
-behaviour = "quality"
-count = 2
-settings = { mean_ppm = 200_000 }"#,
+        attacker: STALLER,
+        honest: WEAK,
+        owner: Owner::Other,
+    },
+    // The same where the network copies two messages of five, everywhere or on the attacked subnet alone.
+    Attack {
+        name: "staller",
+        blocks: 200,
+        network: "[network]\nduplication_ppm = 400_000\nloss_ppm = 50_000\n",
+        attacker: STALLER,
+        honest: WEAK,
+        owner: Owner::Other,
+    },
+    Attack {
+        name: "staller",
+        blocks: 200,
+        network: COPIED_ON_ONE,
+        attacker: STALLER,
+        honest: WEAK,
         owner: Owner::Other,
     },
     Attack {
@@ -575,7 +617,7 @@ fn watched(attack: &Attack, group: &str) -> (Plan, Detectors) {
     (plan, detectors)
 }
 
-/// Whether an alarm points at a player of the attackers' group, or at the one subnet there is.
+/// Whether an alarm points at a player of the attackers' group, or at the first subnet.
 fn points(plan: &Plan, alarm: &Alarm) -> bool {
     let attackers = plan.players.iter().filter(|seat| seat.identity.group == ATTACKERS);
     let keys: BTreeSet<_> =
@@ -583,7 +625,7 @@ fn points(plan: &Plan, alarm: &Alarm) -> bool {
     match alarm.subject {
         Subject::Neuron { hotkey, .. } => keys.contains(&hotkey),
         Subject::Coldkey(coldkey) => keys.contains(&coldkey),
-        Subject::Subnet(_) => true,
+        Subject::Subnet(netuid) => netuid == NetUid(1),
     }
 }
 

@@ -8,8 +8,9 @@ use super::height_of;
 use crate::likeness::meant;
 use crate::plan::{Fault, FaultKind, Seat, Shape, Times, Whom};
 use crate::run::disturbance::{Disturbance, Scheduled};
-use crate::scenario::document::{At, Document, FaultEntry, FaultName};
+use crate::scenario::document::{At, Document, FaultEntry};
 use crate::scenario::error::ScenarioError;
+use crate::scenario::fault_name::FaultName;
 use protocol::units::{Height, NetUid};
 use std::collections::BTreeSet;
 use storage::record::HEIGHT_MAX;
@@ -56,7 +57,7 @@ pub fn planned<'a>(
     let seats: Vec<&Seat> = seats.collect();
     let mut faults: Vec<Fault> = Vec::new();
     for (index, entry) in document.fault.iter().enumerate() {
-        if entry.kind.below().is_some() {
+        if let FaultName::Below(_) = entry.kind {
             continue;
         }
         let fault = planned_one(entry, genesis, &seats, &faults);
@@ -80,7 +81,7 @@ pub fn scheduled(
 ) -> Result<Vec<Scheduled>, ScenarioError> {
     let mut scheduled = Vec::new();
     for (index, entry) in document.fault.iter().enumerate() {
-        if let Some(what) = entry.kind.below() {
+        if let FaultName::Below(what) = entry.kind {
             let one = scheduled_one(entry, what, genesis);
             scheduled.push(one.map_err(|wrong| at_entry(place, index, wrong))?);
         }
@@ -134,7 +135,7 @@ fn planned_one(
 
 fn kind_of(entry: &FaultEntry) -> Result<FaultKind, Wrong> {
     let FaultEntry { kind, ppm, ms, shape, .. } = entry;
-    let name = name_of(*kind);
+    let name = kind.name();
     if ms.is_some() && *kind != FaultName::Delay {
         return wrong(format!(".ms: only a delay has milliseconds, this is {name}"));
     }
@@ -172,30 +173,14 @@ fn kind_of(entry: &FaultEntry) -> Result<FaultKind, Wrong> {
             }
             Some(shape) => FaultKind::Partition { shape },
         },
-        _ => return wrong(format!(".kind: {name} is not simulated")),
+        FaultName::Below(_) => return wrong(format!(".kind: {name} is not simulated")),
     })
-}
-
-/// A kind as a scenario writes it.
-const fn name_of(kind: FaultName) -> &'static str {
-    if let Some(what) = kind.below() {
-        return what.name();
-    }
-    match kind {
-        FaultName::Loss => "loss",
-        FaultName::Corruption => "corruption",
-        FaultName::Duplication => "duplication",
-        FaultName::Delay => "delay",
-        FaultName::Clog => "clog",
-        FaultName::Partition => "partition",
-        _ => "offline",
-    }
 }
 
 fn times_of(entry: &FaultEntry, genesis: u64) -> Result<Times, Wrong> {
     let Some(blocks) = entry.lasts.map(|lasts| lasts.0) else {
         let hint = "for = 50 lasts 50 blocks, for = \"1h\" an hour".to_owned();
-        return Err((format!(".for: {} needs how long it lasts", name_of(entry.kind)), Some(hint)));
+        return Err((format!(".for: {} needs how long it lasts", entry.kind.name()), Some(hint)));
     };
     if blocks == 0 {
         return wrong(".for: a fault of 0 blocks is none");

@@ -1,12 +1,13 @@
 //! What happened to a network, as lines: subnets that came and went, rules and parameters that changed.
 //!
-//! What belongs here: which events a report lists, and the limit. What does not: how an event is told
-//! (`commands::lines`).
+//! What belongs here: what a report lists, and the limit. What does not: which events those are (`rank`), and how one is
+//! told (`commands::lines`).
 
 use crate::commands::facts::facts;
 use crate::commands::lines::fact_line;
 use crate::names::Names;
 use crate::plan::Plan;
+use crate::rank::{Rank, rank};
 use protocol::event::Event;
 use protocol::frame::Frame;
 use protocol::units::Height;
@@ -49,7 +50,7 @@ impl Happenings {
         for event in &frame.events {
             // The line of what is gone has its name, that of what is new too.
             self.names.follow(event);
-            if is_listed(event) {
+            if rank(event) == Rank::Turn {
                 self.keep(frame.header.height, event);
             }
         }
@@ -65,17 +66,4 @@ impl Happenings {
             self.kept.push(Happening { block, kind: fact.kind, line });
         }
     }
-}
-
-const fn is_listed(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::RulesSwitched { .. }
-            | Event::ParameterSet { .. }
-            | Event::SubnetRegistered(_)
-            | Event::SubnetDissolved(_)
-            | Event::SubnetStarted { .. }
-            | Event::NeuronsTrimmed { .. }
-            | Event::ColdkeySwapped(_)
-    )
 }

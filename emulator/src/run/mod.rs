@@ -14,6 +14,8 @@ pub mod chain_process;
 pub mod checkpoint;
 /// What is asked of a live run.
 pub mod control;
+/// A run made of records from elsewhere.
+pub mod copying;
 /// What processes owe the system.
 pub mod death;
 mod desk;
@@ -69,6 +71,8 @@ pub mod re_execution;
 pub mod re_simulation;
 /// Bytes between processes, disturbed.
 pub mod relay;
+/// What is sound of a damaged run.
+pub mod repair;
 /// What no host may learn before its time.
 #[cfg(test)]
 mod sealed;

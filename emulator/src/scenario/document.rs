@@ -3,10 +3,9 @@
 //! What belongs here: the shape. What does not: layering (`layers`), and what it is made into (`genesis`).
 
 use super::amount::{AlphaAmount, Blocks, Tao};
+use super::fault_name::FaultName;
 use crate::plan::Shape;
-use crate::run::disturbance::Disturbance;
-use crate::run::patience::HOST_SILENCE_MS_MAX;
-use crate::run::patience::{CHAIN_SILENCE_MS_MAX, HOST_JOIN_MS_MAX};
+use crate::run::patience::{CHAIN_SILENCE_MS_MAX, HOST_JOIN_MS_MAX, HOST_SILENCE_MS_MAX};
 use actors::registry::Role;
 use protocol::rules::{FeeSchedule, Mode, Profile, RuleVersion};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -402,88 +401,6 @@ pub enum At {
     Height(u64),
     /// `"+N"`.
     Text(String),
-}
-
-/// What a fault does, by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FaultName {
-    Loss,
-    Corruption,
-    Duplication,
-    Delay,
-    Clog,
-    Partition,
-    Offline,
-    KillChain,
-    KillHost,
-    PauseChain,
-    PauseHost,
-    Drop,
-    Repeat,
-    Reorder,
-    Cut,
-    Garble,
-    Oversize,
-    Slow,
-    TornWrite,
-    FullDisk,
-    FailedSync,
-    LostCaches,
-    DamagedCaches,
-}
-
-impl FaultName {
-    /// The kind of what strikes below the simulation.
-    pub const fn of(what: Disturbance) -> Self {
-        match what {
-            Disturbance::KillChain => Self::KillChain,
-            Disturbance::KillHost => Self::KillHost,
-            Disturbance::PauseChain => Self::PauseChain,
-            Disturbance::PauseHost => Self::PauseHost,
-            Disturbance::Drop => Self::Drop,
-            Disturbance::Repeat => Self::Repeat,
-            Disturbance::Reorder => Self::Reorder,
-            Disturbance::Cut => Self::Cut,
-            Disturbance::Garble => Self::Garble,
-            Disturbance::Oversize => Self::Oversize,
-            Disturbance::Slow => Self::Slow,
-            Disturbance::TornWrite => Self::TornWrite,
-            Disturbance::FullDisk => Self::FullDisk,
-            Disturbance::FailedSync => Self::FailedSync,
-            Disturbance::LostCaches => Self::LostCaches,
-            Disturbance::DamagedCaches => Self::DamagedCaches,
-        }
-    }
-
-    /// What strikes below the simulation, if this does.
-    pub const fn below(self) -> Option<Disturbance> {
-        Some(match self {
-            Self::Loss
-            | Self::Corruption
-            | Self::Duplication
-            | Self::Delay
-            | Self::Clog
-            | Self::Partition
-            | Self::Offline => return None,
-            Self::KillChain => Disturbance::KillChain,
-            Self::KillHost => Disturbance::KillHost,
-            Self::PauseChain => Disturbance::PauseChain,
-            Self::PauseHost => Disturbance::PauseHost,
-            Self::Drop => Disturbance::Drop,
-            Self::Repeat => Disturbance::Repeat,
-            Self::Reorder => Disturbance::Reorder,
-            Self::Cut => Disturbance::Cut,
-            Self::Garble => Disturbance::Garble,
-            Self::Oversize => Disturbance::Oversize,
-            Self::Slow => Disturbance::Slow,
-            Self::TornWrite => Disturbance::TornWrite,
-            Self::FullDisk => Disturbance::FullDisk,
-            Self::FailedSync => Disturbance::FailedSync,
-            Self::LostCaches => Disturbance::LostCaches,
-            Self::DamagedCaches => Disturbance::DamagedCaches,
-        })
-    }
 }
 
 /// `[[fault]]`: a simulated fault, which is part of the simulation hash, or one below the simulation, which is not.

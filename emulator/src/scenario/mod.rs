@@ -8,6 +8,8 @@ mod attacks;
 pub mod document;
 /// What is wrong with one.
 pub mod error;
+/// What faults are called.
+pub mod fault_name;
 /// File, environment and `--set`, laid over each other.
 pub mod layers;
 /// Scenarios that need no other file.

@@ -10,9 +10,10 @@ use crate::plan::Shape;
 use crate::run::disturbance::{Disturbance, Layer};
 use crate::scenario::amount::{AlphaAmount, Blocks, Tao};
 use crate::scenario::document::{
-    About, At, BeaconSection, Document, FaultEntry, FaultName, Genesis, LimitSection, LogSection,
+    About, At, BeaconSection, Document, FaultEntry, Genesis, LimitSection, LogSection,
     NetworkSection, RuleSection, Run, SubnetEntry, TimelineEntry,
 };
+use crate::scenario::fault_name::FaultName;
 use protocol::rules::{FeeSchedule, Mode, Profile, RuleVersion};
 use protocol::units::UNITS_PER_TOKEN;
 use strum::VariantArray;
@@ -88,6 +89,7 @@ pub fn draw(seed: u64, blocks: Option<u64>, form: Form) -> Document {
     }
     set(&mut document.hyperparameters, "max_allowed_uids", room.clamp(8, 256));
     document.timeline = timeline(&mut Fate::new(seed, "timeline"), &netuids, unrest);
+    commit_reveal_version(&mut Fate::new(seed, "commit-reveal version"), &mut document, unrest);
     document.fault = faults(&mut Fate::new(seed, "faults"), &document, unrest);
     document.fault.extend(disturbances(&mut Fate::new(seed, "disturbances"), blocks, form));
     document
@@ -326,6 +328,23 @@ fn timeline(fate: &mut Fate, netuids: &[u16], unrest: u64) -> Vec<TimelineEntry>
     entries
 }
 
+/// The version that sealed rows must name: another one from genesis on, and another one on the way, which those that
+/// are on their way to the chain do not name.
+fn commit_reveal_version(fate: &mut Fate, document: &mut Document, unrest: u64) {
+    let version = |fate: &mut Fate| fate.between(0, u16::MAX.into());
+    if fate.chance(3) {
+        set(&mut document.rules.parameters, "commit_reveal_version", version(fate));
+    }
+    if unrest > 0 && fate.chance(3) {
+        document.timeline.push(TimelineEntry {
+            at: since_genesis(fate.between(1, unrest)),
+            call: "sudo_set_commit_reveal_version".to_owned(),
+            netuid: None,
+            value: Some(WideValue::from(version(fate)).0),
+        });
+    }
+}
+
 /// Simulated faults, all of them over when the unrest is.
 fn faults(fate: &mut Fate, document: &Document, unrest: u64) -> Vec<FaultEntry> {
     let mut faults: Vec<FaultEntry> = Vec::new();
@@ -394,7 +413,7 @@ fn disturbances(fate: &mut Fate, blocks: u64, form: Form) -> Vec<FaultEntry> {
     let mut faults: Vec<FaultEntry> = Vec::new();
     for _ in 0..fate.between(1, 4) {
         let what = *fate.of(&all);
-        let kind = FaultName::of(what);
+        let kind = FaultName::Below(what);
         let slow = what.layer() == Layer::Process || what == Disturbance::Slow;
         faults.push(FaultEntry {
             kind,

@@ -1,7 +1,7 @@
 //! What all legs of a trial have in common: how each begins, how it is made, and the hash it must come to.
 
 use super::failure::{Failure, Or};
-use crate::commands::ordering::BUILD;
+use crate::BUILD;
 use crate::plan::Plan;
 use crate::run::engine::{Checking, Manner};
 use crate::scenario::Scenario;

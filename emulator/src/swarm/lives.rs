@@ -6,7 +6,6 @@
 use super::failure::{Failure, Or, said};
 use super::leg::{begin, manner, same};
 use super::readings::Reading;
-use crate::commands::repair::repaired_run;
 use crate::run::control::{Control, Wish};
 use crate::run::disturbance::{Disturbance, Layer, Strike, Struck};
 use crate::run::engine::{Engine, Happening, Start, pick_up};
@@ -17,6 +16,7 @@ use crate::run::host::{HostOrder, serve};
 use crate::run::hosts::Hosts;
 use crate::run::link::{Listener, Pass, Place};
 use crate::run::relay::{Quiver, relay};
+use crate::run::repair::repair;
 use crate::scenario::Scenario;
 use protocol::dice::{Dice, Domain};
 use protocol::frame::Header;
@@ -147,7 +147,7 @@ impl Body<'_> {
         let mut to = self.lives.folder.clone().into_os_string();
         to.push(format!("-{}", self.repairs));
         let to = PathBuf::from(to);
-        repaired_run(&self.folder.path, &to).or_fail("damaged_logs_are_repaired")?;
+        repair(&self.folder.path, &to, |_| ()).or_fail("damaged_logs_are_repaired")?;
         self.folder = RunFolder { path: to };
         Ok(())
     }

@@ -4,9 +4,9 @@
 //! where results are kept (`store`).
 
 use super::measures::{Figures, MEASURES_VERSION, Measuring};
-use crate::attack::arm::{Arm, ArmOrder, Watching};
+use crate::BUILD;
+use crate::arm::{Arm, ArmOrder, Watching};
 use crate::clock::{Stopwatch, Throttle};
-use crate::commands::ordering::BUILD;
 use crate::run::control::{Control, Wish};
 use crate::run::death;
 use crate::run::engine::{Checking, Engine, Happening, Manner, pick_up};

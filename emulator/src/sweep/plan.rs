@@ -6,7 +6,7 @@
 use super::document::{self, Axis, SweepFile};
 use super::job::{JOB_FORMAT, Job, job_key};
 use super::measures::{self, Measurable, Measure};
-use crate::commands::ordering::BUILD;
+use crate::BUILD;
 use crate::parallel::{cores, side_by_side};
 use crate::run::engine::Checking;
 use crate::scenario::error::ScenarioError;

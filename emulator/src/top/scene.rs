@@ -6,6 +6,7 @@
 use crate::commands::facts::facts;
 use crate::commands::lines::fact_line;
 use crate::names::Names;
+use crate::rank::{Rank, rank};
 use crate::run::totals::ratio;
 use protocol::event::Event;
 use protocol::registration::lock_cost;
@@ -129,7 +130,7 @@ impl Told {
         let mut lines: Vec<TellingLine> = Vec::new();
         let (mut kept, mut more) = (0, 0);
         for event in events {
-            let is_deed = is_deed(event);
+            let is_deed = rank(event) > Rank::Bookkeeping;
             for fact in facts(event) {
                 if kept >= LINES_MAX && !is_deed || lines.len() >= 2 * LINES_MAX {
                     more += 1;
@@ -141,40 +142,4 @@ impl Told {
         }
         Self { height: height.0, lines, more }
     }
-}
-
-/// Whether an event says what somebody did, or what became of a subnet.
-const fn is_deed(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::RulesSwitched { .. }
-            | Event::ParameterSet { .. }
-            | Event::SubnetRegistered(_)
-            | Event::SubnetDissolved(_)
-            | Event::SubnetStarted { .. }
-            | Event::SubnetIdentitySet { .. }
-            | Event::SymbolUpdated { .. }
-            | Event::NeuronPlaced { .. }
-            | Event::NeuronsTrimmed { .. }
-            | Event::StakeAdded { .. }
-            | Event::StakeRemoved { .. }
-            | Event::StakeMoved { .. }
-            | Event::StakeSwapped { .. }
-            | Event::StakeTransferred { .. }
-            | Event::AlphaBurned { .. }
-            | Event::AlphaRecycled { .. }
-            | Event::AddStakeBurned { .. }
-            | Event::WeightsSet { .. }
-            | Event::WeightsCommitted { .. }
-            | Event::WeightsRevealed { .. }
-            | Event::TimelockedWeightsCommitted { .. }
-            | Event::TimelockedWeightsRevealed { .. }
-            | Event::DelegateTakeChanged { .. }
-            | Event::ChildkeyTakeSet { .. }
-            | Event::ChildrenSet { .. }
-            | Event::HotkeySwapped { .. }
-            | Event::ColdkeySwapAnnounced { .. }
-            | Event::ColdkeySwapped(_)
-            | Event::RootClaimed { .. }
-    )
 }

@@ -1,6 +1,8 @@
-//! Grafana's boards, as far as they can be tried without Grafana: what they say of themselves (`rules`), and what a real
-//! Prometheus answers to each of their queries (`answers`). How Grafana draws them is not tried anywhere.
+//! Grafana's boards and alerts, as far as they can be tried without Grafana: what they say of themselves (`rules`, `alerts`),
+//! and what a real Prometheus answers to each query (`answers`). How Grafana draws them is not tried anywhere.
 
+/// Alerts, as Grafana and as Prometheus read them.
+mod alerts;
 /// Every query, against a live run and a day that is over.
 mod answers;
 /// What every board must have, and what others' programs say to the files.

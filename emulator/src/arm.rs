@@ -1,7 +1,7 @@
 //! One arm of a trial: what is looked at in a run, with or without the attack.
 //!
 //! What belongs here: a fold of the run's blocks into what two arms are compared by. What does not: the comparison
-//! (`outcome`), and what shows an attack (`detect`).
+//! (`attack::outcome`), making the run (`sweep::job`), and what shows an attack (`detect`).
 
 use crate::accounting::{Accounts, Source, Watch, quote};
 use crate::detect::{Detectors, Subject};
