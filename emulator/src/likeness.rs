@@ -7,20 +7,31 @@ const NAMES_TOLD_MAX: usize = 24;
 /// How many of more are told, those most like the name first.
 const NAMES_TOLD: usize = 3;
 
-/// The known name that a mistyped one is most like, or which there are.
+/// The known name that a mistyped one is most like, if it is like it at all.
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let best = ranked(name, known).into_iter().next();
+    best.filter(|(likeness, _)| *likeness >= LIKENESS_MIN).map(|(_, best)| best)
+}
+
+/// What to tell whoever mistyped a name: the one it is most like, or which there are.
 pub fn meant(name: &str, known: &[&str]) -> String {
+    match nearest(name, known) {
+        Some(best) => format!("did you mean {best:?}?"),
+        None if known.len() <= NAMES_TOLD_MAX => format!("known are {}", known.join(", ")),
+        None => {
+            let first = ranked(name, known).into_iter().take(NAMES_TOLD).map(|(_, one)| one);
+            let first = first.collect::<Vec<_>>().join(", ");
+            format!("none of {} names is like it; nearest are {first}", known.len())
+        }
+    }
+}
+
+/// Known names, the one that a name is most like first.
+fn ranked<'a>(name: &str, known: &[&'a str]) -> Vec<(f64, &'a str)> {
     let mut ranked: Vec<(f64, &str)> =
         known.iter().map(|one| (strsim::jaro_winkler(name, one), *one)).collect();
     ranked.sort_by(|(left, _), (right, _)| right.total_cmp(left));
-    let told = |names: &[&str]| names.join(", ");
-    match ranked.as_slice() {
-        [(likeness, best), ..] if *likeness >= LIKENESS_MIN => format!("did you mean {best:?}?"),
-        _ if known.len() <= NAMES_TOLD_MAX => format!("known are {}", told(known)),
-        _ => {
-            let first: Vec<&str> = ranked.iter().take(NAMES_TOLD).map(|(_, one)| *one).collect();
-            format!("none of {} names is like it; nearest are {}", known.len(), told(&first))
-        }
-    }
+    ranked
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub mod snapshot;
 
 pub use populate::nobodies;
 
-use super::likeness::meant;
+use crate::likeness::{meant, nearest};
 use crate::plan::{Limits, Network, Plan, TimelineCall};
 use crate::scenario::amount::Tao;
 use crate::scenario::document::{
@@ -563,7 +563,7 @@ fn laid_over<T: Serialize + DeserializeOwned>(
         let Some(field) = fields.get_mut(key) else {
             let known: Vec<&str> = fields.keys().map(String::as_str).collect();
             let what = format!("{place}: {section}: unknown key {key:?}");
-            return Err(ScenarioError::new(what, Some(meant(key, &known))));
+            return Err(ScenarioError::new(what, Some(laid_over_meant(section, key, &known))));
         };
         *field = laid_over_value(field, value).ok_or_else(|| {
             let expected = match field {
@@ -595,6 +595,29 @@ pub struct Settable {
     pub value: Value,
     /// The least and the greatest whole number that it takes, as far as TOML holds them; none of a flag.
     pub bounds: Option<(i64, i64)>,
+}
+
+/// What may have been meant by a key that a section does not have: one of the other section of parameters, if that has
+/// it or one more like it.
+fn laid_over_meant(section: &str, key: &str, known: &[&str]) -> String {
+    let (other, names) = match section {
+        "rules" => ("hyperparameters", fields_of(&started())),
+        _ => ("rules", fields_of(&Global::mainnet())),
+    };
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    match nearest(key, &names) {
+        Some(name) if name == key => format!("it is a key of [{other}]"),
+        Some(name) if nearest(key, known).is_none() => {
+            format!("did you mean {name:?} of [{other}]?")
+        }
+        _ => meant(key, known),
+    }
+}
+
+/// The names of a value's fields.
+fn fields_of<T: Serialize>(value: &T) -> Vec<String> {
+    let value = serde_json::to_value(value).expect("parameters are plain data");
+    value.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
 }
 
 /// Hyperparameters that a scenario may set, with what they are in a generated network.
