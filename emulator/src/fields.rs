@@ -1,7 +1,7 @@
 //! What the fields of events and arguments of calls are measured in, and the keys they have in JSON.
 //!
 //! What belongs here: one table of units by kind and field, which tests hold against docs/events.md and docs/calls.md.
-//! What does not: how values are shown to people (`commands::lines`).
+//! What does not: how values are shown to people (`telling::lines`).
 
 use serde_json::{Map, Value, json};
 

@@ -33,15 +33,14 @@ mod run;
 mod scenario;
 mod swarm;
 mod sweep;
+mod telling;
 mod top;
+mod version;
 
 use clap::{Parser, Subcommand};
 use commands::Failure;
 use logging::LogFormat;
 use std::process::ExitCode;
-
-/// Version and revision of this build, as block 0 of every log names it.
-const BUILD: &str = concat!("btemu ", env!("CARGO_PKG_VERSION"));
 
 /// A log is decoded on one thread and freed on another, and the state is read all over: docs/decisions/0018.
 #[global_allocator]
@@ -49,7 +48,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Emulates the Bittensor network: launch scenarios, replay their logs, inspect any block.
 #[derive(Debug, Parser)]
-#[command(name = "btemu", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "btemu", version = version::VERSION, propagate_version = true, max_term_width = 100)]
 struct Arguments {
     /// How log lines are written to standard error; RUST_LOG chooses which.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]

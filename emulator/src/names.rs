@@ -1,7 +1,7 @@
 //! What people call accounts and subnets: players by group and number, subnets by name and symbol.
 //!
 //! What belongs here: finding and following names, and texts of accounts, subnets and amounts that use them. What does
-//! not: whole lines (`commands::lines`).
+//! not: whole lines (`telling::lines`).
 
 use crate::genesis::nobodies;
 use crate::plan::Plan;

@@ -122,7 +122,7 @@ impl Progress {
     /// Says something to whoever started the run, bar or not; it is in no log.
     pub fn talk(&self, text: &str) {
         match self.bar.is_hidden() {
-            true => crate::commands::tell_talk(&format!("{text}\n")),
+            true => crate::telling::tell_talk(&format!("{text}\n")),
             false => self.bar.println(text),
         }
     }

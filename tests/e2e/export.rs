@@ -3,6 +3,8 @@
 //! DuckDB with pandas and promtool are asked where they are there (`.ci/run` fetches them below the build folder);
 //! elsewhere a test says what it skipped.
 
+use crate::bad_input::check;
+use crate::interruption::{kill, wait_until};
 use crate::metrics::{free_address, get, value};
 use crate::program::{
     binary, folder, json, json_lines, number, root, say, scenario, start, text, wait,
@@ -312,6 +314,37 @@ fn what_cannot_be_exported_is_said_in_one_sentence() {
         assert!(first.starts_with("error: ") && first.contains(sentence), "{said:?}");
         assert!(!folder.path().join("x").exists(), "{arguments:?}");
     }
+}
+
+/// What is there below the folder of a test beside the run.
+fn left(folder: &Path) -> Vec<String> {
+    let entries = folder.read_dir().expect("readable").map(|entry| entry.expect("readable"));
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name != "run").collect()
+}
+
+#[test]
+fn an_export_that_is_stopped_leaves_nothing_behind() {
+    let folder = folder();
+    run(folder.path(), "3000");
+    let made = |name: &str| folder.path().join(name);
+    fs::create_dir(made("there")).expect("writable");
+    for (format, out, part, signal) in [
+        ("openmetrics", "a.om", "a.om.part", "-INT"),
+        ("csv", "tables", "tables/neurons.csv.part", "-TERM"),
+        ("jsonl", "there", "there/neurons.jsonl.part", "-INT"),
+    ] {
+        let arguments = ["export", "run", "--format", format, "--out", out, "--every", "1"];
+        let export = start(folder.path(), &arguments);
+        wait_until("a part", || made(part).metadata().is_ok_and(|part| part.len() > 0));
+        kill(signal, export.id());
+        let said = wait(export);
+        check(&said, 1, &["stopped before it was whole"]);
+        assert_eq!(left(folder.path()), ["there"], "{format}");
+        assert!(made("there").read_dir().expect("readable").next().is_none(), "{format}");
+    }
+    let exported = export(folder.path(), "csv", "there", &[]);
+    assert_eq!(exported["files"].as_array().map(Vec::len), Some(5));
 }
 
 /// Whether this build writes Parquet; what it says where it does not.

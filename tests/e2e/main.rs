@@ -43,6 +43,8 @@ mod guarantee;
 mod hashes;
 /// Stopping, dying, and leaving nothing behind.
 mod interruption;
+/// Scenarios in TOML, YAML and JSON.
+mod languages;
 /// Which crate may name what.
 mod layering;
 /// Links between processes, hosts from outside, and strangers.
@@ -89,3 +91,5 @@ mod telling;
 mod top;
 /// How far a run goes, and with which seeds.
 mod until;
+/// Which program this is.
+mod version;

@@ -5,7 +5,10 @@
 use crate::bad_input::check;
 use crate::export::skip;
 use crate::interruption::{children, is_alive, kill, wait_until};
+use crate::metrics::{free_address, get};
 use crate::program::{binary, folder, json, json_lines, number, say, scenario, start, wait};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -23,11 +26,16 @@ struct Screen {
 impl Screen {
     /// Nothing where there is no tmux.
     fn open(folder: &Path, name: &str) -> Option<Self> {
+        Self::open_at(folder, name, "run")
+    }
+
+    /// The same of a run elsewhere.
+    fn open_at(folder: &Path, name: &str, run: &str) -> Option<Self> {
         Command::new("tmux").arg("-V").output().ok().filter(|output| output.status.success())?;
         let socket = format!("btemu-{}-{name}", std::process::id());
         let program = binary();
         let shell = format!(
-            "cd {} && {} top run; echo {LEFT} $?; stty -a | tr ' ;' '\\n\\n' | grep -x -e '-*icanon' -e '-*echo'; cat",
+            "cd {} && {} top {run}; echo {LEFT} $?; stty -a | tr ' ;' '\\n\\n' | grep -x -e '-*icanon' -e '-*echo'; cat",
             folder.display(),
             program.display()
         );
@@ -224,6 +232,83 @@ fn a_live_run_is_gone_along_with_to_its_end() {
     }
     screen.press(&["C-c"]);
     screen.wait_until_left();
+}
+
+#[test]
+fn a_run_elsewhere_is_seen_by_its_metrics_until_it_is_gone() {
+    let folder = folder();
+    let quickstart = scenario("quickstart.toml");
+    let address = free_address().to_string();
+    let arguments = ["run", &quickstart, "--blocks", "4000", "--out", "run", "--pace", "1200x"];
+    let more = ["--processes", "1", "--metrics", &address, "--json"];
+    let live = start(folder.path(), &[&arguments[..], &more].concat());
+    wait_until("metrics", || get(address.parse().expect("right")).is_some());
+    let Some(screen) = Screen::open_at(folder.path(), "elsewhere", &address) else {
+        say(folder.path(), &["ctl", "run", "stop"]);
+        wait(live);
+        return skip("top by metrics: there is no tmux");
+    };
+    let seen = screen.wait_for("its processes", |seen| {
+        seen.contains("host-0") && seen.contains("speed") && seen.contains("3 subnets")
+    });
+    for text in
+        [&address, "seed 7", "live", "emission 1.000 τ/block", "tell no events", "validator 9"]
+    {
+        assert!(seen.contains(text), "{text} in\n{seen}");
+    }
+    assert!(!seen.contains("pace"), "metrics do not tell it:\n{seen}");
+    let height = |seen: &str| -> u64 {
+        let (_, after) = seen.split_once("block ").expect("a height");
+        after.split_whitespace().next().expect("a word").parse().expect("a number")
+    };
+    let before = height(&seen);
+    screen.wait_for("blocks that come", |seen| height(seen) > before + 100);
+    let stopped = say(folder.path(), &["ctl", "run", "stop"]);
+    assert_eq!((stopped.code, wait(live).code), (0, 0), "{stopped:?}");
+    let seen = screen.wait_for_text("does not answer");
+    assert!(seen.contains("ended") && !seen.contains("speed"), "{seen}");
+    let last = height(&seen);
+    for netuid in 1..=3 {
+        let price = price(folder.path(), &last.to_string(), netuid);
+        assert!(row(&seen, netuid).contains(&price), "SN{netuid}: {price} in\n{seen}");
+    }
+    screen.press(&["q"]);
+    screen.wait_until_left();
+}
+
+#[test]
+fn an_address_without_a_run_is_one_clear_error() {
+    let folder = folder();
+    let address = free_address().to_string();
+    let said = |run: &str, name: &str, text: &str| {
+        let Some(screen) = Screen::open_at(folder.path(), name, run) else {
+            return skip("top and strange addresses: there is no tmux");
+        };
+        let seen = screen.wait_for_text("left with");
+        assert!(seen.contains(text) && !seen.contains("panicked"), "no {text:?} in\n{seen}");
+    };
+    said(&address, "nobody", "does not answer");
+    said("https://127.0.0.1:9", "https", "plain http://");
+    said("127.0.0.1:99999", "port", "99999 is no port");
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let strange = server.local_addr().expect("it is bound").to_string();
+    // Somebody else who serves metrics, and then somebody who serves none.
+    let serving = std::thread::spawn(move || {
+        for answer in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nup 1\n",
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        ] {
+            let Ok((mut stream, _)) = server.accept() else { return };
+            let mut asked = [0; 1_024];
+            stream.read(&mut asked).expect("it asks");
+            stream.write_all(answer.as_bytes()).expect("it listens");
+        }
+    });
+    said(&strange, "strange", "no metrics of btemu");
+    said(&format!("http://{strange}/elsewhere"), "none", "answers 404");
+    let said = say(folder.path(), &["top", &address]);
+    check(&said, 2, &["top draws on a terminal", "hint: "]);
+    drop(serving);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use crate::scenario::Overlay;
 use crate::sweep::bar::Bar;
 use crate::sweep::local::{self, Made};
 use crate::sweep::pool::Pool;
+use crate::telling::tell_talk;
 use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -236,7 +237,7 @@ fn keep(mut target: Target, text: &str) -> Result<(), Failure> {
     let path = output.path.display().to_string();
     written.map_err(|error| Failure::failed(format!("{path} cannot be written: {error}"), None))?;
     for kept in target.keep().map_err(export_failure)? {
-        super::tell_talk(&format!("wrote {}\n", kept.path.display()));
+        tell_talk(&format!("wrote {}\n", kept.path.display()));
     }
     Ok(())
 }

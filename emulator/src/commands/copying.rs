@@ -2,9 +2,9 @@
 //! new folder's journal. The copy itself is `run::copying`.
 
 use super::Failure;
-use crate::BUILD;
 use crate::progress::{Progress, Showing};
 use crate::run::copying::{self, Checks, Copied, Place};
+use crate::version::BUILD;
 use protocol::units::Height;
 use serde_json::{Value, json};
 use std::fs::File;

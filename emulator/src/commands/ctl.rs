@@ -4,16 +4,16 @@
 //! (`run/control`, `run/border`). Every request is one that can be made twice: when the chain dies before it answers,
 //! it is made again at the door of the next one.
 
-use super::telling::{tell_bytes, thousands};
 use super::{Failure, print, print_json};
 use crate::clock::Pace;
 use crate::progress::simulated_time;
-use crate::run::door::{Answer, Command, DOOR, Request, knock};
+use crate::run::caller::{AskError, ask_once};
+use crate::run::door::{Command, DOOR, Request};
 use crate::run::status::{State, Status};
-use crate::run::wire_error::WireError;
+use crate::telling::figures::{tell_bytes, thousands};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use storage::log::{LogError, SledLog};
 use storage::runfolder::RunFolder;
@@ -25,8 +25,6 @@ const ATTEMPTS_MAX: u32 = 60;
 const DOORLESS_ATTEMPTS_MAX: u32 = 3;
 /// How long to wait between them.
 const ATTEMPT_WAIT_MS: u64 = 100;
-/// How long a run may take to its next block border.
-const ANSWER_WAIT_MS_MAX: u64 = 120_000;
 /// How often the log of a run that was stopped is tried, to return when it can be read.
 const CLOSING_ATTEMPTS_MAX: u32 = 300;
 
@@ -108,7 +106,7 @@ pub fn run(arguments: &CtlArguments) -> Result<(), Failure> {
 async fn ask(folder: &RunFolder, request: Request) -> Result<Status, Failure> {
     let mut doorless = 0;
     for _ in 0..ATTEMPTS_MAX {
-        if let Some(status) = ask_once(&folder.path, request).await? {
+        if let Some(status) = ask_once(&folder.path, request).await.map_err(ask_failure)? {
             return Ok(status);
         }
         doorless += u32::from(folder.path.join(DOOR).symlink_metadata().is_err());
@@ -122,36 +120,9 @@ async fn ask(folder: &RunFolder, request: Request) -> Result<Status, Failure> {
     Err(Failure::failed(what, Some(format!("`btemu run --resume {run}` goes on with it"))))
 }
 
-/// How a run does that is live; nothing where nobody makes its blocks, or nobody answers.
-pub fn status_of(run: &Path) -> Option<Status> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-    runtime.block_on(ask_once(run, CtlCommand::Status.request())).ok().flatten()
-}
-
-/// Nothing where nobody answers, or not to the end.
-async fn ask_once(run: &Path, request: Request) -> Result<Option<Status>, Failure> {
-    let Some(mut wire) = knock(run, request).await else { return Ok(None) };
-    let wait = Duration::from_millis(ANSWER_WAIT_MS_MAX);
-    let Ok(answer) = tokio::time::timeout(wait, wire.receive::<Answer>()).await else {
-        let run = run.display();
-        let what = format!("the run {run} has not answered for {ANSWER_WAIT_MS_MAX} ms");
-        let hint = "a block may take longer; what was asked for holds from the next block on";
-        return Err(Failure::failed(what, Some(hint.to_owned())));
-    };
-    match answer {
-        Ok(Answer::Status(status)) => Ok(Some(*status)),
-        Ok(Answer::Refused(why)) => Err(Failure::failed(why, None)),
-        Ok(Answer::Following(_) | Answer::Block(_) | Answer::Over { .. } | Answer::Standing(_)) => {
-            Err(Failure::failed("the run answers out of turn", None))
-        }
-        Err(
-            error @ (WireError::Garbled(_)
-            | WireError::Damaged
-            | WireError::Missed { .. }
-            | WireError::TooLong { .. }),
-        ) => Err(Failure::failed(error, None)),
-        Err(WireError::Io(_) | WireError::Closed | WireError::Broker(_)) => Ok(None),
-    }
+fn ask_failure(error: AskError) -> Failure {
+    let hint = error.hint();
+    Failure::failed(error, hint)
 }
 
 /// Waits until a run that ends has closed its log.

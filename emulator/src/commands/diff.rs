@@ -1,7 +1,5 @@
 //! `btemu diff`: two runs compared, for people and as JSON.
 
-use super::facts::{CallFact, Fact, call_facts, facts};
-use super::lines::{call_line, clock, fact_line, value_text};
 use super::reading::{Reading, log_failure, verify_hint};
 use super::tables::numbers_table;
 use super::{Failure, print, print_json};
@@ -17,6 +15,8 @@ use crate::progress::{Progress, Showing};
 use crate::report::page::Comparison;
 use crate::run::difference::first_unlike;
 use crate::run::public::PublicFrame;
+use crate::telling::facts::{CallFact, Fact, call_facts, facts};
+use crate::telling::lines::{call_line, clock, fact_line, value_text};
 use protocol::frame::Frame;
 use protocol::units::Height;
 use serde::Serialize;

@@ -8,6 +8,7 @@ use crate::export::{
     Written,
 };
 use crate::progress::{Progress, Showing};
+use crate::run::signals::end_with;
 use clap::ValueEnum;
 use comfy_table::Table as Shown;
 use comfy_table::presets::NOTHING;
@@ -137,6 +138,14 @@ pub fn run(arguments: &ExportArguments) -> Result<(), Failure> {
         Some(_) => Target::folder(&arguments.out).map_err(failed)?,
         None => Target::file(&arguments.out).map_err(failed)?,
     };
+    // Whoever reads standard output has what came so far.
+    let begun = target.begun();
+    let heeding = end_with(move || {
+        let _left = begun.clear();
+        eprintln!("error: the export was stopped before it was whole; nothing of it is left");
+        std::process::exit(1);
+    });
+    let _heeding = heeding.map_err(|error| Failure::failed(error, None))?;
     let sink: Box<dyn Sink> = match format {
         Some(format) => {
             let begin = |table| Ok((table, format.begin(&mut target, table)?));

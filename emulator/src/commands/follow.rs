@@ -2,11 +2,12 @@
 
 use super::listing::{Listing, LogArguments, list};
 use super::reading::{Reading, log_failure};
-use super::{BlockArgument, Failure, tell_talk};
+use super::{BlockArgument, Failure};
 use crate::run::death;
 use crate::run::door::{Answer, From, Request, knock};
 use crate::run::wire::Wire;
 use crate::run::wire_error::WireError;
+use crate::telling::tell_talk;
 use protocol::units::Height;
 use std::time::Duration;
 use storage::log::{LogError, SledLog};

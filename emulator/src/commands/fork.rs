@@ -9,12 +9,14 @@ use super::ordering::{
 };
 use super::reading::{Reading, log_failure};
 use super::run::{begin, tell};
-use super::{BlockArgument, Failure, tell_talk};
+use super::{BlockArgument, Failure};
 use crate::logging::LogFormat;
 use crate::plan::{Fork, Plan};
 use crate::progress::{Progress, Showing};
 use crate::run::order::ChainOrder;
+use crate::scenario::format::Format;
 use crate::scenario::{self, Overrides};
+use crate::telling::tell_talk;
 use protocol::frame::Header;
 use protocol::state::State;
 use protocol::units::Height;
@@ -158,7 +160,7 @@ fn forked_plan(
     let before = scenario::read_shown(&text, &Overrides::default()).map_err(scenario_failure)?;
     let after = scenario::read_forked(&text, &overrides(launching)?).map_err(scenario_failure)?;
     let amendment = after.amendment(&before, &plan, state).map_err(scenario_failure)?;
-    let scenario = after.show().map_err(scenario_failure)?;
+    let scenario = after.show(Format::Toml).map_err(scenario_failure)?;
     let mut told = amendment.told;
     if told.is_empty() && !arguments.set.is_empty() {
         told.push("the assignments change nothing that decides the run".to_owned());

@@ -3,14 +3,15 @@
 //! What belongs here: what users type and read. What does not: the model and its work (`guarantee`, docs/guarantee.md).
 
 use super::tables::numbers_table;
-use super::telling::thousands;
-use super::{Failure, print, print_json, tell_talk};
+use super::{Failure, print, print_json};
 use crate::clock::Stopwatch;
 use crate::export::{ExportError, Target};
 use crate::guarantee::output::{Told, csv, svg};
 use crate::guarantee::{HONEST_STAKES, Measured, Millionths, Retention, Settings, Study, study};
 use crate::parallel::cores;
 use crate::progress::Showing;
+use crate::telling::figures::thousands;
+use crate::telling::tell_talk;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::path::{Path, PathBuf};

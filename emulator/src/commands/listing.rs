@@ -1,13 +1,14 @@
 //! Lines of a log that pass its filters, of whole runs and of live ones.
 
-use super::facts::{CallFact, Fact, call_facts, facts, sealed_fact};
-use super::lines::{call_line, clock, fact_line};
 use super::portable::PortableCommand;
 use super::reading::{Reading, log_failure};
-use super::{BlockArgument, Failure, print, tell_talk};
+use super::{BlockArgument, Failure, print};
 use crate::fields::keyed;
 use crate::names::Names;
 use crate::run::public::PublicFrame;
+use crate::telling::facts::{CallFact, Fact, call_facts, facts, sealed_fact};
+use crate::telling::lines::{call_line, clock, fact_line};
+use crate::telling::tell_talk;
 use protocol::frame::Header;
 use protocol::units::{AccountId, Height};
 use serde_json::{Map, Value, json};

@@ -16,8 +16,6 @@ pub mod detect;
 pub mod diff;
 /// Exports for other tools.
 pub mod export;
-/// Events and calls as facts: columns taken apart.
-pub mod facts;
 /// A live run's log.
 mod follow;
 /// Leaving a run at a block.
@@ -26,8 +24,6 @@ pub mod fork;
 pub mod guarantee;
 /// State at any block.
 pub mod inspect;
-/// Facts and calls as lines for people.
-pub mod lines;
 /// Lines of a log.
 pub mod listing;
 /// Events and calls.
@@ -70,8 +66,8 @@ pub mod swarm;
 pub mod sweep;
 /// Tables as commands print them.
 mod tables;
-/// Summaries for people.
-pub mod telling;
+/// Summaries of runs.
+mod telling;
 /// A run in a terminal.
 pub mod top;
 /// Checking a log.
@@ -163,13 +159,6 @@ pub fn print(text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
         Err(error) => Err(Failure::failed(format!("cannot write the output: {error}"), None)),
         Ok(()) => Ok(()),
-    }
-}
-
-/// Says something on standard error; a run does not fail because nobody listens there.
-pub fn tell_talk(text: &str) {
-    if let Err(error) = std::io::stderr().lock().write_all(text.as_bytes()) {
-        tracing::debug!(%error, "standard error is closed");
     }
 }
 

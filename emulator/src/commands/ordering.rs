@@ -1,9 +1,8 @@
 //! From the words of `btemu run` to what a chain is told, and what stands before it: the room on the disk, and block 0.
 
+use super::Failure;
 use super::metrics_options::{DetailOptions, PushOptions, address_or_off};
-use super::telling::{tell_bytes, tell_estimate};
-use super::{Failure, tell_talk};
-use crate::BUILD;
+use super::telling::tell_estimate;
 use crate::metrics::order::MetricsOrder;
 use crate::plan::Plan;
 use crate::run::control::Motion;
@@ -15,6 +14,9 @@ use crate::run::secret;
 use crate::scenario::amount::ends;
 use crate::scenario::error::ScenarioError;
 use crate::scenario::{Overrides, Scenario};
+use crate::telling::figures::tell_bytes;
+use crate::telling::tell_talk;
+use crate::version::BUILD;
 use protocol::units::Height;
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;

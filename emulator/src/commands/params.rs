@@ -5,9 +5,9 @@
 use super::reading::Reading as Run;
 use super::reading::subnet;
 use super::tables::numbers_table;
-use super::telling::thousands;
 use super::{Failure, print, print_json};
 use crate::report::dossier::Term;
+use crate::telling::figures::thousands;
 use comfy_table::ContentArrangement;
 use protocol::call::Origin;
 use protocol::hyperparameters::table::{Freeze, Pause, RULES, Reading, Rule, Scope, Setter};

@@ -2,12 +2,13 @@
 //! on standard input; a host from outside gets it from its user.
 
 use super::ordering::{RunArguments, chosen_token};
-use super::{Failure, prepare, print, tell_talk};
+use super::{Failure, prepare, print};
 use crate::run::host::{HostOrder, HostProcessError, serve, serve_from_outside};
 use crate::run::link::Address;
 use crate::run::order::ChainOrder;
 use crate::run::{chain_process, death, secret};
 use crate::sweep::job::{self, JobError, JobOrder, JobReport};
+use crate::telling::tell_talk;
 use serde::de::DeserializeOwned;
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use super::metrics_options::{DetailOptions, PushOptions, address};
 use super::reading::{Reading, read_failure, verify_hint};
 use super::telling::tell_summary;
-use super::{BlockArgument, Failure, print, print_json, tell_talk};
+use super::{BlockArgument, Failure, print, print_json};
 use crate::clock::{Pace, Pacer, Stopwatch};
 use crate::metrics::remote::{Epoch, Fate, Patience, RemoteWrite};
 use crate::metrics::{Metrics, Server};
@@ -11,6 +11,7 @@ use crate::progress::{Progress, Showing};
 use crate::run::death;
 use crate::run::signals::Asked;
 use crate::run::totals::{Account, Summary, Totals};
+use crate::telling::tell_talk;
 use protocol::frame::Frame;
 use protocol::state::State;
 use std::path::PathBuf;

@@ -6,12 +6,12 @@
 use super::reading::Reading;
 use super::report_fold::fold;
 use super::tables::numbers_table;
-use super::telling::thousands;
 use super::{BlockArgument, Failure, print, print_json, report_page};
 use crate::likeness::meant;
 use crate::names::TAO;
 use crate::progress::{Showing, simulated_time};
 use crate::report::{NetworkReport, Report, SubnetReport};
+use crate::telling::figures::thousands;
 use protocol::units::{Rao, UNITS_PER_TOKEN};
 use std::fmt::Write;
 use std::path::PathBuf;

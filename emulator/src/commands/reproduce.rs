@@ -3,10 +3,13 @@
 //! What belongs here: what is shown of it. What does not: which commands they are (`reproduction`).
 
 use super::reading::{Reading, log_failure};
-use super::{Failure, print, print_json, tell_talk};
-use crate::BUILD;
+use super::{Failure, print, print_json};
 use crate::reproduction::{AGAIN, Start, commands, own_files, quoted, started_with};
 use crate::scenario;
+use crate::scenario::document::Document;
+use crate::scenario::format::Format;
+use crate::telling::tell_talk;
+use crate::version::BUILD;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
@@ -22,7 +25,7 @@ const SCENARIO: &str = "again.toml";
 pub struct ReproduceArguments {
     /// The folder of the run to make again.
     run: PathBuf,
-    /// Write the run's scenario in full into this file; the commands begin with it.
+    /// Write the run's scenario in full into this file, as TOML, YAML or JSON by its name; the commands begin with it.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
     /// Print one JSON object.
@@ -62,7 +65,8 @@ pub fn run(arguments: &ReproduceArguments) -> Result<(), Failure> {
     let reading = Reading::open(&arguments.run)?;
     let told = reproduction(arguments, &reading)?;
     if let Some(file) = &arguments.scenario {
-        write_scenario(file, &reading.plan.scenario)?;
+        let text = in_format(file, &reading.plan.scenario)?;
+        write_scenario(file, &text)?;
         tell_files(&told.files);
     }
     match arguments.json {
@@ -118,6 +122,13 @@ fn reproduction(
         scenario_file: file,
         files,
     })
+}
+
+/// The scenario in what the name of the file says it is written in.
+fn in_format(file: &Path, scenario: &str) -> Result<String, Failure> {
+    let document: Document = scenario::parse("the scenario in the log", scenario)
+        .map_err(|error| Failure::failed(&error, error.hint()))?;
+    Ok(Format::of(file).written(&document))
 }
 
 /// Writes the scenario; another file of that name stays as it is.

@@ -1,8 +1,8 @@
 //! `btemu runs`: the run folders.
 
-use super::ctl::status_of;
 use super::reading::Reading;
 use super::{Failure, print, print_json};
+use crate::run::caller::status_of;
 use crate::run::totals::ForkedFrom;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;

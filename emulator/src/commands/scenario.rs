@@ -1,13 +1,14 @@
 //! `btemu scenario list | check | show | schema | import`.
 
 use super::ordering::scenario_failure;
-use super::telling::thousands;
 use super::{Failure, print, print_json};
 use crate::genesis::json;
 use crate::genesis::metagraph::Metagraph;
 use crate::genesis::{import, snapshot};
 use crate::run::totals::players_by_role;
+use crate::scenario::format::Format;
 use crate::scenario::{self, Overrides};
+use crate::telling::figures::thousands;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde::Serialize;
@@ -31,7 +32,7 @@ enum ScenarioCommand {
     },
     /// Check a scenario, down to its genesis.
     Check {
-        /// The scenario file.
+        /// The scenario file: TOML, or YAML or JSON by its name (.yaml, .yml, .json).
         file: PathBuf,
         /// Print one JSON object.
         #[arg(long)]
@@ -41,6 +42,9 @@ enum ScenarioCommand {
     Show {
         /// The scenario file.
         file: PathBuf,
+        /// What to print it in.
+        #[arg(long, value_enum, default_value_t = Format::Toml)]
+        format: Format,
     },
     /// Print the JSON Schema of scenario files, for editors that complete and check (docs/scenarios.md).
     Schema,
@@ -111,9 +115,9 @@ pub fn run(arguments: &ScenarioArguments) -> Result<(), Failure> {
     match &arguments.command {
         ScenarioCommand::List { json } => list(*json),
         ScenarioCommand::Check { file, json } => check(file, *json),
-        ScenarioCommand::Show { file } => {
+        ScenarioCommand::Show { file, format } => {
             let scenario = scenario::load(file, &Overrides::default()).map_err(scenario_failure)?;
-            print(&scenario.show().map_err(scenario_failure)?)
+            print(&scenario.show(*format).map_err(scenario_failure)?)
         }
         ScenarioCommand::Schema => {
             let text = serde_json::to_string_pretty(&scenario::schema::schema());

@@ -1,16 +1,18 @@
 //! `btemu swarm`: random scenarios, populations, adversaries and faults against every check there is.
 
-use super::{Failure, print, print_json, tell_talk};
+use super::{Failure, print, print_json};
 use crate::clock::{Stopwatch, Throttle};
 use crate::parallel::cores;
 use crate::scenario::document::Document;
-use crate::scenario::{file_text, parse};
+use crate::scenario::error::ScenarioError;
+use crate::scenario::{file_text, in_toml, parse};
 use crate::swarm::draw::Form;
 use crate::swarm::failure::Failure as Broken;
 use crate::swarm::readings::Readings;
 use crate::swarm::shrink::shrink;
 use crate::swarm::trial::Seen;
 use crate::swarm::{COVERING_SEEDS, Failed, Gathered, Swarm, save, scenario_of, try_all, try_one};
+use crate::telling::tell_talk;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -177,7 +179,9 @@ fn try_seeds(arguments: &SwarmArguments, seeds: SwarmSeeds) -> Gathered {
 }
 
 fn try_file(file: &std::path::Path) -> Result<Gathered, Failure> {
-    let text = file_text(file).map_err(|error| Failure::usage(&error, error.hint()))?;
+    let failed = |error: ScenarioError| Failure::usage(&error, error.hint());
+    let text = file_text(file).map_err(failed)?;
+    let text = in_toml(&file.display().to_string(), &text).map_err(failed)?;
     let mut gathered = Gathered { tried: 1, ..Gathered::default() };
     if let Err(failure) = try_one(&text, Readings::ALL, &mut gathered.seen) {
         gathered.failed.push(Failed { seed: 0, form: Form::OneProcess, failure });

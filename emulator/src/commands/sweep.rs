@@ -1,8 +1,7 @@
 //! `btemu sweep`: a grid of settings times seeds, here or on many machines, and what came of it.
 
 use super::ordering::scenario_failure;
-use super::telling::thousands;
-use super::{Failure, print, print_json, tell_talk};
+use super::{Failure, print, print_json};
 use crate::logging::LogFormat;
 use crate::parallel::cores;
 use crate::progress::Showing;
@@ -14,7 +13,11 @@ use crate::sweep::plan::{Planned, Shard, Sweep};
 use crate::sweep::pool::Pool;
 use crate::sweep::store::Store;
 use crate::sweep::table::{self, CellSummary, Results};
+use crate::telling::figures::thousands;
+use crate::telling::tell_talk;
+use crate::version::BUILD;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// `btemu sweep`
@@ -162,6 +165,7 @@ fn tell(
         .iter()
         .filter_map(|(number, job)| Some((*number, store.load_for(&job.key, &sweep.measures)?)))
         .collect();
+    tell_foreign(&results);
     // Parts of one sweep may share a folder, so none writes the tables of the whole.
     let files = match arguments.shard {
         Some(_) => Vec::new(),
@@ -205,6 +209,20 @@ fn tell(
             let of = told.jobs;
             Err(Failure::failed(format!("{failed} of {of} jobs failed"), hint))
         }
+    }
+}
+
+/// What another build made has the same scenario, but that build may have decided otherwise.
+fn tell_foreign(results: &Results) {
+    let mut foreign = BTreeMap::<&str, usize>::new();
+    for (_, result) in results.iter().filter(|(_, result)| result.build != BUILD) {
+        *foreign.entry(&result.build).or_default() += 1;
+    }
+    for (build, count) in foreign {
+        tracing::warn!(
+            "{count} of the results were made by {build}, this is {BUILD}: if rules or players differ they are not to be \
+             compared; take them out of the folder of results to have them made again"
+        );
     }
 }
 

@@ -10,6 +10,7 @@ use crate::top::finished;
 use crate::top::live::Live;
 use crate::top::model::{Life, Model, News, Wish};
 use crate::top::scene::Scene;
+use crate::top::scraped::{Address, Scraped};
 use crate::top::terminal::{self, NEWS_WAITING_MAX, WISHES_WAITING_MAX};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -29,9 +30,11 @@ const ATTEMPT_WAIT_MS: u64 = 100;
 ///
 /// Shows the network, its subnets, the price of one of them and what happens. Along with a live run, whose processes it
 /// shows too; of a finished run at any block: arrows, page keys, Home and End, or g and a height. ? shows the keys.
+/// Of a run elsewhere what its metrics say (`btemu run --metrics ADDR`).
 #[derive(Debug, clap::Args)]
 pub struct TopArguments {
-    /// The run folder.
+    /// The run folder; or where a run elsewhere serves its metrics: HOST:PORT or http://HOST:PORT.
+    #[arg(value_name = "RUN|ADDR")]
     run: PathBuf,
 }
 
@@ -47,16 +50,48 @@ struct Opened {
 pub fn run(arguments: &TopArguments) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
         let run = arguments.run.display();
-        let hint = format!(
-            "`btemu ctl {run} status` and `btemu report {run}` tell as text how a run does"
-        );
+        let hint = match address(&arguments.run) {
+            Some(_) => "`curl` tells the same metrics as text".to_owned(),
+            None => format!(
+                "`btemu ctl {run} status` and `btemu report {run}` tell as text how a run does"
+            ),
+        };
         return Err(Failure::usage("top draws on a terminal, and there is none here", Some(hint)));
     }
-    let folder = RunFolder::open(&arguments.run);
-    let folder = folder.map_err(|error| Failure::failed(&error, error.hint()))?;
-    let Opened { model, news, wishes } = open(&arguments.run, &folder)?;
+    let Opened { model, news, wishes } = match address(&arguments.run) {
+        Some(address) => open_scraped(address)?,
+        None => {
+            let folder = RunFolder::open(&arguments.run);
+            let folder = folder.map_err(|error| Failure::failed(&error, error.hint()))?;
+            open(&arguments.run, &folder)?
+        }
+    };
     let shown = terminal::show(model, &news, wishes.as_ref());
     shown.map_err(|error| Failure::failed(format!("the terminal fails: {error}"), None))
+}
+
+/// Where a run elsewhere serves its metrics, if that is what is named: whatever is there as a folder is one.
+fn address(run: &Path) -> Option<Result<Address, String>> {
+    if run.exists() { None } else { run.to_str().and_then(Address::of) }
+}
+
+fn open_scraped(address: Result<Address, String>) -> Result<Opened, Failure> {
+    let address = address.map_err(|what| {
+        let hint = "HOST:PORT or http://HOST:PORT, as in 127.0.0.1:9464; or a run folder";
+        Failure::usage(what, Some(hint.to_owned()))
+    })?;
+    let scraped = Scraped::enter(address).map_err(|what| {
+        let hint = "a run serves its metrics with `btemu run … --metrics HOST:PORT`, to other machines with an \
+                    address of its own that they reach";
+        Failure::failed(what, Some(hint.to_owned()))
+    })?;
+    let (genesis, height) = (scraped.genesis, scraped.scene.height);
+    let mut model =
+        Model::new(scraped.name.clone(), Life::Live, genesis, height, scraped.scene.clone());
+    model.counts = Some(scraped.counts.clone());
+    let (tell, news) = sync_channel(NEWS_WAITING_MAX);
+    scraped.start(tell).map_err(|error| Failure::failed(error, None))?;
+    Ok(Opened { model, news, wishes: None })
 }
 
 /// A live run by its door, another one by its log.

@@ -2,11 +2,11 @@
 
 use super::reading::{Reading, log_failure};
 use super::{Failure, print, print_json};
-use crate::BUILD;
 use crate::progress::{Progress, Showing};
 use crate::run::difference::Difference;
 use crate::run::re_execution::ReExecution;
 use crate::run::re_simulation::simulate_again;
+use crate::version::BUILD;
 use protocol::frame::Header;
 use protocol::units::Height;
 use serde::Serialize;

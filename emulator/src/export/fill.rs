@@ -5,9 +5,9 @@
 use super::rows::{At, BlockRow, Calendar, CallRow, Counts, EventRow, NeuronRow, SubnetRow};
 use super::tables::{self, Table, Value};
 use super::{Block, ExportError, Sink, Written};
-use crate::commands::facts::{call_facts, facts, sealed_fact};
 use crate::plan::Plan;
 use crate::run::public::PublicFrame;
+use crate::telling::facts::{call_facts, facts, sealed_fact};
 use protocol::event::Event;
 use protocol::state::State;
 

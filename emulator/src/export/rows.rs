@@ -3,9 +3,9 @@
 //! What does not belong here: what columns there are and what they mean (`tables`; the fields of rows have their names),
 //! and which rows a block gives (`fill`).
 
-use crate::commands::facts::{CallFact, Fact};
 use crate::fields::keyed;
 use crate::plan::Plan;
+use crate::telling::facts::{CallFact, Fact};
 use protocol::frame::{Facts, Frame, Header, Messages};
 use protocol::registration::lock_cost;
 use protocol::rejection::Outcome;

@@ -1,25 +1,54 @@
 //! Where an export goes: a folder of files, one file, or standard output. Files have the end `.part` until all of
-//! them are whole; an export that fails leaves nothing behind.
+//! them are whole; an export that fails, or is asked to end, leaves nothing behind.
 
 use super::ExportError;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where an export goes.
 #[derive(Debug)]
 pub struct Target {
     path: PathBuf,
     shape: Shape,
+    begun: Begun,
+}
+
+/// What was begun and is not kept yet. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Begun(Arc<Mutex<Leftovers>>);
+
+/// What an export leaves behind that is not whole.
+#[derive(Debug, Default)]
+pub struct Leftovers {
     parts: Vec<Part>,
+    /// A folder that this export made.
+    folder: Option<PathBuf>,
+}
+
+impl Begun {
+    /// Takes everything away that is not kept. Nothing is begun while what this gives lives.
+    pub fn clear(&self) -> MutexGuard<'_, Leftovers> {
+        let mut left = self.lock();
+        for part in left.parts.drain(..) {
+            // What cannot be deleted stays.
+            fs::remove_file(&part.temporary).ok();
+        }
+        if let Some(folder) = left.folder.take() {
+            fs::remove_dir(folder).ok();
+        }
+        left
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Leftovers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
-    /// A folder that was there, and empty.
     Folder,
-    /// A folder that this export made.
-    FreshFolder,
     File,
     StandardOutput,
 }
@@ -74,24 +103,33 @@ pub struct Kept {
 }
 
 impl Target {
+    fn new(path: &Path, shape: Shape) -> Self {
+        Self { path: path.to_owned(), shape, begun: Begun::default() }
+    }
+
+    /// What is begun and not kept, to be taken away by whoever is asked to end the program.
+    pub fn begun(&self) -> Begun {
+        self.begun.clone()
+    }
+
     /// A folder, made if it is not there.
     ///
     /// # Errors
     /// It holds something, or cannot be made.
     pub fn folder(path: &Path) -> Result<Self, ExportError> {
         let unmakable = |source| ExportError::Unmakable { path: path.to_owned(), source };
-        let shape = if path.is_dir() {
+        let target = Self::new(path, Shape::Folder);
+        if path.is_dir() {
             if fs::read_dir(path).map_err(unmakable)?.next().is_some() {
                 return Err(ExportError::InUse { path: path.to_owned() });
             }
-            Shape::Folder
         } else if path.exists() {
             return Err(ExportError::Exists { path: path.to_owned() });
         } else {
             fs::create_dir_all(path).map_err(unmakable)?;
-            Shape::FreshFolder
-        };
-        Ok(Self { path: path.to_owned(), shape, parts: Vec::new() })
+            target.begun.lock().folder = Some(path.to_owned());
+        }
+        Ok(target)
     }
 
     /// One file; the folder around it must be there.
@@ -105,7 +143,7 @@ impl Target {
         if fs::metadata(path).is_ok_and(|file| file.len() > 0) {
             return Err(ExportError::Exists { path: path.to_owned() });
         }
-        Ok(Self { path: path.to_owned(), shape: Shape::File, parts: Vec::new() })
+        Ok(Self::new(path, Shape::File))
     }
 
     /// One file that takes the place of what is there.
@@ -120,20 +158,19 @@ impl Target {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(ExportError::Unmakable { path: path.to_owned(), source: error })
             }
-            _ => Ok(Self { path: path.to_owned(), shape: Shape::File, parts: Vec::new() }),
+            _ => Ok(Self::new(path, Shape::File)),
         }
     }
 
     /// Standard output, for one file.
     pub fn standard_output() -> Self {
-        let path = PathBuf::from("standard output");
-        Self { path, shape: Shape::StandardOutput, parts: Vec::new() }
+        Self::new(Path::new("standard output"), Shape::StandardOutput)
     }
 
     /// Where temporary files have the same disk to themselves.
     pub fn workspace(&self) -> PathBuf {
         match self.shape {
-            Shape::Folder | Shape::FreshFolder => self.path.clone(),
+            Shape::Folder => self.path.clone(),
             Shape::File => match self.path.parent() {
                 Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
                 _ => PathBuf::from("."),
@@ -148,7 +185,7 @@ impl Target {
     /// It cannot be made.
     pub fn begin(&mut self, name: &str) -> Result<Output, ExportError> {
         let path = match self.shape {
-            Shape::Folder | Shape::FreshFolder => self.path.join(name),
+            Shape::Folder => self.path.join(name),
             Shape::File => self.path.clone(),
             Shape::StandardOutput => {
                 let to = Stream::StandardOutput(io::stdout());
@@ -157,8 +194,10 @@ impl Target {
         };
         let temporary = temporary(&path);
         let unmakable = |source| ExportError::Unmakable { path: path.clone(), source };
+        let mut begun = self.begun.lock();
         let file = File::create_new(&temporary).map_err(unmakable)?;
-        self.parts.push(Part { temporary, path: path.clone() });
+        begun.parts.push(Part { temporary, path: path.clone() });
+        drop(begun);
         Ok(Output { path, to: Stream::File(file) })
     }
 
@@ -166,14 +205,17 @@ impl Target {
     ///
     /// # Errors
     /// One cannot be renamed.
-    pub fn keep(mut self) -> Result<Vec<Kept>, ExportError> {
+    pub fn keep(self) -> Result<Vec<Kept>, ExportError> {
+        let mut begun = self.begun.lock();
         let mut kept = Vec::new();
-        for Part { temporary, path } in std::mem::take(&mut self.parts) {
-            let renamed = fs::rename(&temporary, &path).and_then(|()| fs::metadata(&path));
-            let file = renamed.map_err(|source| ExportError::unwritable(&path, source))?;
-            kept.push(Kept { path, bytes: file.len() });
+        while let Some(Part { temporary, path }) = begun.parts.first() {
+            let renamed = fs::rename(temporary, path).and_then(|()| fs::metadata(path));
+            let file = renamed.map_err(|source| ExportError::unwritable(path, source))?;
+            kept.push(Kept { path: path.clone(), bytes: file.len() });
+            begun.parts.remove(0);
         }
-        self.shape = Shape::StandardOutput;
+        begun.folder = None;
+        drop(begun);
         Ok(kept)
     }
 }
@@ -185,14 +227,9 @@ fn temporary(path: &Path) -> PathBuf {
     PathBuf::from(temporary)
 }
 
-/// What was not kept goes; what cannot be deleted stays.
+/// What was not kept goes.
 impl Drop for Target {
     fn drop(&mut self) {
-        for part in &self.parts {
-            fs::remove_file(&part.temporary).ok();
-        }
-        if self.shape == Shape::FreshFolder {
-            fs::remove_dir(&self.path).ok();
-        }
+        drop(self.begun.clear());
     }
 }

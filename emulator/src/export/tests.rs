@@ -3,12 +3,12 @@
 use super::rows::{At, EventRow, Moment};
 use super::tables::{Column, EVENTS, Kind, Presence, Value, event};
 use super::*;
-use crate::commands::facts::{facts, sealed_fact};
 use crate::detect::Detectors;
 use crate::metrics::{Metrics, Sample, table};
 use crate::plan::Plan;
 use crate::run::public::Seal;
 use crate::scenario::{self, Overrides};
+use crate::telling::facts::{facts, sealed_fact};
 use protocol::block::{BlockInput, Decided, decide_block, seal};
 use protocol::call::{Call, Origin};
 use protocol::event::{Event, Parameter, Sealed};
@@ -128,7 +128,7 @@ fn moments_are_written_in_utc() {
 }
 
 /// The columns of an event's first fact that have a value, in order.
-fn row(fact: crate::commands::facts::Fact) -> Vec<(&'static str, Value)> {
+fn row(fact: crate::telling::facts::Fact) -> Vec<(&'static str, Value)> {
     let at = At { block: Height(7), time: Moment(0) };
     let values = event(EventRow::of(at, 3, 0, fact));
     assert_eq!(EVENTS.lacking(&values), None);

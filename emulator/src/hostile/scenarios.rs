@@ -1,10 +1,14 @@
-//! Scenarios: arbitrary text, and those that ship with their tokens changed, doubled and moved; and what is laid over
-//! them by `--set`. Each becomes a plan or one sentence.
+//! Scenarios: arbitrary text, and those that ship with their tokens changed, doubled and moved, in every language; and
+//! what is laid over them by `--set`. Each becomes a plan or one sentence.
 
 use super::damage::damage;
 use super::trial::{Choices, Tally, Target, try_inputs};
+use crate::scenario::document::Document;
 use crate::scenario::error::ScenarioError;
-use crate::scenario::{Overrides, read_forked, read_shown};
+use crate::scenario::format::Format;
+use crate::scenario::{Overrides, parse, read_forked, read_shown, read_under};
+use std::path::Path;
+use std::sync::LazyLock;
 
 const INPUTS: u64 = 2_500;
 
@@ -65,6 +69,34 @@ const VALUES: [&str; 44] = [
     "\"block\"",
 ];
 
+/// Values that only YAML has.
+const YAML_VALUES: [&str; 24] = [
+    "~",
+    "yes",
+    "007",
+    "0x1f",
+    "1_000",
+    ".inf",
+    "-.5e-3",
+    "'it''s'",
+    "!!str 7",
+    "! a",
+    "&a 7",
+    "*a",
+    "&a [*a]",
+    "[&b 1, *b, *b]",
+    "{<<: *a}",
+    "{? [1] : 2}",
+    "|\n  a\n b",
+    ">-\n\n  a",
+    "a: b",
+    "# a",
+    "\t1",
+    "- 1",
+    "\n---\na: 1",
+    "\"\\ud834\\udd1e\\ud834\"",
+];
+
 /// Keys that somebody may set, and some that nobody should.
 const PATHS: [&str; 34] = [
     "run.seed",
@@ -105,7 +137,7 @@ const PATHS: [&str; 34] = [
 
 /// A text cut where values, keys and marks begin and end.
 fn tokens(text: &str) -> Vec<&str> {
-    let is_mark = |letter: char| " \n=[]{},.\"".contains(letter);
+    let is_mark = |letter: char| " \n=[]{},.:\"".contains(letter);
     text.split_inclusive(is_mark)
         .flat_map(|token| match token.char_indices().last() {
             Some((at, mark)) if is_mark(mark) => vec![&token[..at], &token[at..]],
@@ -115,7 +147,8 @@ fn tokens(text: &str) -> Vec<&str> {
         .collect()
 }
 
-fn changed(text: &str, choices: &mut Choices<'_>) -> String {
+/// A text with a few lines changed; a mark stands between keys and values.
+fn changed(text: &str, mark: char, values: &[&str], choices: &mut Choices<'_>) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     for _ in 0..=choices.below(3) {
         let (at, other) = (choices.below(lines.len()), choices.below(lines.len()));
@@ -124,8 +157,8 @@ fn changed(text: &str, choices: &mut Choices<'_>) -> String {
             1 => lines.insert(at, lines[other].clone()),
             2 => lines.swap(at, other),
             3 | 4 => {
-                if let Some((key, _)) = lines[at].split_once('=') {
-                    lines[at] = format!("{key}= {}", choices.of(&VALUES));
+                if let Some((key, _)) = lines[at].split_once(mark) {
+                    lines[at] = format!("{key}{mark} {}", choices.of(values));
                 }
             }
             _ => {
@@ -139,7 +172,7 @@ fn changed(text: &str, choices: &mut Choices<'_>) -> String {
                     false => *choices.of(&places),
                 };
                 if let Some(token) = tokens.get_mut(place) {
-                    (*choices.of(&VALUES)).clone_into(token);
+                    (*choices.of(values)).clone_into(token);
                 }
                 lines[at] = tokens.concat();
             }
@@ -166,7 +199,7 @@ fn try_scenario(choices: &mut Choices<'_>, tally: &Tally) {
             }
             text.to_owned()
         }
-        _ => changed(text, choices),
+        _ => changed(text, '=', &VALUES, choices),
     };
     let read = match choices.below(4) {
         0 => read_forked(&text, &overrides),
@@ -200,6 +233,66 @@ fn any_scenario_is_a_plan_or_a_sentence() {
         try_scenario(choices, &tally)
     });
     tally.wants(&[("a scenario", 100), ("a plan", 50)]);
+}
+
+/// What ships, in the languages that it does not ship in.
+static OTHERS: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
+    let written = |text: &str, format: Format| {
+        format.written(&parse::<Document>("x.toml", text).expect("what ships is valid"))
+    };
+    let both = |text: &&'static str| {
+        [("x.yaml", written(text, Format::Yaml)), ("x.json", written(text, Format::Json))]
+    };
+    TEXTS.iter().flat_map(both).collect()
+});
+
+/// JSON is YAML and means the same as either, and what is taken is taken again as it is written.
+fn try_language(choices: &mut Choices<'_>, tally: &Tally) {
+    tally.count("tried");
+    let (file, text) = choices.of(&OTHERS);
+    let only_yaml = if *file == "x.yaml" { &YAML_VALUES[..] } else { &[] };
+    let values = [&VALUES[..], only_yaml].concat();
+    let text = match choices.below(8) {
+        0 => String::from_utf8_lossy(choices.rest()).into_owned(),
+        1 => {
+            let mut bytes = text.as_bytes().to_vec();
+            damage(&mut bytes, text.as_bytes(), choices);
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+        _ => changed(text, ':', &values, choices),
+    };
+    let document = match parse::<Document>(file, &text) {
+        Ok(document) => document,
+        Err(error) => return told(&error),
+    };
+    tally.count(file);
+    let same = |file: &str, text: &str| {
+        let again = parse::<Document>(file, text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        // As a text, for a float that is no number is not the same as itself.
+        assert_eq!(Format::Toml.written(&again), Format::Toml.written(&document), "{text}");
+    };
+    // YAML wants some letters escaped that JSON does not.
+    if *file == "x.json" && !text.contains(|letter: char| letter.is_control() && letter != '\n') {
+        same("x.yaml", &text);
+    }
+    same("x.yaml", &Format::Yaml.written(&document));
+    same("x.json", &Format::Json.written(&document));
+    match read_under(Path::new(file), &text, &[]).and_then(|scenario| scenario.plan()) {
+        Ok(plan) => {
+            assert_eq!(plan.genesis.misfit(), None);
+            tally.count("a plan");
+        }
+        Err(error) => told(&error),
+    }
+}
+
+#[test]
+fn any_scenario_in_another_language_is_a_plan_or_a_sentence() {
+    let tally = Tally::default();
+    try_inputs!("any_scenario_in_another_language_is_a_plan_or_a_sentence", INPUTS, |choices| {
+        try_language(choices, &tally)
+    });
+    tally.wants(&[("x.yaml", 100), ("x.json", 100), ("a plan", 50)]);
 }
 
 /// What each of these asks for would take all memory, or all time.
@@ -237,6 +330,21 @@ fn deep_nesting_is_refused() {
     for text in rows {
         let told = read_shown(&text, &Overrides::default()).expect_err("it is no scenario");
         assert!(!told.to_string().is_empty());
+    }
+    let rows = [
+        ("x.yaml", format!("a: {}", "[".repeat(deep))),
+        ("x.yaml", format!("a: {}1{}", "[".repeat(deep), "]".repeat(deep))),
+        ("x.yaml", format!("a: {}", "{ b: ".repeat(deep))),
+        ("x.yaml", format!("a:\n{}1", "- ".repeat(deep))),
+        ("x.yaml", format!("{}1", "? ".repeat(deep))),
+        ("x.yaml", (0..2_000).map(|level| format!("{}a:\n", " ".repeat(level))).collect()),
+        ("x.json", format!("{{\"a\": {}", "[".repeat(deep))),
+        ("x.json", format!("{{\"a\": {}{}}}", "[".repeat(deep), "]".repeat(deep))),
+        ("x.json", format!("{}1{}", "{\"a\":".repeat(deep), "}".repeat(deep))),
+    ];
+    for (file, text) in rows {
+        let told = parse::<Document>(file, &text).expect_err("it is no scenario");
+        assert!(told.to_string().starts_with(&format!("{file}:")), "{told}");
     }
     for (path, value) in [("a", "[".repeat(deep)), ("a.".repeat(deep).as_str(), "1".to_owned())] {
         let set = vec![(path.to_owned(), value)];

@@ -27,6 +27,7 @@ const EXITS: [(Rao, &str); 3] =
 /// See the file.
 pub struct RunCollector {
     version: &'static str,
+    commit: &'static str,
     run: Vec<LabelPair>,
     descriptions: Vec<Desc>,
     fold: Arc<Mutex<Fold>>,
@@ -53,6 +54,7 @@ impl RunCollector {
         let labels = table::RUN_LABELS.iter().zip(&values);
         Self {
             version: run.version,
+            commit: run.commit,
             run: labels.map(|(name, value)| pair(name, value)).collect(),
             descriptions: table::FAMILIES.iter().map(describe).collect(),
             fold,
@@ -77,7 +79,7 @@ impl Collector for RunCollector {
         };
         let shell = lock(&self.shell).clone();
         let mut page = Page::new(&self.run);
-        page.add(table::BUILD_INFO, &[self.version], 1.0);
+        page.add(table::BUILD_INFO, &[self.version, self.commit], 1.0);
         if let Some(chain) = &readings.chain {
             collect_chain(&mut page, chain, &readings);
             for (netuid, subnet) in &readings.subnets.readings {

@@ -18,7 +18,7 @@ mod shell;
 mod subnets;
 pub mod table;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod timings;
 
 pub use people::People;
@@ -30,6 +30,7 @@ use crate::detect::Detectors;
 use crate::plan::Plan;
 use crate::run::calendar::Calendar;
 use crate::run::totals::roles;
+use crate::version::COMMIT;
 use actors::registry::Role;
 use collect::RunCollector;
 use prometheus::proto::Metric;
@@ -55,6 +56,8 @@ pub struct RunLabels {
     pub run: String,
     /// The program's version; a label of `btemu_build_info` alone.
     pub version: &'static str,
+    /// The commit it was built from, if that is known; a label of `btemu_build_info` alone.
+    pub commit: &'static str,
 }
 
 /// The metrics of one run. Clones share their numbers.
@@ -93,6 +96,7 @@ impl Metrics {
             seed: plan.last_course().seed(),
             run: run.file_name().map_or_else(String::new, |name| name.display().to_string()),
             version: env!("CARGO_PKG_VERSION"),
+            commit: COMMIT,
         });
         let mut by_role: BTreeMap<Role, u64> = Role::ALL.iter().map(|role| (*role, 0)).collect();
         for role in roles(plan).into_values() {

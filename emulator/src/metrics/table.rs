@@ -148,7 +148,7 @@ impl Family {
     /// How many series it has at most: so many of what it is a multiple of.
     pub fn bound(&self) -> (u64, Scale) {
         let (times, scale) = match self.labels {
-            [] | ["version" | "rules"] => (1, Scale::Fixed),
+            [] | ["version", "commit"] | ["rules"] => (1, Scale::Fixed),
             ["cause" | "fate"] => (2, Scale::Fixed),
             ["queue"] => (4, Scale::Fixed),
             ["role"] => (5, Scale::Fixed),
@@ -194,7 +194,7 @@ macro_rules! families {
 }
 
 families! {
-    BUILD_INFO: "btemu_build_info", Gauge, Info, ["version"], "The program that makes the run";
+    BUILD_INFO: "btemu_build_info", Gauge, Info, ["version", "commit"], "The program that makes the run: its version, and the commit it was built from where that is known";
     BLOCK_HEIGHT: "btemu_block_height", Gauge, Count, [], "The chain's own number of the last block";
     SIMULATED: "btemu_simulated_seconds", Gauge, Seconds, [], "Simulated time from genesis to the last block";
     SPEED: "btemu_speed_blocks_per_second", Gauge, BlocksPerSecond, [], "Blocks made per second of wall time";

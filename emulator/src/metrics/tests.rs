@@ -35,6 +35,7 @@ fn metrics() -> Metrics {
         seed: 42,
         run: "20260411-a".to_owned(),
         version: "0.1.0",
+        commit: "0123456789",
     })
 }
 
@@ -248,7 +249,7 @@ fn values_are_in_base_units() {
     metrics.block(&empty(100), &state);
     let text = metrics.text();
     let rows = [
-        ("btemu_build_info{version=\"0.1.0\"}", 1.0),
+        ("btemu_build_info{version=\"0.1.0\",commit=\"0123456789\"}", 1.0),
         ("btemu_block_height", 100.0),
         ("btemu_simulated_seconds", 1_200.5),
         ("btemu_total_issuance_tao", 1_000_000.5),

@@ -1,13 +1,13 @@
 //! What happened to a network, as lines: subnets that came and went, rules and parameters that changed.
 //!
 //! What belongs here: what a report lists, and the limit. What does not: which events those are (`rank`), and how one is
-//! told (`commands::lines`).
+//! told (`telling::lines`).
 
-use crate::commands::facts::facts;
-use crate::commands::lines::fact_line;
 use crate::names::Names;
 use crate::plan::Plan;
 use crate::rank::{Rank, rank};
+use crate::telling::facts::facts;
+use crate::telling::lines::fact_line;
 use protocol::event::Event;
 use protocol::frame::Frame;
 use protocol::units::Height;

@@ -5,10 +5,10 @@
 
 use super::link::{Link, Listener, Pass, Place};
 use super::secret;
-use super::wire::{BUILD, FromHost, GREETING_BYTES_MAX, Hello};
+use super::wire::{FromHost, GREETING_BYTES_MAX, Hello};
 use super::wire::{ToHost, WIRE_VERSION, Wire};
-use super::wire_error::MESSAGE_BYTES_MAX;
-use super::wire_error::WireError;
+use super::wire_error::{MESSAGE_BYTES_MAX, WireError};
+use crate::version::BUILD;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::collections::BTreeMap;
@@ -214,7 +214,7 @@ impl Hall<'_> {
         let is_foreign = hello.host.is_some_and(|host| host >= *own);
         let mut refusals = [
             (hello.version != WIRE_VERSION, "it speaks another version of the wire"),
-            (hello.build != BUILD, "it is another version of btemu"),
+            (hello.build != BUILD, "it is another build of btemu"),
             (!secret::are_equal(&hello.token, &pass.token), "its token is wrong"),
             (hello.run != pass.run, "it belongs to another run"),
             (is_foreign || place.is_none(), "it is one too many"),

@@ -3,10 +3,11 @@
 use super::death;
 use super::link::{Pass, Place};
 use super::seats::PackedSeats;
-use super::wire::{BUILD, FromHost, Hello, ToHost, WIRE_VERSION, Welcome, Wire};
+use super::wire::{FromHost, Hello, ToHost, WIRE_VERSION, Welcome, Wire};
 use super::wire_error::WireError;
 use crate::clock::Stopwatch;
 use crate::logging;
+use crate::version::BUILD;
 use actors::shell::ShellHost;
 use protocol::view::View;
 use serde::{Deserialize, Serialize};

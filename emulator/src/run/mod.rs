@@ -6,6 +6,8 @@ pub mod books;
 pub mod border;
 /// When simulated faults are in force, over a whole run.
 pub mod calendar;
+/// Asking a live run.
+pub mod caller;
 /// The chain process.
 pub mod chain;
 /// The chain as a process of its own.

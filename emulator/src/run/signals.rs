@@ -42,18 +42,38 @@ impl Asked {
 /// # Errors
 /// The system gives no runtime, signals or thread.
 pub fn heed_signals(control: Control, run: String) -> Result<oneshot::Sender<()>, LaunchError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| system_error("a way to hear signals", &error))?;
-    let entered = runtime.enter();
-    let mut asked = Asked::listen()?;
-    drop(entered);
-    let heed = async move {
+    heed(|mut asked| async move {
         asked.next().await;
         control.end(Ended::Interrupted);
         asked.next().await;
         eprintln!("error: stopped at once\n\nhint: {}", resume_hint(&run));
         std::process::exit(1);
-    };
+    })
+}
+
+/// Does something last when the program is asked to end, and ends it with exit code 1. On a thread of its own, which ends
+/// when what this gives is dropped.
+///
+/// # Errors
+/// The system gives no runtime, signals or thread.
+pub fn end_with(last: impl FnOnce() + Send + 'static) -> Result<oneshot::Sender<()>, LaunchError> {
+    heed(|mut asked| async move {
+        asked.next().await;
+        last();
+        std::process::exit(1);
+    })
+}
+
+/// Listens on a thread of its own until what this gives is dropped.
+fn heed<F>(listener: impl FnOnce(Asked) -> F) -> Result<oneshot::Sender<()>, LaunchError>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| system_error("a way to hear signals", &error))?;
+    let entered = runtime.enter();
+    let heed = listener(Asked::listen()?);
+    drop(entered);
     let (heeding, over) = oneshot::channel::<()>();
     let until_over = async move {
         tokio::select! {

@@ -20,15 +20,12 @@ pub const GREETING_BYTES_MAX: usize = 4_096;
 /// Version of the words below; both ends must speak the same.
 pub const WIRE_VERSION: u32 = 5;
 
-/// The build: another one may have other players.
-pub const BUILD: &str = env!("CARGO_PKG_VERSION");
-
 /// The first message of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// Its [`WIRE_VERSION`].
     pub version: u32,
-    /// Its [`BUILD`].
+    /// Its build: another one may have other players.
     pub build: String,
     /// Which run it wants to join.
     pub run: String,

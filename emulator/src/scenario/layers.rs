@@ -1,16 +1,24 @@
 //! From a file to a checked document: a strict parse of the file alone, then defaults, file, environment and `--set`
 //! laid over each other by the `config` crate, then a strict parse of the whole. The crate alone would turn `1.7`
-//! into 2 without a word.
+//! into 2 without a word. It is handed TOML, whatever the file is written in.
 
 use super::document::Document;
 use super::error::ScenarioError;
+use super::format::Format;
+use super::tree::{Fault, Found, Node};
+use super::yaml;
 use crate::likeness::meant;
 use config::{Config, FileFormat, Value, ValueKind};
 use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+use std::path::Path;
 use toml::Table;
 
 /// Environment variables that begin with this are laid over the file: `BTEMU__RUN__BLOCKS`.
 pub const ENVIRONMENT: &str = "BTEMU__";
+
+/// How sentences about keys that nobody knows begin.
+const UNKNOWN_KEY: &str = "unknown key ";
 
 /// Letters of a path at most.
 const PATH_LETTERS_MAX: usize = 200;
@@ -50,7 +58,7 @@ pub fn resolve(file: &str, text: &str, overlays: &[Overlay]) -> Result<Document,
     let defaults = toml::to_string(&Document::default()).expect("defaults are plain data");
     let mut builder = Config::builder()
         .add_source(config::File::from_str(&defaults, FileFormat::Toml))
-        .add_source(config::File::from_str(text, FileFormat::Toml));
+        .add_source(config::File::from_str(&in_toml(file, text)?, FileFormat::Toml));
     let mut extra_subnets = alone.subnet.len();
     let mut netuids: Vec<Option<u16>> = alone.subnet.iter().map(|entry| entry.netuid).collect();
     for overlay in overlays {
@@ -79,16 +87,60 @@ pub fn resolve(file: &str, text: &str, overlays: &[Overlay]) -> Result<Document,
         let origin =
             overlays.iter().rev().find(|overlay| is_about(&overlay.path, &path, &sentence));
         let place = origin.map_or_else(|| file.to_owned(), |overlay| overlay.origin.clone());
-        let path = if path == "." { String::new() } else { format!("{path}: ") };
-        ScenarioError::new(format!("{place}: {path}{sentence}"), hint)
+        ScenarioError::new(format!("{place}: {}{sentence}", before(&path)), hint)
     })
 }
 
-/// Parses a TOML file strictly.
+/// A path as it stands before a sentence; nothing for the whole.
+fn before(path: &str) -> String {
+    if path == "." { String::new() } else { format!("{path}: ") }
+}
+
+/// Parses a file strictly, in the language that its name tells.
 ///
 /// # Errors
 /// The first thing that is wrong, with its line and column, and what may have been meant.
 pub fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ScenarioError> {
+    match tree(file, text)? {
+        Some(tree) => parse_tree(file, &tree),
+        None => parse_toml(file, text),
+    }
+}
+
+/// What a file says, in TOML.
+///
+/// # Errors
+/// It is neither YAML nor JSON, but its name says so.
+pub fn in_toml<'a>(file: &str, text: &'a str) -> Result<Cow<'a, str>, ScenarioError> {
+    let Some(tree) = tree(file, text)? else { return Ok(Cow::Borrowed(text)) };
+    Ok(Cow::Owned(toml::to_string(&tree.value()).expect("a tree holds what TOML can say")))
+}
+
+/// The tree of a file that is not TOML.
+fn tree(file: &str, text: &str) -> Result<Option<Node>, ScenarioError> {
+    let read = match Format::of(Path::new(file)) {
+        Format::Toml => return Ok(None),
+        Format::Yaml => yaml::read(text),
+        Format::Json => yaml::read_json(text),
+    };
+    read.map(Some).map_err(|Fault { place, what, hint }| {
+        ScenarioError::new(format!("{file}:{place}: {what}"), hint)
+    })
+}
+
+fn parse_tree<T: DeserializeOwned>(file: &str, tree: &Node) -> Result<T, ScenarioError> {
+    serde_path_to_error::deserialize(tree.value()).map_err(|error| {
+        let error: serde_path_to_error::Error<toml::de::Error> = error;
+        let (sentence, hint) = readable(error.inner().message());
+        let Found { name, node } = tree.find(error.path());
+        let place = if sentence.starts_with(UNKNOWN_KEY) { name } else { node.place };
+        let path = before(&error.path().to_string());
+        let hint = hint.or_else(|| node.meant());
+        ScenarioError::new(format!("{file}:{place}: {path}{sentence}"), hint)
+    })
+}
+
+fn parse_toml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ScenarioError> {
     toml::from_str(text).map_err(|error| {
         let place = error.span().map(|span| line_and_column(text, span.start));
         let place = place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
@@ -185,7 +237,7 @@ pub fn readable(message: &str) -> (String, Option<String>) {
         return (message.to_owned(), None);
     };
     let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
-    (format!("unknown key {key:?}"), Some(meant(key, &known)))
+    (format!("{UNKNOWN_KEY}{key:?}"), Some(meant(key, &known)))
 }
 
 /// The key whose value begins at a place, if one does.

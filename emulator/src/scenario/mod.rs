@@ -10,12 +10,18 @@ pub mod document;
 pub mod error;
 /// What faults are called.
 pub mod fault_name;
+/// TOML, YAML and JSON.
+pub mod format;
 /// File, environment and `--set`, laid over each other.
 pub mod layers;
 /// Scenarios that need no other file.
 pub mod packed;
 /// Scenario files as JSON Schema.
 pub mod schema;
+/// Values with the places where they are written.
+mod tree;
+/// YAML and JSON.
+mod yaml;
 
 use crate::clock::Pace;
 use crate::genesis;
@@ -29,13 +35,14 @@ use crate::run::until::Condition;
 use attacks::ATTACKS;
 use document::{Document, DurabilityName, MetricsSection};
 use error::ScenarioError;
+use format::Format;
 use layers::environment;
 use protocol::state::State;
 use protocol::units::NetUid;
 use std::path::{Path, PathBuf};
 use storage::log::Durability;
 
-pub use layers::{Overlay, parse};
+pub use layers::{Overlay, in_toml, parse};
 
 /// What the command line lays over a scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -323,10 +330,8 @@ impl Scenario {
     ///
     /// # Errors
     /// A behaviour or setting is unknown.
-    pub fn show(&self) -> Result<String, ScenarioError> {
-        let mut document = self.document.clone();
-        genesis::write_out(&self.place(), &mut document)?;
-        Ok(toml::to_string(&document).expect("a document is plain data"))
+    pub fn show(&self, format: Format) -> Result<String, ScenarioError> {
+        Ok(format.written(&self.written_out()?))
     }
 
     /// Everything that decides the simulation, genesis included.
@@ -335,7 +340,7 @@ impl Scenario {
     /// What the scenario asks for does not fit together, or its snapshot is wrong.
     pub fn plan(&self) -> Result<Plan, ScenarioError> {
         let folder = self.file.parent().unwrap_or(Path::new("."));
-        let scenario = self.show()?;
+        let scenario = self.show(Format::Toml)?;
         genesis::plan(&self.place(), &self.document, folder, scenario)
     }
 

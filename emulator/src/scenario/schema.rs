@@ -8,6 +8,7 @@
 mod shape;
 
 use super::document::{Document, RuleSection, SubnetEntry};
+use super::yaml::SCHEMA;
 use crate::genesis::{Settable, global_parameters, hyperparameters, timeline_calls};
 use actors::registry::{Behaviour, BehaviourSettings, Role, behaviours};
 use protocol::hyperparameters::table::{RULES, Scope};
@@ -42,6 +43,8 @@ pub fn schema() -> Value {
     for (key, value) in table.as_object().into_iter().flatten() {
         whole[key] = value.clone();
     }
+    let schema = json!({ "type": "string", "description": "in JSON: where this schema is" });
+    whole["patternProperties"] = json!({ format!("^\\{SCHEMA}$"): schema });
     whole
 }
 

@@ -3,7 +3,7 @@
 use super::layers::{Overlay, resolve};
 use super::*;
 
-const SMALL: &str = r#"
+pub(super) const SMALL: &str = r#"
 players = [
   { name = "owners", role = "owner", behaviour = "hold", stake_ppm = 100_000 },
   { name = "validators", role = "validator", behaviour = "sampler", count = 2 },
@@ -22,18 +22,23 @@ count = 2
 netuid = 9
 "#;
 
-fn overlay(path: &str, text: &str) -> Overlay {
+pub(super) fn overlay(path: &str, text: &str) -> Overlay {
     let (path, text) = (path.to_owned(), text.to_owned());
     Overlay { origin: format!("--set {path}={text}"), path, text }
 }
 
 /// The scenario of a text, or the sentence that refuses it, with its hint.
 fn check(text: &str, overlays: &[Overlay]) -> Result<Scenario, String> {
+    check_file("x.toml", text, overlays)
+}
+
+/// The same of a file of any name.
+pub(super) fn check_file(file: &str, text: &str, overlays: &[Overlay]) -> Result<Scenario, String> {
     let told = |error: ScenarioError| match error.hint() {
         Some(hint) => format!("{error} | {hint}"),
         None => error.to_string(),
     };
-    let scenario = read(Path::new("x.toml"), text, overlays).map_err(told)?;
+    let scenario = read(Path::new(file), text, overlays).map_err(told)?;
     scenario.plan().map_err(told)?;
     Ok(scenario)
 }
@@ -43,124 +48,127 @@ fn hash(text: &str, overlays: &[Overlay]) -> String {
     scenario.plan().expect("it was made before").simulation_hash().to_string()
 }
 
+/// What is written in the place of something of [`SMALL`].
+pub(super) const MISTAKES: &[(&str, &str)] = &[
+    ("name = \"small\"", "nmae = \"small\""),
+    ("[run]", "[rnu]"),
+    ("blocks = 50", "blocks = -50"),
+    ("blocks = 50", "blocks = 0.5"),
+    ("blocks = 50", "blocks = \"50\""),
+    ("blocks = 50", "seed = -1"),
+    ("blocks = 50", "pace = \"quick\""),
+    ("name = \"small\"", "name = \"a/b\""),
+    ("name = \"small\"", "name = 7"),
+    ("[scenario]", "[scenario"),
+    ("count = 4", "count = -4"),
+    ("count = 4", "cuont = 4"),
+    ("count = 4", "arrives = 4"),
+    ("count = 4", "arrives = [0]"),
+    ("count = 4", "arrives = [0, \"ten days\"]"),
+    ("count = 4", "arrives = [5, 4]"),
+    ("count = 4", "arrives = [0, 400_000_000_000_000]"),
+    ("count = 4", "stake_ppm = 1_000_001"),
+    ("count = 4", "stake_ppm = 950_000"),
+    ("count = 3", "count = 300"),
+    ("\"10 TAO\"", "\"10 tao\""),
+    ("\"10 TAO\"", "10"),
+    ("\"10 TAO\"", "\"10000000 TAO\""),
+    ("name = \"movers\"", "name = \"miners\""),
+    ("name = \"movers\"", "name = \"a.b\""),
+    ("role = \"staker\"", "role = \"trader\""),
+    ("behaviour = \"noise\"", "behaviour = \"nosie\""),
+    ("balance = \"10 TAO\"", "settings = { in_pmm = 1 }"),
+    ("balance = \"10 TAO\"", "settings = { in_ppm = 1_000_001 }"),
+    ("balance = \"10 TAO\"", "settings = { in_ppm = \"half\" }"),
+    ("balance = \"10 TAO\"", "subnets = \"some\""),
+    ("tempo = 9", "tmepo = 9"),
+    ("tempo = 9", "tempo = 70_000"),
+    ("tempo = 9", "tempo = 0"),
+    ("tempo = 9", "tempo = \"9\""),
+    ("tempo = 9", "min_burn = \"0.5 alpha\""),
+    ("netuid = 9", "netuid = 9\n[[subnet]]\nnetuid = 9"),
+    ("netuid = 9", "netuid = 0"),
+    ("netuid = 9", "netuid = 9\ncount = 2"),
+    ("netuid = 9", "netuid = 9\ntao_reserve = \"0 TAO\""),
+    ("netuid = 9", "netuid = 9\ntao_reserve = \"4 rao\"\nalpha_in = \"1 alpha\""),
+    ("count = 2\n[[subnet]]\nnetuid = 9", "count = 200"),
+    ("[run]", "[rules]\nsubnet_limti = 9\n[run]"),
+    ("[run]", "[rules]\ntotal_issuance = 9\n[run]"),
+    ("[run]", "[rules]\nsubnet_limit = 2\n[run]"),
+    ("[run]", "[network]\nlatency_ms_min = 500\n[run]"),
+    ("[run]", "[network]\nslice_ms = 7\n[run]"),
+    ("[run]", "[network]\nloss_ppm = 1_000_001\n[run]"),
+    ("[run]", "[genesis]\nsnapshot = \"nowhere.json\"\nheight = 5\n[run]"),
+    ("[run]", "[genesis]\ntime = \"yesterday\"\n[run]"),
+    ("[run]", "[genesis]\ntotal_issuance = \"5 TAO\"\n[run]"),
+    ("[run]", "[[timeline]]\nat = \"+0\"\ncall = \"switch_rules\"\nvalue = \"price\"\n[run]"),
+    ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tepmo\"\n[run]"),
+    ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nnetuid = 1\n[run]"),
+    ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nvalue = 1\n[run]"),
+    ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nnetuid = 1\nvalue = -1\n[run]"),
+    ("[run]", "[beacon]\nfirst_round = 0\n[run]"),
+    ("[run]", "[rules]\nbeacon = 3\n[run]"),
+    ("count = 2 }", "count = 2, settings = { commit = \"sealed\" } }"),
+    (
+        "\"sampler\", count = 2 }",
+        "\"cabal\", count = 2, settings = { miners_group = \"minres\" } }",
+    ),
+    ("[run]", "[[fault]]\nkind = \"losss\"\nat = 5\nfor = 5\nppm = 1\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nppm = 1\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"kill-host\"\nat = 5\nfor = 5\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"garble\"\nat = 5\nms = 9\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"pause-chain\"\nat = 5\nms = 60_001\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"slow\"\nat = 5\nms = 0\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"cut\"\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"torn-write\"\nat = 5\ngroups = [\"miners\"]\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 0\nppm = 1\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = \"5x\"\nppm = 1\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"loss\"\nat = \"+0\"\nfor = 5\nppm = 1\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"loss\"\nfor = 5\nppm = 1\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 5\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 5\nppm = 1_000_001\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 5\nppm = 1\nms = 9\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 281_474_976_710_656\nppm = 1\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfro = 5\nppm = 1\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"delay\"\nat = 5\nfor = 5\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"delay\"\nat = 5\nfor = 5\nms = 0\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"delay\"\nat = 5\nfor = 5\nms = 3_600_001\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"clog\"\nat = 5\nfor = \"2h\"\nppm = 1\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"partition\"\nat = 5\nfor = 5\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"partition\"\nat = 5\nfor = 5\nshape = \"thirds\"\n[run]"),
+    (
+        "[run]",
+        "[[fault]]\nkind = \"partition\"\nat = 5\nfor = 5\nshape = \"halves\"\nppm = 1\n[run]",
+    ),
+    ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nshape = \"halves\"\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\ngroups = [\"minres\"]\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nroles = [\"seller\"]\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nnetuids = [7]\n[run]"),
+    (
+        "[run]",
+        "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nroles = [\"owner\"]\ngroups = [\"miners\"]\n[run]",
+    ),
+    (
+        "[run]",
+        "[[fault]]\nkind = \"partition\"\nat = 5\nfor = 5\nshape = \"halves\"\nroles = [\"owner\", \"validator\", \"miner\", \"staker\"]\n[run]",
+    ),
+    ("[run]", "[[fault]]\nkind = \"offline\"\nevery = 4\nfor = 5\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nuntil = 9\n[run]"),
+    ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nevery = 9\nfor = 5\nuntil = 5\n[run]"),
+    (
+        "[run]",
+        "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\n[[fault]]\nkind = \"offline\"\nat = \"+5\"\nfor = 5\n[run]",
+    ),
+];
+
 #[test]
 fn every_mistake_in_a_file_has_its_sentence() {
-    let rows = [
-        ("name = \"small\"", "nmae = \"small\""),
-        ("[run]", "[rnu]"),
-        ("blocks = 50", "blocks = -50"),
-        ("blocks = 50", "blocks = 0.5"),
-        ("blocks = 50", "blocks = \"50\""),
-        ("blocks = 50", "seed = -1"),
-        ("blocks = 50", "pace = \"quick\""),
-        ("name = \"small\"", "name = \"a/b\""),
-        ("name = \"small\"", "name = 7"),
-        ("[scenario]", "[scenario"),
-        ("count = 4", "count = -4"),
-        ("count = 4", "cuont = 4"),
-        ("count = 4", "arrives = 4"),
-        ("count = 4", "arrives = [0]"),
-        ("count = 4", "arrives = [0, \"ten days\"]"),
-        ("count = 4", "arrives = [5, 4]"),
-        ("count = 4", "arrives = [0, 400_000_000_000_000]"),
-        ("count = 4", "stake_ppm = 1_000_001"),
-        ("count = 4", "stake_ppm = 950_000"),
-        ("count = 3", "count = 300"),
-        ("\"10 TAO\"", "\"10 tao\""),
-        ("\"10 TAO\"", "10"),
-        ("\"10 TAO\"", "\"10000000 TAO\""),
-        ("name = \"movers\"", "name = \"miners\""),
-        ("name = \"movers\"", "name = \"a.b\""),
-        ("role = \"staker\"", "role = \"trader\""),
-        ("behaviour = \"noise\"", "behaviour = \"nosie\""),
-        ("balance = \"10 TAO\"", "settings = { in_pmm = 1 }"),
-        ("balance = \"10 TAO\"", "settings = { in_ppm = 1_000_001 }"),
-        ("balance = \"10 TAO\"", "settings = { in_ppm = \"half\" }"),
-        ("balance = \"10 TAO\"", "subnets = \"some\""),
-        ("tempo = 9", "tmepo = 9"),
-        ("tempo = 9", "tempo = 70_000"),
-        ("tempo = 9", "tempo = 0"),
-        ("tempo = 9", "tempo = \"9\""),
-        ("tempo = 9", "min_burn = \"0.5 alpha\""),
-        ("netuid = 9", "netuid = 9\n[[subnet]]\nnetuid = 9"),
-        ("netuid = 9", "netuid = 0"),
-        ("netuid = 9", "netuid = 9\ncount = 2"),
-        ("netuid = 9", "netuid = 9\ntao_reserve = \"0 TAO\""),
-        ("netuid = 9", "netuid = 9\ntao_reserve = \"4 rao\"\nalpha_in = \"1 alpha\""),
-        ("count = 2\n[[subnet]]\nnetuid = 9", "count = 200"),
-        ("[run]", "[rules]\nsubnet_limti = 9\n[run]"),
-        ("[run]", "[rules]\ntotal_issuance = 9\n[run]"),
-        ("[run]", "[rules]\nsubnet_limit = 2\n[run]"),
-        ("[run]", "[network]\nlatency_ms_min = 500\n[run]"),
-        ("[run]", "[network]\nslice_ms = 7\n[run]"),
-        ("[run]", "[network]\nloss_ppm = 1_000_001\n[run]"),
-        ("[run]", "[genesis]\nsnapshot = \"nowhere.json\"\nheight = 5\n[run]"),
-        ("[run]", "[genesis]\ntime = \"yesterday\"\n[run]"),
-        ("[run]", "[genesis]\ntotal_issuance = \"5 TAO\"\n[run]"),
-        ("[run]", "[[timeline]]\nat = \"+0\"\ncall = \"switch_rules\"\nvalue = \"price\"\n[run]"),
-        ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tepmo\"\n[run]"),
-        ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nnetuid = 1\n[run]"),
-        ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nvalue = 1\n[run]"),
-        ("[run]", "[[timeline]]\nat = 5\ncall = \"sudo_set_tempo\"\nnetuid = 1\nvalue = -1\n[run]"),
-        ("[run]", "[beacon]\nfirst_round = 0\n[run]"),
-        ("[run]", "[rules]\nbeacon = 3\n[run]"),
-        ("count = 2 }", "count = 2, settings = { commit = \"sealed\" } }"),
-        (
-            "\"sampler\", count = 2 }",
-            "\"cabal\", count = 2, settings = { miners_group = \"minres\" } }",
-        ),
-        ("[run]", "[[fault]]\nkind = \"losss\"\nat = 5\nfor = 5\nppm = 1\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nppm = 1\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"kill-host\"\nat = 5\nfor = 5\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"garble\"\nat = 5\nms = 9\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"pause-chain\"\nat = 5\nms = 60_001\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"slow\"\nat = 5\nms = 0\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"cut\"\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"torn-write\"\nat = 5\ngroups = [\"miners\"]\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 0\nppm = 1\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = \"5x\"\nppm = 1\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"loss\"\nat = \"+0\"\nfor = 5\nppm = 1\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"loss\"\nfor = 5\nppm = 1\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 5\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 5\nppm = 1_000_001\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 5\nppm = 1\nms = 9\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfor = 281_474_976_710_656\nppm = 1\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"loss\"\nat = 5\nfro = 5\nppm = 1\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"delay\"\nat = 5\nfor = 5\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"delay\"\nat = 5\nfor = 5\nms = 0\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"delay\"\nat = 5\nfor = 5\nms = 3_600_001\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"clog\"\nat = 5\nfor = \"2h\"\nppm = 1\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"partition\"\nat = 5\nfor = 5\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"partition\"\nat = 5\nfor = 5\nshape = \"thirds\"\n[run]"),
-        (
-            "[run]",
-            "[[fault]]\nkind = \"partition\"\nat = 5\nfor = 5\nshape = \"halves\"\nppm = 1\n[run]",
-        ),
-        ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nshape = \"halves\"\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\ngroups = [\"minres\"]\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nroles = [\"seller\"]\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nnetuids = [7]\n[run]"),
-        (
-            "[run]",
-            "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nroles = [\"owner\"]\ngroups = [\"miners\"]\n[run]",
-        ),
-        (
-            "[run]",
-            "[[fault]]\nkind = \"partition\"\nat = 5\nfor = 5\nshape = \"halves\"\nroles = [\"owner\", \"validator\", \"miner\", \"staker\"]\n[run]",
-        ),
-        ("[run]", "[[fault]]\nkind = \"offline\"\nevery = 4\nfor = 5\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\nuntil = 9\n[run]"),
-        ("[run]", "[[fault]]\nkind = \"offline\"\nat = 5\nevery = 9\nfor = 5\nuntil = 5\n[run]"),
-        (
-            "[run]",
-            "[[fault]]\nkind = \"offline\"\nat = 5\nfor = 5\n[[fault]]\nkind = \"offline\"\nat = \"+5\"\nfor = 5\n[run]",
-        ),
-    ];
-    let told = rows.map(|(from, to)| {
+    let told = MISTAKES.iter().map(|(from, to)| {
         assert!(SMALL.contains(from), "{from}");
         let error = check(&SMALL.replacen(from, to, 1), &[]).expect_err(to);
         format!("{}\n    {error}", to.replace('\n', " "))
     });
+    let told: Vec<String> = told.collect();
     expect_test::expect_file!["wrong.txt"].assert_eq(&(told.join("\n") + "\n"));
 }
 
@@ -225,14 +233,14 @@ fn later_layers_win() {
 
 #[test]
 fn what_is_shown_is_the_same_simulation() {
-    let shown = check(SMALL, &[]).expect("right").show().expect("known");
+    let shown = check(SMALL, &[]).expect("right").show(Format::Toml).expect("known");
     assert_eq!(hash(&shown, &[]), hash(SMALL, &[]));
-    let again = check(&shown, &[]).expect("right").show().expect("known");
+    let again = check(&shown, &[]).expect("right").show(Format::Toml).expect("known");
     assert_eq!(again, shown);
     for shipped in list() {
         let text = shipped_text(shipped.path).expect("listed");
         let scenario = read(Path::new(shipped.path), text, &[]).expect("what ships is valid");
-        let shown = scenario.show().expect("known");
+        let shown = scenario.show(Format::Toml).expect("known");
         assert_eq!(hash(&shown, &[]), hash(text, &[]), "{}", shipped.path);
     }
 }
@@ -277,7 +285,7 @@ fn every_key_is_documented() {
     let text =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scenarios.md"));
     let text = text.expect("it is part of the repository");
-    let shown = check(SMALL, &[]).expect("right").show().expect("known");
+    let shown = check(SMALL, &[]).expect("right").show(Format::Toml).expect("known");
     let table: toml::Table = shown.parse().expect("it is TOML");
     for (section, value) in &table {
         let keys: Vec<String> = match value {
@@ -340,7 +348,7 @@ fn arrivals_are_drawn_within_their_range() {
     assert!(drawn.iter().all(|at| at.is_some_and(|at| (120_000..=3_600_000).contains(&at))));
     assert!(drawn.windows(2).any(|pair| pair[0] != pair[1]), "{drawn:?}");
     assert_eq!(moments(&arriving("[7, 7]")), [Some(84_000); 4]);
-    let shown = arriving("[10, \"1h\"]").show().expect("known");
+    let shown = arriving("[10, \"1h\"]").show(Format::Toml).expect("known");
     assert_eq!(moments(&check(&shown, &[]).expect("right")), drawn);
     let hashes = ["[10, 300]", "[10, 301]"].map(|range| {
         let group = format!("count = 4, arrives = {range}");
@@ -365,7 +373,7 @@ fn faults_are_part_of_what_is_simulated() {
         told.collect::<Vec<_>>(),
         [(5, 300, None, None), (1, 10, Some(600), Some(900)), (7, 3, None, None)]
     );
-    let shown = check(&text, &[]).expect("right").show().expect("known");
+    let shown = check(&text, &[]).expect("right").show(Format::Toml).expect("known");
     assert_eq!(hash(&shown, &[]), hash(&text, &[]));
     // What strikes below the simulation is in no hash, wherever it stands.
     let below = "[[fault]]\nkind = \"kill-host\"\nevery = 50\n";

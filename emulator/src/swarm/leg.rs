@@ -1,10 +1,10 @@
 //! What all legs of a trial have in common: how each begins, how it is made, and the hash it must come to.
 
 use super::failure::{Failure, Or};
-use crate::BUILD;
 use crate::plan::Plan;
 use crate::run::engine::{Checking, Manner};
 use crate::scenario::Scenario;
+use crate::version::BUILD;
 use protocol::units::{Hash32, Height};
 use std::path::Path;
 use storage::log::{Durability, SledLog};

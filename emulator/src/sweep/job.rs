@@ -4,7 +4,6 @@
 //! where results are kept (`store`).
 
 use super::measures::{Figures, MEASURES_VERSION, Measuring};
-use crate::BUILD;
 use crate::arm::{Arm, ArmOrder, Watching};
 use crate::clock::{Stopwatch, Throttle};
 use crate::run::control::{Control, Wish};
@@ -14,6 +13,7 @@ use crate::run::engine_error::EngineError;
 use crate::run::hosts::Hosts;
 use crate::scenario::error::ScenarioError;
 use crate::scenario::packed::Packed;
+use crate::version::BUILD;
 use protocol::units::{Hash32, Height};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

@@ -6,12 +6,12 @@
 use super::document::{self, Axis, SweepFile};
 use super::job::{JOB_FORMAT, Job, job_key};
 use super::measures::{self, Measurable, Measure};
-use crate::BUILD;
 use crate::parallel::{cores, side_by_side};
 use crate::run::engine::Checking;
 use crate::scenario::error::ScenarioError;
 use crate::scenario::packed::Packed;
 use crate::scenario::{Overlay, Scenario, file_text, read_under};
+use crate::version::BUILD;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};

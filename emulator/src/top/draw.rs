@@ -3,11 +3,11 @@
 //! What belongs here: places, words and colours. What does not: deciding what is seen (`model`). Colours are those of the
 //! terminal, so it looks right on light and dark ground.
 
-use super::model::{Life, Model, Overlay, Sort};
+use super::model::{Counts, Life, Model, Overlay, Sort};
 use super::scene::SubnetRow;
-use crate::commands::telling::{tell_bytes, thousands};
 use crate::names::TAO;
 use crate::progress::simulated_time;
+use crate::telling::figures::{tell_bytes, thousands};
 use protocol::units::{Rao, UNITS_PER_TOKEN};
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Flex, Layout, Rect};
@@ -102,10 +102,10 @@ fn draw_network(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         ("block", format!("{} (+{})", scene.height, thousands(since))),
         ("time", simulated_time(since)),
     ];
-    if let Some(status) = &model.status {
-        first.push(("speed", format!("{:.1}/s", status.blocks_per_second)));
-        first.push(("pace", status.pace.clone()));
-    }
+    let speed = model.status.as_ref().map(|status| status.blocks_per_second);
+    let speed = speed.or_else(|| model.counts.as_ref()?.blocks_per_second);
+    first.extend(speed.map(|speed| ("speed", format!("{speed:.1}/s"))));
+    first.extend(model.status.as_ref().map(|status| ("pace", status.pace.clone())));
     first.push(("subnets", scene.subnets.len().to_string()));
     let second = vec![
         ("issuance", tao(scene.issuance)),
@@ -160,7 +160,7 @@ fn draw_body(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let [left, right] =
         Layout::horizontal([Constraint::Length(TABLE_COLUMNS), Constraint::Min(20)]).areas(area);
     draw_table(model, frame, left);
-    let processes = model.status.as_ref().map_or(0, |status| status.processes.len());
+    let processes = processes(model).len();
     if processes == 0 {
         draw_chart(model, frame, right);
         return;
@@ -285,28 +285,54 @@ fn since(model: &Model, height: f64) -> String {
     format!("+{}", (height - model.genesis as f64).max(0.0) as u64)
 }
 
+/// Name, players, steps and memory of each process that is known.
+fn processes(model: &Model) -> Vec<[String; 4]> {
+    let status = model.status.iter().flat_map(|status| &status.processes).map(|process| {
+        let (players, steps) = (thousands(process.players), thousands(process.steps));
+        [process.name.clone(), players, steps, tell_bytes(process.rss_bytes)]
+    });
+    let told = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), thousands);
+    let counted = model.counts.iter().flat_map(|counts| &counts.processes).map(|process| {
+        let (players, steps) = (told(process.players), told(process.steps));
+        [process.name.clone(), players, steps, tell_bytes(process.rss_bytes)]
+    });
+    status.chain(counted).collect()
+}
+
 fn draw_processes(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let Some(status) = &model.status else { return };
     let header = [Cell::from("process"), number("players"), number("steps"), number("memory")];
-    let rows = status.processes.iter().map(|process| {
-        Row::new([
-            Cell::from(process.name.clone()),
-            number(thousands(process.players)),
-            number(thousands(process.steps)),
-            number(tell_bytes(process.rss_bytes)),
-        ])
+    let all = processes(model);
+    let count = all.len();
+    let rows = all.into_iter().map(|[name, players, steps, memory]| {
+        Row::new([Cell::from(name), number(players), number(steps), number(memory)])
     });
     let widths =
         [Constraint::Min(8), Constraint::Length(8), Constraint::Length(13), Constraint::Length(8)];
-    let title = format!(" {} processes, {} restarts ", status.processes.len(), status.restarts);
+    let restarts = model.status.as_ref().map(|status| status.restarts);
+    let restarts = restarts.or_else(|| model.counts.as_ref()?.restarts);
+    let restarts = restarts.map_or_else(String::new, |count| format!(", {count} restarts"));
+    let title = format!(" {count} processes{restarts} ");
     let table = Table::new(rows, widths)
         .header(Row::new(header).style(Style::new().bold()))
         .block(Block::bordered().title(title).border_style(Style::new().dim()));
     frame.render_widget(table, area);
 }
 
+/// What the metrics of a run elsewhere count; they tell no events.
+fn draw_counts(counts: &Counts, frame: &mut Frame<'_>, area: Rect) {
+    let title = " what its metrics count (they tell no events) ";
+    let block = Block::bordered().title(title).border_style(Style::new().dim());
+    let lines = counts.lines.iter().map(|(name, told)| {
+        Line::from(vec![Span::from(format!("{name:>15}  ")).dim(), Span::raw(told.clone())])
+    });
+    frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()).block(block), area);
+}
+
 /// What happened last.
 fn draw_tail(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    if let Some(counts) = &model.counts {
+        return draw_counts(counts, frame, area);
+    }
     let what = if model.lists_all { " all events " } else { " what players did " };
     let block = Block::bordered().title(what).border_style(Style::new().dim());
     let room = usize::from(area.height.saturating_sub(2));

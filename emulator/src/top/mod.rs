@@ -4,7 +4,8 @@
 //! (`commands::top`).
 //!
 //! ```text
-//! finished (a log) ──┐                          keys ──┐
+//! scraped (metrics) ─┐
+//! finished (a log) ──┤                          keys ──┐
 //! live (a door) ─────┴─ news ─▶ model ◀────────────────┘
 //!        ▲                        │ └─▶ draw ─▶ terminal
 //!        └──────── a wish ────────┘
@@ -21,6 +22,8 @@ pub mod live;
 pub mod model;
 /// What of a state is shown.
 pub mod scene;
+/// A run elsewhere as a source of news.
+pub mod scraped;
 /// The terminal: keys in, pictures out.
 pub mod terminal;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What is known of a run, what of it is looked at, and what keys and news change.
 //!
 //! What belongs here: everything that decides what is seen. What does not: how it looks (`draw`), where news come from
-//! (`finished`, `live`), and what a keyboard is (`terminal`).
+//! (`finished`, `live`, `scraped`), and what a keyboard is (`terminal`).
 
 use super::scene::{Scene, SubnetRow, Told};
 use crate::run::status::Status;
@@ -56,6 +56,8 @@ pub enum News {
     Told(Told),
     /// How a live run does.
     Status(Box<Status>),
+    /// What the metrics of a run elsewhere count.
+    Counts(Box<Counts>),
     /// The last block that there is.
     Tip(u64),
     /// So far the log was read.
@@ -64,6 +66,32 @@ pub enum News {
     Over(String),
     /// Something cannot be read: what. The rest can still be looked at.
     Trouble(String),
+}
+
+/// What the metrics of a run elsewhere tell beside its state. What they do not tell is not there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// Blocks by second of wall time lately.
+    pub blocks_per_second: Option<f64>,
+    /// How often its processes were started again.
+    pub restarts: Option<u64>,
+    /// Its processes.
+    pub processes: Vec<CountedProcess>,
+    /// Whatever else is counted: what, and how often.
+    pub lines: Vec<(&'static str, String)>,
+}
+
+/// A process of a run elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedProcess {
+    /// `launcher`, `chain`, `host-0`, `host-1`, …
+    pub name: String,
+    /// Its memory now.
+    pub rss_bytes: u64,
+    /// Players it carries.
+    pub players: Option<u64>,
+    /// Inputs its players took.
+    pub steps: Option<u64>,
 }
 
 /// What a source is asked for: the state after a block, and what happened up to it.
@@ -137,8 +165,10 @@ pub struct Model {
     pub told: BTreeMap<u64, Told>,
     /// Whether bookkeeping is listed beside deeds.
     pub lists_all: bool,
-    /// How a live run does.
+    /// How a live run of this machine does.
     pub status: Option<Status>,
+    /// What the metrics of a run elsewhere count.
+    pub counts: Option<Counts>,
     /// By what subnets are sorted.
     pub sort: Sort,
     /// Whether the order is turned round.
@@ -171,6 +201,7 @@ impl Model {
             told: BTreeMap::new(),
             lists_all: false,
             status: None,
+            counts: None,
             sort: Sort::Share,
             turned: false,
             selected: None,
@@ -257,6 +288,7 @@ impl Model {
                 }
             }
             News::Status(status) => self.status = Some(*status),
+            News::Counts(counts) => self.counts = Some(*counts),
             News::Tip(tip) => {
                 self.tip = self.tip.max(tip);
                 if self.follows {
@@ -274,6 +306,10 @@ impl Model {
                 self.life = Life::Ended;
                 self.follows = false;
                 self.status = None;
+                if let Some(counts) = &mut self.counts {
+                    counts.blocks_per_second = None;
+                    counts.processes.clear();
+                }
                 self.note = Some(why);
             }
             News::Trouble(what) => self.note = Some(what),

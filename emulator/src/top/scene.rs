@@ -3,11 +3,11 @@
 //! What belongs here: taking both from states and events, small enough to keep thousands. What does not: which of them are
 //! kept (`model`).
 
-use crate::commands::facts::facts;
-use crate::commands::lines::fact_line;
 use crate::names::Names;
 use crate::rank::{Rank, rank};
 use crate::run::totals::ratio;
+use crate::telling::facts::facts;
+use crate::telling::lines::fact_line;
 use protocol::event::Event;
 use protocol::registration::lock_cost;
 use protocol::state::State;
@@ -94,7 +94,8 @@ impl Scene {
     }
 }
 
-fn name(netuid: u16, symbol: &str, name: &str, before: Option<&Scene>) -> Arc<str> {
+/// A subnet's symbol and name; shared with the scene before, if there is one.
+pub(super) fn name(netuid: u16, symbol: &str, name: &str, before: Option<&Scene>) -> Arc<str> {
     let is_it = |known: &str| {
         known.strip_prefix(symbol).and_then(|rest| rest.strip_prefix(' ')) == Some(name)
     };

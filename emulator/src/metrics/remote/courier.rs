@@ -1,7 +1,6 @@
 //! Bringing batches to a receiver, on a thread of its own behind a queue with a limit.
 //!
-//! What belongs here: posting, waiting, trying again, giving up. What does not: what is in a batch (`remote`, `wire`). The
-//! only file that names `ureq`.
+//! What belongs here: posting, waiting, trying again, giving up. What does not: what is in a batch (`remote`, `wire`).
 //!
 //! A receiver that does not answer is tried again for a while; after that it counts as away, what comes for it is lost,
 //! and only now and then a batch is tried. So nobody waits for it for ever, and it gets what comes after its return.

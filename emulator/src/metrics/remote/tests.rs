@@ -72,6 +72,7 @@ fn metrics() -> Metrics {
         seed: 42,
         run: "r".to_owned(),
         version: "0.1.0",
+        commit: "0123456789",
     })
 }
 

@@ -3,9 +3,9 @@
 //! What belongs here: which they are, and how amounts are told on pages. What does not: where they stand (`mod`,
 //! `versus`).
 
-use crate::commands::telling::thousands;
 use crate::names::TAO;
 use crate::report::dossier::Dossier;
+use crate::telling::figures::thousands;
 use protocol::units::UNITS_PER_TOKEN;
 
 /// A figure.

@@ -18,8 +18,8 @@ pub use versus::Comparison;
 
 use super::dossier::Dossier;
 use crate::chart::ChartError;
-use crate::commands::telling::thousands;
 use crate::progress::simulated_time;
+use crate::telling::figures::thousands;
 use figures::{Figure, figures};
 use maud::{Markup, html};
 

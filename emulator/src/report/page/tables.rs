@@ -5,13 +5,13 @@
 use super::charts::name;
 use super::drawn::{Lane, bar, lanes, tiny};
 use super::figures::{percent, price, signed_percent, signed_tao, tao};
-use crate::commands::lines::clock;
-use crate::commands::telling::thousands;
 use crate::names::TAO;
 use crate::page::{table, text};
 use crate::report::SubnetReport;
 use crate::report::dossier::{Dossier, Term};
 use crate::report::network::RoleStreams;
+use crate::telling::figures::thousands;
+use crate::telling::lines::clock;
 use maud::{Markup, html};
 use protocol::units::{BLOCK_MS, Height};
 use std::collections::BTreeMap;

@@ -55,10 +55,7 @@ fn a_false_host_is_told_why_and_the_true_ones_come_in() {
         let mut note = |why: &str| refused.push(why.to_owned());
         let chain = greet(&awaited, listener, &mut note);
         let rows = [
-            (
-                Hello { build: "0.0.1".to_owned(), ..hello(Some(0)) },
-                "it is another version of btemu",
-            ),
+            (Hello { build: "0.0.1".to_owned(), ..hello(Some(0)) }, "it is another build of btemu"),
             (
                 Hello { version: WIRE_VERSION + 1, ..hello(Some(0)) },
                 "it speaks another version of the wire",

@@ -10,8 +10,8 @@ pub mod worker;
 
 use super::job::{JOB_FORMAT, Job, JobResult};
 use super::measures::MEASURES_VERSION;
-use crate::BUILD;
 use crate::clock::Stopwatch;
+use crate::version::BUILD;
 use ::async_nats::connection::State;
 use ::async_nats::jetstream::stream::{
     Config, DiscardPolicy, RetentionPolicy, Stream as NatsStream,

@@ -55,7 +55,7 @@ pub async fn serve(settings: &Settings, asked: &mut Asked) -> Result<(), BrokerE
     let pool = Pool::open(&std::env::temp_dir(), settings.log_format);
     let pool = pool.map_err(|error| BrokerError::Own(error.to_string()))?;
     let url = &settings.url;
-    crate::commands::tell_talk(&format!("takes jobs from {url}, {} at once\n", settings.at_once));
+    crate::telling::tell_talk(&format!("takes jobs from {url}, {} at once\n", settings.at_once));
     let mut patience = Patience::default();
     let mut under_way = FuturesUnordered::new();
     let mut held: BTreeMap<u64, Message> = BTreeMap::new();
@@ -99,7 +99,7 @@ pub async fn serve(settings: &Settings, asked: &mut Asked) -> Result<(), BrokerE
                 }
                 let count = under_way.len();
                 let line = format!("{count} jobs under way are still made; Ctrl-C again stops at once\n");
-                crate::commands::tell_talk(&line);
+                crate::telling::tell_talk(&line);
             }
         }
     }
