@@ -160,6 +160,29 @@ fn is_about(overlay: &str, path: &str, sentence: &str) -> bool {
         || sentence.contains(&format!("{last:?}"))
 }
 
+/// An error found after both parses, at the overlay that it is about if it is about one: what was laid over a file is no
+/// fault of the file.
+pub fn traced(file: &str, overlays: &[Overlay], error: ScenarioError) -> ScenarioError {
+    let what = error.to_string();
+    let rest = what.strip_prefix(file).and_then(|rest| rest.strip_prefix(": "));
+    let Some((path, sentence)) = rest.and_then(|rest| rest.split_once(": ")) else {
+        return error;
+    };
+    let is_about = |overlay: &&Overlay| {
+        let (before, last) = overlay.path.rsplit_once('.').unwrap_or(("", &overlay.path));
+        let first = before.split('.').next().unwrap_or_default();
+        path == overlay.path
+            || path.starts_with(first) && path.ends_with(&format!(".{last}"))
+            || path == before && sentence.contains(&format!("{last:?}"))
+    };
+    match overlays.iter().rev().find(is_about) {
+        Some(overlay) => {
+            ScenarioError::new(format!("{}: {path}: {sentence}", overlay.origin), error.hint())
+        }
+        None => error,
+    }
+}
+
 /// The path of the config crate for one of ours: groups by name, subnets by netuid.
 fn address(
     path: &str,

@@ -103,6 +103,8 @@ pub struct LogSettings {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
     file: PathBuf,
+    /// What was laid over the file.
+    overlays: Vec<Overlay>,
     document: Document,
     pace: Pace,
     link: Address,
@@ -189,6 +191,12 @@ pub fn read_shown(text: &str, overrides: &Overrides) -> Result<Scenario, Scenari
 
 fn read(path: &Path, text: &str, overlays: &[Overlay]) -> Result<Scenario, ScenarioError> {
     let file = path.display().to_string();
+    let read = read_whole(path, text, overlays);
+    read.map_err(|error| layers::traced(&file, overlays, error))
+}
+
+fn read_whole(path: &Path, text: &str, overlays: &[Overlay]) -> Result<Scenario, ScenarioError> {
+    let file = path.display().to_string();
     let mut document = layers::resolve(&file, text, overlays)?;
     if document.scenario.name.is_empty() {
         let stem = path.file_stem().map_or_else(String::new, |stem| stem.display().to_string());
@@ -222,7 +230,8 @@ fn read(path: &Path, text: &str, overlays: &[Overlay]) -> Result<Scenario, Scena
         let hint = "use letters, digits, -, _ and .".to_owned();
         return Err(ScenarioError::new(what, Some(hint)));
     }
-    Ok(Scenario { file: path.to_owned(), document, pace, link, until })
+    let (file, overlays) = (path.to_owned(), overlays.to_vec());
+    Ok(Scenario { file, overlays, document, pace, link, until })
 }
 
 /// Whether a run folder can have this name and lie where it should.
@@ -341,7 +350,7 @@ impl Scenario {
     pub fn plan(&self) -> Result<Plan, ScenarioError> {
         let folder = self.file.parent().unwrap_or(Path::new("."));
         let scenario = self.show(Format::Toml)?;
-        genesis::plan(&self.place(), &self.document, folder, scenario)
+        self.traced(genesis::plan(&self.place(), &self.document, folder, scenario))
     }
 
     /// The same with every default of a behaviour written out, and with whatever else is changed in it.
@@ -353,7 +362,7 @@ impl Scenario {
         change: impl FnOnce(&mut Document) -> Result<(), ScenarioError>,
     ) -> Result<Self, ScenarioError> {
         let mut document = self.document.clone();
-        genesis::write_out(&self.place(), &mut document)?;
+        self.traced(genesis::write_out(&self.place(), &mut document))?;
         change(&mut document)?;
         Ok(Self { document, ..self.clone() })
     }
@@ -371,7 +380,8 @@ impl Scenario {
     /// # Errors
     /// An entry has keys that its kind does not take, or a value out of range.
     pub fn disturbances(&self) -> Result<Vec<Scheduled>, ScenarioError> {
-        genesis::faults::scheduled(&self.place(), &self.document, self.document.genesis.height)
+        let height = self.document.genesis.height;
+        self.traced(genesis::faults::scheduled(&self.place(), &self.document, height))
     }
 
     /// The document as it is merged.
@@ -391,7 +401,13 @@ impl Scenario {
     ) -> Result<Amendment, ScenarioError> {
         let genesis = read_shown(&plan.scenario, &Overrides::default())?;
         let past = Past { plan, genesis: &genesis.document, at: state.height, state };
-        genesis::amendment::amend(&self.place(), &before.document, &self.document, &past)
+        let amended =
+            genesis::amendment::amend(&self.place(), &before.document, &self.document, &past);
+        self.traced(amended)
+    }
+
+    fn traced<T>(&self, result: Result<T, ScenarioError>) -> Result<T, ScenarioError> {
+        result.map_err(|error| layers::traced(&self.place(), &self.overlays, error))
     }
 
     fn place(&self) -> String {

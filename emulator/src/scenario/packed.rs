@@ -33,7 +33,7 @@ impl Scenario {
     /// A behaviour or setting is unknown, or its snapshot cannot be read.
     pub fn pack(&self) -> Result<Packed, ScenarioError> {
         let mut document = self.document.clone();
-        genesis::write_out(&self.place(), &mut document)?;
+        self.traced(genesis::write_out(&self.place(), &mut document))?;
         let folder = self.file.parent().unwrap_or(Path::new("."));
         let place = self.place();
         let mut files: Vec<PackedFile> = Vec::new();

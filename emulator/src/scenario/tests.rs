@@ -48,6 +48,45 @@ fn hash(text: &str, overlays: &[Overlay]) -> String {
     scenario.plan().expect("it was made before").simulation_hash().to_string()
 }
 
+#[test]
+fn whatever_is_found_late_is_still_told_of_the_one_who_said_it() {
+    let said = |overlays: &[Overlay]| check(SMALL, overlays).expect_err("it is wrong");
+    for (path, text, expected) in [
+        (
+            "rules.kapa",
+            "3",
+            "--set rules.kapa=3: rules: unknown key \"kapa\" | did you mean \"kappa\" of [hyperparameters]?",
+        ),
+        (
+            "rules.tempo",
+            "3",
+            "--set rules.tempo=3: rules: unknown key \"tempo\" | it is a key of [hyperparameters]",
+        ),
+        (
+            "hyperparameters.stake_threshold",
+            "3",
+            "--set hyperparameters.stake_threshold=3: hyperparameters: unknown key \"stake_threshold\" | it is a key of [rules]",
+        ),
+        (
+            "scenario.name",
+            "a/b",
+            "--set scenario.name=a/b: scenario.name: \"a/b\" cannot name a folder | use letters, digits, -, _ and .",
+        ),
+        (
+            "players.movers.behaviour",
+            "nosie",
+            "--set players.movers.behaviour=nosie: players.movers.behaviour: ",
+        ),
+    ] {
+        let told = said(&[overlay(path, text)]);
+        assert!(told.starts_with(expected), "{told}");
+    }
+    // Whoever says something else is not blamed for the file.
+    let wrong = SMALL.replace("tempo = 9", "tmepo = 9");
+    let told = check(&wrong, &[overlay("hyperparameters.kappa", "3")]).expect_err("it is wrong");
+    assert!(told.starts_with("x.toml: hyperparameters: unknown key \"tmepo\""), "{told}");
+}
+
 /// What is written in the place of something of [`SMALL`].
 pub(super) const MISTAKES: &[(&str, &str)] = &[
     ("name = \"small\"", "nmae = \"small\""),
