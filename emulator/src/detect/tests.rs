@@ -130,13 +130,13 @@ settings = { interval_blocks = 30, starts_outside = true, roams = true }"#;
 
 const STALLER: &str = r#"role = "miner"
 behaviour = "staller"
-ranks = [1]
+subnets = [1]
 count = 2
 settings = { members = 2, answers = { mean_ppm = 200_000 } }"#;
 
 const WEAK: &str = r#"role = "miner"
 behaviour = "quality"
-ranks = [1]
+subnets = [1]
 count = 2
 settings = { mean_ppm = 200_000 }"#;
 
@@ -144,13 +144,6 @@ settings = { mean_ppm = 200_000 }"#;
 const COPIED_ON_ONE: &str = r#"
 [[subnet]]
 [[subnet]]
-[[players]]
-name = "others"
-role = "validator"
-behaviour = "sampler"
-ranks = [2]
-count = 5
-stake_ppm = 550_000
 [[fault]]
 kind = "duplication"
 at = "+10"
