@@ -2,6 +2,8 @@
 
 /// How alike two names must be for one to be meant by the other, from 0 to 1.
 const LIKENESS_MIN: f64 = 0.8;
+/// Letters of a name in which one that is missing, wrong or in another's place is a slip.
+const SLIP_LETTERS_MIN: usize = 3;
 /// As many known names are all told.
 const NAMES_TOLD_MAX: usize = 24;
 /// How many of more are told, those most like the name first.
@@ -28,8 +30,14 @@ pub fn meant(name: &str, known: &[&str]) -> String {
 
 /// Known names, the one that a name is most like first.
 fn ranked<'a>(name: &str, known: &[&'a str]) -> Vec<(f64, &'a str)> {
-    let mut ranked: Vec<(f64, &str)> =
-        known.iter().map(|one| (strsim::jaro_winkler(name, one), *one)).collect();
+    // In a short name one slip makes all letters look out of place.
+    let is_slip =
+        |one: &str| one.len() >= SLIP_LETTERS_MIN && strsim::damerau_levenshtein(name, one) <= 1;
+    let likeness = |one: &str| match is_slip(one) {
+        true => strsim::jaro_winkler(name, one).max(LIKENESS_MIN),
+        false => strsim::jaro_winkler(name, one),
+    };
+    let mut ranked: Vec<(f64, &str)> = known.iter().map(|one| (likeness(one), *one)).collect();
     ranked.sort_by(|(left, _), (right, _)| right.total_cmp(left));
     ranked
 }
@@ -40,12 +48,13 @@ mod tests {
 
     #[test]
     fn a_slip_is_seen_and_another_word_is_not() {
-        let known = ["kappa", "tempo", "weights_set_rate_limit", "flow-recycler"];
+        let known = ["kappa", "tempo", "weights_set_rate_limit", "flow-recycler", "run", "at"];
         for (typed, expected) in [
             ("kapa", "did you mean \"kappa\"?"),
             ("tmepo", "did you mean \"tempo\"?"),
             ("weight_set_rate_limit", "did you mean \"weights_set_rate_limit\"?"),
-            ("foo", "known are kappa, tempo, weights_set_rate_limit, flow-recycler"),
+            ("rnu", "did you mean \"run\"?"),
+            ("foo", "known are kappa, tempo, weights_set_rate_limit, flow-recycler, run, at"),
         ] {
             assert_eq!(meant(typed, &known), expected);
         }

@@ -128,7 +128,8 @@ fn reproduction(
 fn in_format(file: &Path, scenario: &str) -> Result<String, Failure> {
     let document: Document = scenario::parse("the scenario in the log", scenario)
         .map_err(|error| Failure::failed(&error, error.hint()))?;
-    Ok(Format::of(file).written(&document))
+    let written = Format::of(file).written(&document);
+    Ok(written.expect("a scenario that was run has numbers that are some"))
 }
 
 /// Writes the scenario; another file of that name stays as it is.

@@ -29,17 +29,15 @@ impl Format {
         }
     }
 
-    /// A document in this language.
-    pub fn written(self, document: &Document) -> String {
+    /// A document in this language; nothing where a number in it is none, which TOML alone can say.
+    pub fn written(self, document: &Document) -> Option<String> {
         const PLAIN: &str = "a document is plain data";
-        match self {
-            Self::Toml => toml::to_string(document).expect(PLAIN),
-            Self::Json => serde_json::to_string_pretty(document).expect(PLAIN) + "\n",
-            Self::Yaml => {
-                let text = serde_json::to_string(document).expect(PLAIN);
-                yaml::write(&yaml::read_json(&text).expect(PLAIN))
-            }
+        if self == Self::Toml {
+            return Some(toml::to_string(document).expect(PLAIN));
         }
+        let text = serde_json::to_string_pretty(document).expect(PLAIN) + "\n";
+        let tree = yaml::read_json(&text).ok()?;
+        Some(if self == Self::Yaml { yaml::write(&tree) } else { text })
     }
 }
 

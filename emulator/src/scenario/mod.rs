@@ -338,9 +338,15 @@ impl Scenario {
     /// The scenario in full, every default written out; loading it gives the same simulation hash.
     ///
     /// # Errors
-    /// A behaviour or setting is unknown.
+    /// A behaviour or setting is unknown, or a number is none and the language has no word for it.
     pub fn show(&self, format: Format) -> Result<String, ScenarioError> {
-        Ok(format.written(&self.written_out()?))
+        format.written(&self.written_out()?).ok_or_else(|| {
+            let what = format!(
+                "{}: nan and inf, which stand in it, can be said in TOML alone",
+                self.place()
+            );
+            ScenarioError::new(what, None)
+        })
     }
 
     /// Everything that decides the simulation, genesis included.

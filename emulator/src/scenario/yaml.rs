@@ -210,7 +210,7 @@ impl Growth {
         }
         match bare(text) {
             Ok(Some(kind)) => self.add(Node { place, kind }, anchor),
-            // Nothing in a whole file is a scenario of defaults, as in TOML.
+            // A whole file may say nothing, as in TOML.
             Ok(None) if self.open.is_empty() => Ok(()),
             Ok(None) => {
                 let hint = "leave the key out; a section without keys is {}";
@@ -310,13 +310,17 @@ fn bare(text: &str) -> Result<Option<Kind>, (String, String)> {
         "" | "~" | "null" | "Null" | "NULL" => return Ok(None),
         "true" | "True" | "TRUE" => Kind::Flag(true),
         "false" | "False" | "FALSE" => Kind::Flag(false),
-        ".nan" | ".NaN" | ".NAN" => Kind::Float(f64::NAN),
+        ".nan" | ".NaN" | ".NAN" => return Err(no_number(text)),
         _ => match bare_number(text)? {
             Some(kind) => kind,
             None => Kind::Text(text.to_owned(), Quotes::None),
         },
     };
     Ok(Some(kind))
+}
+
+fn no_number(text: &str) -> (String, String) {
+    (format!("{text} is no number that a scenario takes"), "quote a text".to_owned())
 }
 
 fn bare_number(text: &str) -> Result<Option<Kind>, (String, String)> {
@@ -343,8 +347,7 @@ fn bare_number(text: &str) -> Result<Option<Kind>, (String, String)> {
         return text.parse().map(|number| Some(Kind::Integer(number))).map_err(|_| too_large());
     }
     if [".inf", ".Inf", ".INF"].contains(&unsigned) {
-        let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
-        return Ok(Some(Kind::Float(sign * f64::INFINITY)));
+        return Err(no_number(text));
     }
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
@@ -357,9 +360,7 @@ fn bare_number(text: &str) -> Result<Option<Kind>, (String, String)> {
     match text.parse::<f64>() {
         Ok(number) if is_mantissa && is_exponent => match number.is_finite() {
             true => Ok(Some(Kind::Float(number))),
-            false => {
-                Err((format!("{text} is no number that a machine has"), "quote a text".into()))
-            }
+            false => Err(no_number(text)),
         },
         _ => Ok(None),
     }

@@ -55,9 +55,9 @@ fn a_scenario_is_the_same_in_every_language() {
         let longer = check_file(file, text, &[overlay("players.movers.count", "5")]);
         assert_eq!(longer.expect("valid").document().players[3].count, 5, "{file}");
         let wrong = check_file(file, text, &[overlay("subnet.9.tmepo", "5")]).expect_err(file);
-        assert!(wrong.starts_with(&format!("{file}: subnet.9: unknown key \"tmepo\"")), "{wrong}");
+        let expected = "--set subnet.9.tmepo=5: subnet.9: unknown key \"tmepo\"";
+        assert!(wrong.starts_with(expected), "{file}: {wrong}");
     }
-    let nothing = check_file("x.toml", "", &[]).expect("valid");
     for (file, text) in [
         ("x.yaml", ""),
         ("x.yaml", "# nothing\n"),
@@ -66,8 +66,8 @@ fn a_scenario_is_the_same_in_every_language() {
         ("x.json", "{}"),
         ("x.json", "{\"$schema\": \"a\"}"),
     ] {
-        let read = check_file(file, text, &[]).unwrap_or_else(|error| panic!("{text}: {error}"));
-        assert_eq!(read.document(), nothing.document(), "{text}");
+        let nothing = crate::scenario::parse::<Document>(file, text);
+        assert_eq!(nothing, Ok(Document::default()), "{text}");
     }
 }
 
@@ -148,7 +148,7 @@ fn what_is_written_is_read_again() {
         document.hyperparameters.insert(text.to_owned(), 7.into());
         for format in [Format::Toml, Format::Yaml, Format::Json] {
             let file = format!("x.{}", format!("{format:?}").to_lowercase());
-            let written = format.written(&document);
+            let written = format.written(&document).expect("all numbers are some");
             let read = crate::scenario::parse::<Document>(&file, &written);
             assert_eq!(read.as_ref(), Ok(&document), "{text:?} as {file}: {written}");
         }
