@@ -60,8 +60,8 @@ const WORDS: &[(&str, &str, &[&str])] = &[
     ("emulator", "plotters::", &["src/chart.rs", "src/chart/panel.rs"]),
     ("emulator", "ratatui::", &["src/top/draw.rs", "src/top/terminal.rs"]),
     ("emulator", "opentelemetry::", &["src/logging/otel.rs"]),
-    // Commands are the top; these two still reach up to how a run is opened and mended.
-    ("emulator", "commands::", &["src/main.rs", "src/swarm/lives.rs", "src/top/finished.rs"]),
+    // Commands are the top; the terminal still reaches up to how a run is opened.
+    ("emulator", "commands::", &["src/main.rs", "src/top/finished.rs"]),
     ("emulator", "granit_parser::", &["src/scenario/yaml.rs"]),
     ("emulator", "prost::", &["src/metrics/remote/wire.rs"]),
     ("emulator", "snap::", &["src/metrics/remote/wire.rs"]),
