@@ -10,7 +10,8 @@ fn it_names_itself_and_its_commands() {
         assert!(output.status.success(), "{argument}: {output:?}");
         String::from_utf8(output.stdout).expect("it writes text")
     };
-    assert_eq!(told("--version"), format!("btemu {}\n", env!("CARGO_PKG_VERSION")));
+    let version = told("--version");
+    assert!(version.starts_with(concat!("btemu ", env!("CARGO_PKG_VERSION"))), "{version}");
     let help = told("--help");
     let commands =
         ["run", "replay", "verify", "inspect", "log", "export", "conform", "epoch", "scenario"];

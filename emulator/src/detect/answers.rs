@@ -86,7 +86,7 @@ impl Answers {
         }
         let before =
             self.said_before.entry(epoch.netuid).or_insert_with(|| [Said::default()].into());
-        let first = before.iter().rev().take(EPOCHS).last().copied().unwrap_or_default();
+        let first = before.iter().rev().take(EPOCHS).next_back().copied().unwrap_or_default();
         before.push_back(self.said);
         trim(before);
         let subject = Subject::Subnet(epoch.netuid);

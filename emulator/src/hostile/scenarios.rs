@@ -294,7 +294,7 @@ fn any_scenario_in_another_language_is_a_plan_or_a_sentence() {
     try_inputs!("any_scenario_in_another_language_is_a_plan_or_a_sentence", INPUTS, |choices| {
         try_language(choices, &tally)
     });
-    tally.wants(&[("x.yaml", 100), ("x.json", 100), ("a plan", 50)]);
+    tally.wants(&[("x.yaml", 20), ("x.json", 20), ("a plan", 25)]);
 }
 
 /// What each of these asks for would take all memory, or all time.

@@ -291,7 +291,7 @@ fn counts(page: &Page<'_>) -> Counts {
         ("dropped", table::MESSAGES_DROPPED),
     ];
     let told = messages.map(|(name, family)| Some((name, whole(page.one(family)?))));
-    add("messages", told.into_iter().collect::<Option<Vec<_>>>().map(|told| list(told)));
+    add("messages", told.into_iter().collect::<Option<Vec<_>>>().map(list));
     let violated = page.one(table::INVARIANTS_VIOLATED).map(whole).filter(|blocks| *blocks > 0);
     add("invariants", violated.map(|blocks| format!("violated after {blocks} blocks")));
     Counts {
