@@ -306,7 +306,7 @@ fn a_wrong_sweep_is_refused_before_anything_is_made() {
         ),
         (
             with("[grid]\nhyperparameters.tempo = [19, 0]"),
-            &["s.toml: where hyperparameters.tempo = 0", "tempo"],
+            &["s.toml: grid.hyperparameters.tempo = 0: hyperparameters.tempo: "],
         ),
         (with("[set]\nrun.blocks = 6"), &["set.run.blocks", "sweep.blocks"]),
         (with("[grid]\nrun.seed = [1, 2]"), &["grid.run.seed", "sweep.seeds"]),
