@@ -192,7 +192,9 @@ fn a_message_that_comes_twice_is_seen_and_costs_a_restart() {
     let summary = summary(&said);
     assert_eq!(text(&summary, "tip_hash"), alone(folder.path(), DISTURBED_BLOCKS));
     assert_eq!(number(&summary, "restarts"), 1, "{said:?}");
-    assert!(said.stderr.contains("came where "), "the host says what it saw: {said:?}");
+    // A word that comes twice is out of its turn; of what was taken, the numbers do not fit.
+    let seen = ["came where ", "do not fit"].iter().any(|what| said.stderr.contains(what));
+    assert!(seen, "the host says what it saw: {said:?}");
 }
 
 #[test]

@@ -35,7 +35,8 @@ const LIVE_PANELS: [(&str, &str); 4] = [
 ];
 
 /// Who need not move, as (board, panel, part), with the reason. An empty part is all of the panel.
-const CONSTANT: [(&str, &str, &str, &str); 6] = [
+const CONSTANT: [(&str, &str, &str, &str); 7] = [
+    ("chaos", "Alarms", "", "the attackers of one kind are told at once, and nobody else is"),
     ("chaos", "Invariants violated", "", "it would be a bug of the emulator"),
     ("chaos", "Invariants", "violated", "it would be a bug of the emulator"),
     ("chaos", "Players crashed", "", "it would be a bug of a player"),
