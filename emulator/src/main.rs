@@ -16,6 +16,7 @@ mod genesis;
 mod guarantee;
 #[cfg(test)]
 mod hostile;
+mod http;
 mod likeness;
 mod logging;
 mod metrics;

@@ -1,6 +1,6 @@
 //! How much an event matters to people: what a report lists, and what of a block is shown first.
 //!
-//! What belongs here: one rank for each event. What does not: how an event is told (`commands::lines`).
+//! What belongs here: one rank for each event. What does not: how an event is told (`telling::lines`).
 
 use protocol::event::Event;
 

@@ -65,7 +65,7 @@ const WORDS: &[(&str, &str, &[&str])] = &[
     ("emulator", "granit_parser::", &["src/scenario/yaml.rs"]),
     ("emulator", "prost::", &["src/metrics/remote/wire.rs"]),
     ("emulator", "snap::", &["src/metrics/remote/wire.rs"]),
-    ("emulator", "ureq::", &["src/metrics/remote/courier.rs", "src/top/scraped.rs"]),
+    ("emulator", "ureq::", &["src/http.rs", "src/metrics/remote/courier.rs", "src/top/scraped.rs"]),
     ("emulator", "Instant::now", &["src/clock.rs"]),
     ("emulator", "SystemTime", &["src/clock.rs"]),
     ("actors", "Instant", &[]),

@@ -8,6 +8,7 @@
 
 use super::model::{CountedProcess, Counts, News};
 use super::scene::{Scene, SubnetRow, name};
+use crate::http::agent;
 use crate::metrics::table::{self, Family};
 use protocol::units::{BLOCK_MS, Rao, UNITS_PER_TOKEN};
 use std::collections::BTreeMap;
@@ -83,14 +84,7 @@ impl Scraped {
     /// # Errors
     /// Nobody answers, or not with the metrics of a run.
     pub fn enter(address: Address) -> Result<Self, String> {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .user_agent(concat!("btemu/", env!("CARGO_PKG_VERSION")))
-            .timeout_global(Some(Duration::from_millis(ANSWER_MS_MAX)));
-        let agent = Agent::new_with_config(config.build());
+        let agent = agent(ANSWER_MS_MAX);
         let mut attempt = 1;
         let Seen { scene, genesis, labels, counts } = loop {
             let text = ask(&agent, &address)?;

@@ -7,6 +7,7 @@
 
 use super::wire::{WriteRequest, packed};
 use crate::clock::{Stopwatch, Throttle};
+use crate::http::agent;
 use crate::metrics::{RemoteSamples, lock};
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -206,14 +207,7 @@ struct Route {
 
 impl Route {
     fn new(url: &str, fate: Arc<Mutex<Fate>>, waits: Waits) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .user_agent(concat!("btemu/", env!("CARGO_PKG_VERSION")))
-            .timeout_global(Some(Duration::from_millis(ANSWER_MS_MAX)));
-        let agent = Agent::new_with_config(config.build());
+        let agent = agent(ANSWER_MS_MAX);
         Self { agent, url: url.to_owned(), fate, waits, away: None }
     }
 
